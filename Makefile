@@ -1,0 +1,39 @@
+# Two commands set everything up in .venv by themselves: `make eval` and `make test`.
+PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3 python,$(if $(shell $(name) -c 'import sys; print(1 if (3, 11) <= sys.version_info[:2] <= (3, 12) else "")' 2>/dev/null),$(name))))
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: eval test slow lint format bench clean
+
+eval: $(READY)
+	$(BIN)/python -m pytest evals -m dev $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+slow: $(READY)
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV)
+
+# Written last, so its existence means that everything before it was done.
+$(READY): pyproject.toml Makefile
+	@test -n "$(PYTHON)" || { echo "Expected Python 3.11 or 3.12 as python3 on the PATH, and found neither; install one, or say make PYTHON=/path/to/python3.11." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.8,<1"
+	VIRTUAL_ENV=$(VENV) UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev
+	@touch $(READY)

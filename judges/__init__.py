@@ -1,0 +1,66 @@
+"""Judges of PAPILLON's two numbers, and the tutorial's metric names over them.
+
+The names below load on first use: a judge that needs no DSPy does not pay for its import.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from judges.judge import Judge, Leakage, Quality
+    from judges.lexical import LexicalJudge, compute_fidelity, compute_usefulness
+    from judges.llm import LLMJudge
+    from judges.metrics import (
+        Metrics,
+        compute_leakage,
+        compute_metrics,
+        compute_overall_score,
+        compute_quality,
+        feedback_metric,
+        llm_judge,
+        make_judge,
+        metric,
+    )
+
+__all__ = [
+    "Judge",
+    "LLMJudge",
+    "Leakage",
+    "LexicalJudge",
+    "Metrics",
+    "Quality",
+    "compute_fidelity",
+    "compute_leakage",
+    "compute_metrics",
+    "compute_overall_score",
+    "compute_quality",
+    "compute_usefulness",
+    "feedback_metric",
+    "llm_judge",
+    "make_judge",
+    "metric",
+]
+
+_HOMES = {
+    "judges.judge": ("Judge", "Leakage", "Quality"),
+    "judges.lexical": ("LexicalJudge", "compute_fidelity", "compute_usefulness"),
+    "judges.llm": ("LLMJudge",),
+    "judges.metrics": (
+        "Metrics",
+        "compute_leakage",
+        "compute_metrics",
+        "compute_overall_score",
+        "compute_quality",
+        "feedback_metric",
+        "llm_judge",
+        "make_judge",
+        "metric",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'judges' has no attribute {name!r}")

@@ -1,0 +1,82 @@
+"""The project's exceptions, one family.
+
+::
+
+    PapillonError                    anything this project refuses or gives up on
+    ├── UsageError                   the user asked for something that cannot be (exit 4)
+    │   ├── ProfileError             a profile, or a key or value in it
+    │   └── DataError                a data set that cannot be read
+    ├── OutputError                  a model's answer is unusable: the program's fault, a bad score
+    └── InfrastructureError          no answer could be had: no score at all
+        ├── EndpointError            a model server refused, failed or timed out past its retries
+        ├── JudgeError               the judge would not answer in its type, asked again or not
+        ├── RecordMissing            strict replay met a call that is not recorded
+        ├── StoreError               the store of recorded calls is damaged or unusable
+        ├── BudgetSpent              the cap on calls or cost leaves no room for the next call
+        └── RunStopped               the run was stopped before this call's turn
+
+Every message is one sentence: what was expected, what came, where, and what to do.
+"""
+
+__all__ = [
+    "BudgetSpent",
+    "DataError",
+    "EndpointError",
+    "InfrastructureError",
+    "JudgeError",
+    "OutputError",
+    "PapillonError",
+    "ProfileError",
+    "RecordMissing",
+    "RunStopped",
+    "StoreError",
+    "UsageError",
+]
+
+
+class PapillonError(Exception):
+    """Anything this project refuses or gives up on; its text is one sentence for a person."""
+
+
+class UsageError(PapillonError):
+    """The user asked for something that cannot be done as asked."""
+
+
+class ProfileError(UsageError):
+    """A profile does not exist, or holds a key or value that means nothing."""
+
+
+class DataError(UsageError):
+    """A data set cannot be read as PUPA rows."""
+
+
+class OutputError(PapillonError):
+    """A model answered, and its answer cannot be used."""
+
+
+class InfrastructureError(PapillonError):
+    """No answer could be had, so there is nothing to score."""
+
+
+class EndpointError(InfrastructureError):
+    """A model server refused, failed or timed out, and asking again did not help."""
+
+
+class JudgeError(InfrastructureError):
+    """The judge gave no verdict of its type within its attempts."""
+
+
+class RecordMissing(InfrastructureError):
+    """Strict replay met a call that was never recorded."""
+
+
+class StoreError(InfrastructureError):
+    """The store of recorded calls is damaged or cannot be used."""
+
+
+class BudgetSpent(InfrastructureError):
+    """The run's cap leaves no room for the next call."""
+
+
+class RunStopped(InfrastructureError):
+    """The run was stopped before this call had its turn."""

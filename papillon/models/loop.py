@@ -1,0 +1,47 @@
+"""ModelLoop: the one event loop that model calls run on, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+__all__ = ["ModelLoop"]
+
+T = TypeVar("T")
+
+
+class ModelLoop:
+    """An event loop in a daemon thread, reachable from every other thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="papillon-models", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine on the loop; its contextvars are the caller's."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end from another thread."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("A blocking model call was made on the event loop of the models; await it instead.")
+        return self.submit(work).result()
+
+    def close(self) -> None:
+        """Stop the loop, once what runs on it has ended."""
+        if self.loop.is_closed():
+            return
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=10)
+        if not self._thread.is_alive():
+            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self.loop.close()

@@ -1,0 +1,132 @@
+"""Recorded: an engine around another that answers from the store, and records what it must ask for.
+
+At most one call per key is under way at a time, over tasks, threads and processes that share a cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from dspy.lm15 import Message, Request, Response, Usage
+
+from papillon.errors import EndpointError, PapillonError, RecordMissing
+from papillon.models.endpoint import chat_messages
+from papillon.models.ledger import CallCost, Ledger
+from papillon.models.retry import AsyncEngine
+from papillon.models.slots import Slots
+from papillon.models.turn import current_turn
+from papillon.store import Answer, Call, KeyLocks, Neighbours, Record, Store
+from papillon.store import Usage as Tokens
+
+__all__ = ["RecordMode", "Recorded"]
+
+RecordMode = Literal["none", "new", "all"]
+
+
+@dataclass
+class Recorded:
+    """One model in one trial and attempt, behind the store.
+
+    ``who`` is the part of a call's identity that its messages do not give: model, weights, endpoint,
+    sampling. ``price`` turns tokens into USD, None where that is unknown. ``made`` holds the keys
+    called in this run, so that ``all`` calls each of them once; ``neighbours`` explain a miss.
+    """
+
+    inner: AsyncEngine
+    who: Mapping[str, Any]
+    seed: int | None
+    mode: RecordMode
+    store: Store
+    locks: KeyLocks | None
+    slots: tuple[Slots, ...]
+    ledger: Ledger
+    price: Callable[[int | None, int | None], float | None]
+    made: set[str]
+    neighbours: Neighbours
+
+    async def acomplete(self, request: Request) -> Response:
+        """Answer from the record or from the model; raises RecordMissing in strict replay."""
+        if self.seed is not None and request.config.seed is None:
+            request = replace(request, config=replace(request.config, seed=self.seed))
+        call = Call(self._identity(request))
+        turn = current_turn.get()
+        record = self._recorded(call.key)
+        if record is not None:
+            self.ledger.replayed += 1
+        elif self.locks is None:
+            raise self._missing(call)
+        else:
+            async with self.locks.holding(call.key):
+                record = self._recorded(call.key)
+                if record is not None:
+                    self.ledger.replayed += 1
+                else:
+                    record = await self._make(call, request, turn.priority if turn else (0, 0))
+        tokens = record.usage
+        self.ledger.used[call.key] = CallCost(tokens.input, tokens.output, self.price(tokens.input, tokens.output))
+        if turn is not None:
+            turn.depth += 1
+            turn.keys[call.key] = None
+        return _response(record, request.model)
+
+    def _recorded(self, key: str) -> Record | None:
+        if self.mode == "all" and key not in self.made:
+            return None
+        return self.store.get(key)
+
+    async def _make(self, call: Call, request: Request, priority: tuple[int, int]) -> Record:
+        own, shared = self.slots
+        # The model's own bound first: a call that waits for it must not occupy a slot that others could use.
+        async with own.taken(priority), shared.taken(priority):
+            try:
+                response = await self.inner.acomplete(request)
+            except Exception:
+                self.ledger.failed += 1
+                raise
+            answer = Answer(response.message.text or "", response.finish_reason)
+            record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
+            self.store.put(record, replace=self.mode == "all")
+        self.made.add(call.key)
+        self.ledger.made += 1
+        return record
+
+    def _identity(self, request: Request) -> dict[str, Any]:
+        if request.tools:
+            raise EndpointError(
+                "Expected a request without tools, and this one has some; the store records text alone."
+            )
+        config = request.config
+        own = {
+            name: value
+            for name in ("temperature", "top_p", "top_k", "max_tokens", "seed")
+            if (value := getattr(config, name)) is not None
+        }
+        if config.stop:
+            own["stop"] = list(config.stop)
+        who = dict(self.who)
+        return {
+            **who,
+            "sampling": {**who.get("sampling", {}), **own},
+            "messages": chat_messages(request),
+            "schema": config.response_format,
+        }
+
+    def _missing(self, call: Call) -> PapillonError:
+        near = self.neighbours.nearest(call.identity)
+        found = "nothing is recorded there yet" if near is None else str(near)
+        return RecordMissing(
+            f"A call to {self.who['model']} ({call.key[:12]}) is not recorded in {self.store.folder}: {found}; "
+            "run once with --eval-record new to record it."
+        )
+
+
+def _response(record: Record, model: str) -> Response:
+    return Response(
+        id=None,
+        model=model,
+        message=Message.assistant(record.answer.text),
+        finish_reason=record.answer.finish_reason,
+        usage=Usage(input_tokens=record.usage.input, output_tokens=record.usage.output),
+    )

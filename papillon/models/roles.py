@@ -1,0 +1,264 @@
+"""Models: the language models of a run by role, each a dspy.LM over a stack of small engines.
+
+From the outside in: the store of recorded calls, the limits, the retries with the budget, and the
+model itself. A role is ``local``, ``untrusted`` or ``judge``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# DSPy fetches a table of model metadata over the network on first use, in every process, unless told not to.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")
+
+import dspy
+
+from papillon.models.budget import Budget
+from papillon.models.ledger import Ledger
+from papillon.models.loop import ModelLoop
+from papillon.models.providers import api_key, base_of, provider_of
+from papillon.models.recorded import Recorded, RecordMode
+from papillon.models.retry import AsyncEngine, Retrying
+from papillon.models.slots import AdaptiveSlots, Slots
+from papillon.profile import ModelSettings, Profile
+from papillon.store import KeyLocks, Neighbours, Store
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Request, Response
+
+__all__ = ["Models", "open_models"]
+
+_SUPPORTED = frozenset({"temperature", "max_tokens", "top_p", "stop", "seed", "response_format"})
+
+
+class _Awaiting:
+    """The asynchronous half of an engine, as dspy.LM wants it."""
+
+    supports_response_schema = True
+    supported_params = _SUPPORTED
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    async def complete(self, request: Request) -> Response:
+        return await self.engine.acomplete(request)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Awaiting:
+        # DSPy copies modules with their LMs; connections and counters are not copied with them.
+        return self
+
+
+class _Blocking:
+    """The synchronous half: the same engine, waited for from another thread."""
+
+    supports_response_schema = True
+    supported_params = _SUPPORTED
+
+    def __init__(self, engine: AsyncEngine, loop: ModelLoop) -> None:
+        self.engine, self.loop = engine, loop
+
+    def complete(self, request: Request) -> Response:
+        return self.loop.run(self.engine.acomplete(request))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Blocking:
+        return self
+
+
+class Models:
+    """Builds and keeps the models of one run.
+
+    ``settings`` maps roles to their settings. With ``record="none"`` no model is ever asked, no key
+    is read and nothing is loaded. ``concurrency`` bounds calls in flight over all roles.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, ModelSettings],
+        *,
+        store: Store,
+        locks: KeyLocks | None,
+        loop: ModelLoop,
+        record: RecordMode = "new",
+        concurrency: int = 16,
+        budget: Budget | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.settings = dict(settings)
+        self.store, self.locks, self.loop, self.record = store, locks, loop, record
+        self.budget = budget or Budget()
+        self.ledger = ledger or Ledger()
+        self.slots = Slots(concurrency)
+        # One slot for all roles: more than one call inside the embedded model would only hide the queue.
+        self._embedded = AdaptiveSlots(1)
+        self._made: set[str] = set()
+        self._neighbours = Neighbours(store)
+        self._engines: dict[str, tuple[AsyncEngine, AdaptiveSlots, str]] = {}
+        self._closers: list[Callable[[], Any]] = []
+        self._lms: dict[tuple[str, int, int], dspy.LM] = {}
+
+    def lm(self, role: str, trial: int = 0, attempt: int = 0) -> dspy.LM:
+        """The role's model for one trial; ``attempt`` tells calls apart that ask the same again."""
+        key = (role, trial, attempt)
+        if key not in self._lms:
+            engine = self._recorded(role, trial, attempt)
+            self._lms[key] = dspy.LM(
+                self.settings[role].model,
+                engine=_Blocking(engine, self.loop),
+                async_engine=_Awaiting(engine),
+                cache=False,
+                num_retries=0,
+            )
+        return self._lms[key]
+
+    def adapter(self, role: str) -> dspy.Adapter:
+        """The adapter that the role's profile asks for."""
+        settings = self.settings[role]
+        if settings.adapter == "json":
+            return dspy.JSONAdapter()
+        return dspy.ChatAdapter(use_json_adapter_fallback=settings.json_fallback)
+
+    def stop(self) -> None:
+        """Let no new call start; those in flight finish and are recorded."""
+        self.slots.stop()
+
+    def close(self) -> None:
+        """Let go of connections, models, the loop and the store."""
+        self.loop.run(self._aclose())
+        self.loop.close()
+        self.store.close()
+
+    async def _aclose(self) -> None:
+        for close in self._closers:
+            await close()
+        self._closers.clear()
+
+    def _recorded(self, role: str, trial: int, attempt: int) -> Recorded:
+        settings = self.settings[role]
+        inner, own, served = self._engine(role)
+        who: dict[str, Any] = {
+            "model": settings.model,
+            # What stands behind the name: weights, or the endpoint by its name, else by its address.
+            "served": served,
+            "sampling": _sampling(settings),
+            "trial": trial,
+            "attempt": attempt,
+        }
+        seed = settings.seed
+        if seed is None and provider_of(settings) == "embedded":
+            seed = 0
+        # Each trial and attempt is a draw of its own, also where a fixed seed makes draws repeatable.
+        drawn = None if seed is None else seed + 7919 * trial + 104729 * attempt
+        return Recorded(
+            inner=inner,
+            who=who,
+            seed=drawn,
+            mode=self.record,
+            store=self.store,
+            locks=self.locks if self.record != "none" else None,
+            slots=(own, self.slots),
+            ledger=self.ledger,
+            price=_price(settings),
+            made=self._made,
+            neighbours=self._neighbours,
+        )
+
+    def _engine(self, role: str) -> tuple[AsyncEngine, AdaptiveSlots, str]:
+        if role in self._engines:
+            return self._engines[role]
+        settings = self.settings[role]
+        if provider_of(settings) == "embedded":
+            from papillon.models.embedded import Embedded
+
+            own = self._embedded
+            model: Any = Embedded(sampling=_sampling(settings), lora=settings.lora)
+            served = model.fingerprint
+        else:
+            from papillon.models.endpoint import Endpoint
+
+            own = AdaptiveSlots(settings.max_concurrency or 100_000)
+            model = Endpoint(
+                settings.model.partition("/")[2],
+                base=base_of(settings),
+                key=api_key(settings) if self.record != "none" else None,
+                sampling=_sampling(settings),
+                timeout=settings.timeout,
+            )
+            served = settings.endpoint or base_of(settings)
+            self._closers.append(model.aclose)
+        price = _price(settings)
+        inner = Retrying(
+            model,
+            max_attempts=settings.max_attempts,
+            deadline=max(60.0, 2 * settings.timeout),
+            budget=self.budget,
+            slots=own,
+            ledger=self.ledger,
+            bound=lambda request: _bound(settings, request),
+            cost=lambda response: price(response.usage.input_tokens, response.usage.output_tokens),
+        )
+        self._engines[role] = (inner, own, served)
+        return self._engines[role]
+
+
+def open_models(
+    profile: Profile,
+    cache: Path,
+    *,
+    record: RecordMode = "new",
+    concurrency: int | None = None,
+    budget: Budget | None = None,
+    ledger: Ledger | None = None,
+) -> Models:
+    """The models of a profile over the store in ``cache``; the caller ends with ``models.close()``."""
+    settings = {"local": profile.local, "untrusted": profile.untrusted}
+    if profile.judge.model is not None:
+        settings["judge"] = profile.judge.model
+    for each in settings.values():
+        provider_of(each)
+    store = Store(cache, read_only=record == "none")
+    return Models(
+        settings,
+        store=store,
+        locks=None if record == "none" else KeyLocks.shared(cache),
+        loop=ModelLoop(),
+        record=record,
+        concurrency=concurrency or profile.concurrency,
+        budget=budget,
+        ledger=ledger,
+    )
+
+
+def _sampling(settings: ModelSettings) -> dict[str, Any]:
+    names = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
+    return {name: value for name in names if (value := getattr(settings, name)) is not None}
+
+
+def _price(settings: ModelSettings) -> Callable[[int | None, int | None], float | None]:
+    if provider_of(settings) == "embedded":
+        return lambda given, taken: 0.0
+    if settings.price is None:
+        return lambda given, taken: None
+    per_input, per_output = settings.price
+
+    def price(given: int | None, taken: int | None) -> float | None:
+        if given is None or taken is None:
+            return None
+        return (given * per_input + taken * per_output) / 1e6
+
+    return price
+
+
+def _bound(settings: ModelSettings, request: Request) -> float:
+    """The most one attempt can cost: a token stands for at least one byte, and the template adds a few."""
+    if settings.price is None:
+        return 0.0
+    from papillon.models.endpoint import chat_messages
+
+    given = sum(len(m["content"].encode()) + 16 for m in chat_messages(request)) + 64
+    if request.config.response_format is not None:
+        given += len(str(request.config.response_format))
+    most = request.config.max_tokens or settings.max_tokens or 0
+    return (given * settings.price[0] + most * settings.price[1]) / 1e6

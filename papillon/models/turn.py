@@ -1,0 +1,41 @@
+"""Turn: on whose behalf a model call is made, carried to the engines by a context variable.
+
+The limits read a call's priority from it, and it collects the keys of the calls that a row rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+
+__all__ = ["JUDGE_DEPTH", "Turn", "current_turn"]
+
+#: Judges' calls come last: nothing waits for them, so they fill the slots that the chains leave.
+JUDGE_DEPTH = 1_000
+
+
+@dataclass
+class Turn:
+    """One example's way through the models.
+
+    ``order`` is its place in the run; ``depth`` counts the calls its chain has made, so that the chain
+    with most still before it goes first and the slots stay full to the end (Hu 1961: highest level
+    first); ``keys`` are the calls used, in order; ``on_request`` hears each request to the untrusted model.
+    """
+
+    order: int
+    depth: int = 0
+    keys: dict[str, None] = field(default_factory=dict)
+    on_request: Callable[[str], None] | None = None
+
+    @property
+    def priority(self) -> tuple[int, int]:
+        return (self.depth, self.order)
+
+    def judging(self) -> Turn:
+        """The same turn in its judge's hands: last in line, keys shared."""
+        return replace(self, depth=JUDGE_DEPTH)
+
+
+current_turn: ContextVar[Turn | None] = ContextVar("papillon_turn", default=None)

@@ -1,0 +1,34 @@
+"""The store of recorded calls: every model call is recorded once and replayed ever after.
+
+One room per matter: what a call and its record are (records), the one form that diskcache may keep (disk),
+the database of a folder (database) and its errors (failures), reading and writing (store), one caller per key
+over all processes (locks), text that travels (transfer), damage and its repair (check), and the recorded call
+nearest to a miss (nearest).
+"""
+
+from papillon.store.check import Damage, Report, check, repair
+from papillon.store.locks import KeyLocks
+from papillon.store.nearest import Nearest, Neighbours, nearest
+from papillon.store.records import Answer, Call, Record, Usage, canonical_json
+from papillon.store.store import Store
+from papillon.store.transfer import Imported, export_records, import_records
+
+__all__ = [
+    "Answer",
+    "Call",
+    "Damage",
+    "Imported",
+    "KeyLocks",
+    "Nearest",
+    "Neighbours",
+    "Record",
+    "Report",
+    "Store",
+    "Usage",
+    "canonical_json",
+    "check",
+    "export_records",
+    "import_records",
+    "nearest",
+    "repair",
+]

@@ -1,0 +1,233 @@
+"""Checking a cache folder, and repairing it: what is damaged is set aside and said, what is sound is kept.
+
+Damaged rows are written out as text, never unpickled, and the files that they name are never touched. The
+database that held them is set aside whole, after every sound record was carried into a new one. Nothing here
+makes a damaged record whole again: its call will be made anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+from papillon.errors import StoreError
+from papillon.store.database import (
+    DATABASE,
+    FILES,
+    connection,
+    faults,
+    form_fault,
+    lost,
+    require_format,
+    require_plain,
+)
+from papillon.store.disk import RecordDisk
+from papillon.store.failures import translated
+from papillon.store.records import Record
+from papillon.store.store import Store
+
+__all__ = ["Damage", "Report", "check", "repair"]
+
+COLUMNS = ("rowid", "key", "raw", "expire_time", "tag", "mode", "filename", "value")
+
+#: The fewest bytes that a row and its index entries take in the database, which bounds the number of rows.
+LEAST_ROW = 150
+
+#: How many damaged rows a report names.
+NAMED = 20
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One row that is no sound record: its number in the database, its key as text, and what is wrong."""
+
+    row: int
+    key: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Damage:
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in ``folder``: sound records, damaged rows, and faults of the database as a whole.
+
+    ``named`` are the first 20 of ``damaged`` rows; ``aside`` is the folder in which a repair left what it
+    took out, None where nothing was.
+    """
+
+    folder: str
+    sound: int
+    damaged: int
+    named: tuple[Damage, ...]
+    faults: tuple[str, ...]
+    aside: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing at all is wrong."""
+        return not self.damaged and not self.faults
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Report:
+        named = tuple(Damage.from_json(item) for item in data["named"])
+        return cls(**{**data, "named": named, "faults": tuple(data["faults"])})
+
+    def __str__(self) -> str:
+        lines = [f"{self.folder}: {self.sound} recorded calls are sound, {self.damaged} damaged"]
+        lines += [f"  the database: {fault}" for fault in self.faults]
+        lines += [f"  row {damage.row}, key {damage.key[:12]!a}: {damage.reason}" for damage in self.named]
+        if self.damaged > len(self.named):
+            lines.append(f"  and {self.damaged - len(self.named)} rows more")
+        if self.aside:
+            lines.append(f"  what was damaged was moved to {self.aside}; its calls will be made anew")
+        return "\n".join(lines)
+
+
+def check(folder: Path) -> Report:
+    """Verifies every record of ``folder`` and the database around them, and changes nothing.
+
+    Raises StoreError where the cache is of another version's format or cannot be read at all.
+    """
+    with translated(folder), _opened(folder) as (reader, found):
+        findings = _Findings()
+        for _ in findings.sound(_rows(folder, reader)):
+            pass
+        return findings.report(folder, found)
+
+
+def repair(folder: Path) -> Report:
+    """Sets aside what is damaged, in a new folder under the cache's ``damaged``, and keeps what is sound.
+
+    The database that was there is kept in that folder whole, its damaged rows beside it as JSON lines. Runs
+    that have the cache open meanwhile are told to start again. Where nothing is wrong, nothing is done.
+    """
+    report = check(folder)
+    if report.ok:
+        return report
+    with translated(folder):
+        aside = _new_folder(folder / "damaged")
+        with (
+            _opened(folder) as (reader, found),
+            Store(aside / "new") as new,
+            open(aside / "rows.jsonl", "x", encoding="ascii") as rows,
+        ):
+            findings = _Findings(rows)
+            new.put_all(findings.sound(_rows(folder, reader)))
+        for name in FILES:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(folder / name, aside / name)
+        os.rename(aside / "new" / DATABASE, folder / DATABASE)
+        (aside / "new").rmdir()
+    return replace(findings.report(folder, found), aside=str(aside))
+
+
+class _Findings:
+    """Sorts rows into sound records and damage; writes the damaged ones out where it has a file for that."""
+
+    def __init__(self, rows: IO[str] | None = None) -> None:
+        self.rows = rows
+        self.count = self.damaged = 0
+        self.named: list[Damage] = []
+        self.disk = RecordDisk("")
+
+    def sound(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Record]:
+        for row in rows:
+            columns = dict(zip(COLUMNS, row, strict=True))
+            try:
+                record = self._verified(columns)
+            except StoreError as error:
+                self._set_aside(columns, str(error))
+            else:
+                self.count += 1
+                yield record
+
+    def report(self, folder: Path, faults: Iterable[str]) -> Report:
+        return Report(str(folder), self.count, self.damaged, tuple(self.named), tuple(faults))
+
+    def _verified(self, columns: dict[str, Any]) -> Record:
+        key = self.disk.get(columns["key"], columns["raw"])
+        record = self.disk.record(key, columns["mode"], columns["filename"], columns["value"])
+        record.require_own_key()
+        return record
+
+    def _set_aside(self, columns: dict[str, Any], reason: str) -> None:
+        self.damaged += 1
+        shown = {name: _shown(value) for name, value in columns.items()}
+        if len(self.named) < NAMED:
+            self.named.append(Damage(columns["rowid"], str(shown["key"]), reason))
+        if self.rows is not None:
+            self.rows.write(json.dumps({"reason": reason, **shown}) + "\n")
+
+
+def _shown(value: Any) -> Any:
+    """A column as JSON: bytes as text where they are UTF-8, else in base64."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode()}
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[tuple[sqlite3.Connection | None, list[str]]]:
+    """The folder's database, None where SQLite can open none, and what is wrong with it as a whole."""
+    if require_plain(folder) is None:
+        yield None, ["it was emptied or deleted"] if lost(folder) else []
+        return
+    try:
+        reader = connection(folder)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        yield None, [str(error)]
+        return
+    with contextlib.closing(reader):
+        require_format(folder, reader)
+        found = faults(reader)
+        if not found and (fault := form_fault(reader)):
+            found = [fault]
+        yield reader, found
+
+
+def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any, ...]]:
+    """Every row that can be read, past what cannot."""
+    if reader is None:
+        return
+    select = f"SELECT {', '.join(COLUMNS)} FROM Cache WHERE rowid"  # noqa: S608
+    last = -1
+    try:
+        while page := reader.execute(f"{select} > ? ORDER BY rowid LIMIT 100", (last,)).fetchall():
+            yield from page
+            last = page[-1][0]
+    except sqlite3.DatabaseError:
+        for row in range(last + 1, os.path.getsize(folder / DATABASE) // LEAST_ROW):
+            with contextlib.suppress(sqlite3.DatabaseError):
+                yield from reader.execute(f"{select} = ?", (row,)).fetchall()
+
+
+def _new_folder(parent: Path) -> Path:
+    """A folder under ``parent`` that was not there before, named by the next number."""
+    for number in count(1):
+        with contextlib.suppress(FileExistsError):
+            made = parent / str(number)
+            made.mkdir(mode=0o700, parents=True)
+            return made
+    raise AssertionError("numbers do not end")

@@ -1,0 +1,63 @@
+"""What an error of SQLite, diskcache or the file system means to a user of the cache, in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import diskcache
+
+from papillon.errors import StoreError
+
+__all__ = ["PATIENCE", "failure", "repair_hint", "translated"]
+
+#: Seconds that a statement waits while another process writes.
+PATIENCE = 60.0
+
+
+def repair_hint(folder: Path) -> str:
+    """The words that end a message about damage."""
+    return f"run `python -m papillon cache repair {folder}`"
+
+
+def failure(folder: Path, error: Exception) -> StoreError:
+    """What an error of SQLite, diskcache or the file system means to a user of the cache in ``folder``."""
+    cause: BaseException = error
+    # diskcache wraps every refusal in a Timeout, and rolls back where SQLite already has.
+    while isinstance(cause.__context__, (sqlite3.Error, OSError)):
+        cause = cause.__context__
+    name = getattr(cause, "sqlite_errorname", "")
+    said = str(cause) or type(cause).__name__
+    if name.startswith("SQLITE_FULL") or getattr(cause, "errno", None) == errno.ENOSPC:
+        return StoreError(
+            f"The disk that holds the cache {folder} is full ({said}): free some space and run again; "
+            "what was recorded before is kept."
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or isinstance(cause, diskcache.Timeout):
+        return StoreError(
+            f"Another process kept the cache {folder} locked for more than {PATIENCE:g} s ({said}): "
+            "end that process, or use another folder with --eval-cache."
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")) or isinstance(cause, PermissionError):
+        return StoreError(
+            f"The cache {folder} cannot be written ({said}): make it writable, use another folder with "
+            "--eval-cache, or replay what is recorded with --eval-record none."
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ")):
+        return StoreError(f"The cache {folder} is damaged ({said}): {repair_hint(folder)}.")
+    return StoreError(
+        f"The cache {folder} cannot be used ({said}): see that it is a folder of yours on a local disk, "
+        "or use another with --eval-cache."
+    )
+
+
+@contextlib.contextmanager
+def translated(folder: Path) -> Iterator[None]:
+    """Turns the errors of SQLite, diskcache and the file system into StoreErrors about ``folder``."""
+    try:
+        yield
+    except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+        raise failure(folder, error) from error

@@ -1,0 +1,163 @@
+"""Store: recorded calls in a cache folder, each written once and read ever after.
+
+It keeps what it acknowledged through any death of the process, tells damage from a miss, and makes sure
+before a miss is reported that a new record could be kept. Who may make a call (locks), what a call is
+(records) and how records travel (transfer) are left to others.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import diskcache
+
+from papillon.errors import StoreError
+from papillon.store.database import (
+    create,
+    faults,
+    identity,
+    open_reader,
+    open_writer,
+)
+from papillon.store.disk import RecordDisk
+from papillon.store.failures import repair_hint, translated
+from papillon.store.records import Record
+
+__all__ = ["Store"]
+
+#: Records to a transaction, where many are put at once.
+BATCH = 500
+
+
+class Store:
+    """The records of one cache folder, for any number of threads and processes at a time.
+
+    A folder that is not there is made, private (0700), unless ``read_only``: then nothing is ever made or
+    changed, and a folder or database that is missing is an empty store. Every method raises StoreError where
+    the folder is damaged, full, locked, of another format or cannot be written. Open it anew after a fork.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self.folder = Path(folder)
+        self.read_only = read_only
+        self._guard = threading.RLock()
+        self._disk = RecordDisk(str(folder))
+        self._writer: diskcache.Cache | None = None
+        self._ready = self._closed = False
+        if not read_only:
+            create(self.folder)
+        self._reader = open_reader(self.folder)
+        self._identity = identity(self.folder)
+
+    def get(self, key: str) -> Record | None:
+        """The record of a call's key, verified; None where there is none.
+
+        A record whose checksum fails is a StoreError, never a miss. Before the first None the whole database
+        is checked, and unless ``read_only`` made ready to be written: what could not be found because of
+        damage, or not be kept, is not paid for.
+        """
+        key, _ = self._disk.put(key)
+        rows = self._query("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", key)
+        if not rows:
+            self._make_ready()
+            return None
+        try:
+            return self._disk.record(key, *rows[0])
+        except StoreError as error:
+            raise StoreError(
+                f"The record {key[:12]} of the cache {self.folder} is damaged ({error}): {repair_hint(self.folder)}."
+            ) from error
+
+    def put(self, record: Record, *, replace: bool = False) -> bool:
+        """Keeps ``record``, for good when this returns; True where it was written.
+
+        A key that is there keeps its record and the answer is False, unless ``replace``.
+        """
+        with self._guard, translated(self.folder):
+            writer = self._require_writer()
+            return bool(writer.set(record.key, record) if replace else writer.add(record.key, record))
+
+    def put_all(self, records: Iterable[Record]) -> int:
+        """Keeps every record whose key is not there yet, many to a transaction; how many were written."""
+        written, rest = 0, iter(records)
+        with self._guard, translated(self.folder):
+            writer = self._require_writer()
+            while batch := list(islice(rest, BATCH)):
+                with writer.transact():
+                    written += sum(writer.add(record.key, record) for record in batch)
+        return written
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a record of the key, not looking at whether it is damaged."""
+        return bool(self._query("SELECT 1 FROM Cache WHERE key = ? AND raw = 1", key))
+
+    def __len__(self) -> int:
+        rows = self._query("SELECT COUNT(*) FROM Cache WHERE raw = 1")
+        return int(rows[0][0]) if rows else 0
+
+    def keys(self) -> Iterator[str]:
+        """Every key there is, in order; what is written meanwhile may or may not be among them."""
+        last = ""
+        page = "SELECT key FROM Cache WHERE key > ? AND raw = 1 AND typeof(key) = 'text' ORDER BY key LIMIT 1000"
+        while rows := self._query(page, last):
+            for (key,) in rows:
+                yield (last := self._disk.get(key, raw=True))
+
+    def records(self, keys: Iterable[str] | None = None) -> Iterator[Record]:
+        """The records of ``keys``, in their order, without those that are not there; all by default."""
+        for key in self.keys() if keys is None else keys:
+            record = self.get(key)
+            if record is not None:
+                yield record
+
+    def close(self) -> None:
+        """Closes the database; nothing waits to be written."""
+        with self._guard, translated(self.folder):
+            if self._writer is not None:
+                self._writer.close()
+            if self._reader is not None:
+                self._reader.close()
+            self._reader = self._writer = None
+            self._closed = True
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._guard, translated(self.folder):
+            if self._closed:
+                raise StoreError(f"The cache {self.folder} was closed: open it again to use it.")
+            return self._reader.execute(statement, values).fetchall() if self._reader is not None else []
+
+    def _make_ready(self) -> None:
+        """Checks the database and opens it for writing, the first time; sees that it is still in place."""
+        with self._guard, translated(self.folder):
+            if self._reader is None:
+                return
+            if not self._ready:
+                if found := faults(self._reader):
+                    raise StoreError(f"The cache {self.folder} is damaged ({found[0]}): {repair_hint(self.folder)}.")
+                if not self.read_only:
+                    self._writer = open_writer(self.folder)
+                self._ready = True
+            if identity(self.folder) != self._identity:
+                raise StoreError(
+                    f"The database of the cache {self.folder} was deleted, emptied or replaced while it was "
+                    "in use: run again, and leave the folder alone meanwhile."
+                )
+
+    def _require_writer(self) -> diskcache.Cache:
+        self._make_ready()
+        if self._writer is None:
+            raise StoreError(f"The cache {self.folder} is open for reading alone, or closed: open it for writing.")
+        return self._writer

@@ -1,0 +1,125 @@
+"""Recorded calls as text: JSON lines that can be reviewed, compared and carried between machines.
+
+An export is sorted by key and the same bytes wherever it is written; an import checks every line before it
+keeps the first. Where the records come from, and which of them to export, is left to others.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from papillon.errors import DataError, StoreError
+from papillon.store.records import Record
+from papillon.store.store import Store
+
+__all__ = ["Imported", "export_records", "import_records"]
+
+#: The longest line of an import, in bytes: a file from a stranger must not fill the memory.
+LONGEST_LINE = 2**26
+
+
+@dataclass(frozen=True)
+class Imported:
+    """How many of a file's calls were new, how many were there already, and how many of those differed."""
+
+    added: int
+    present: int
+    different: int
+
+    def to_json(self) -> dict[str, int]:
+        return dict(vars(self))
+
+    @classmethod
+    def from_json(cls, data: dict[str, int]) -> Imported:
+        return cls(**data)
+
+    def __str__(self) -> str:
+        text = f"{self.added} recorded calls added, {self.present} were there already"
+        if self.different:
+            text += f", {self.different} of them with another answer: the one that was there stays"
+        return text
+
+
+def export_records(records: Iterable[Record], path: Path) -> int:
+    """Writes ``records`` to ``path``, one JSON object a line, sorted by key, each key once; how many.
+
+    They may come in any order, and memory holds one at a time. ``path``, private to its owner, is replaced
+    when all is written, and left as it was where that fails, which is a StoreError.
+    """
+    path = Path(path)
+    places: dict[str, tuple[int, int]] = {}
+    try:
+        with (
+            tempfile.TemporaryFile(dir=path.parent) as unsorted,
+            tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:64]}-", delete=False) as new,
+        ):
+            try:
+                for record in records:
+                    line = record.to_text().encode() + b"\n"
+                    if record.key not in places:
+                        places[record.key] = unsorted.tell(), unsorted.write(line)
+                for _, (start, length) in sorted(places.items()):
+                    unsorted.seek(start)
+                    new.write(unsorted.read(length))
+                new.close()
+                os.replace(new.name, path)
+            except BaseException:
+                os.unlink(new.name)
+                raise
+    except OSError as error:
+        raise StoreError(
+            f"The recorded calls could not be exported to {path} ({error}): name a file in a folder that can "
+            "be written and has room."
+        ) from error
+    return len(places)
+
+
+def import_records(path: Path, store: Store) -> Imported:
+    """Keeps the records of ``path`` in ``store``; where a key is there already, what is there stays.
+
+    Raises DataError, naming file and line, where the file cannot be read, or a line is no record, was
+    altered since it was recorded, or is longer than 64 MiB; nothing is imported then.
+    """
+    new: dict[str, str] = {}
+    present = different = 0
+    for record in _lines(path):
+        known = new.get(record.key)
+        if known is None and (there := store.get(record.key)) is not None:
+            known = there.checksum
+        if known is None:
+            new[record.key] = record.checksum
+        else:
+            present += 1
+            different += known != record.checksum
+    added = store.put_all(record for record in _lines(path) if new.pop(record.key, None))
+    return Imported(added, present, different)
+
+
+def _lines(path: Path) -> Iterator[Record]:
+    try:
+        with open(path, "rb") as file:
+            number = 0
+            while line := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if line.strip():
+                    yield _record(path, number, line)
+    except OSError as error:
+        raise DataError(f"The recorded calls of {path} cannot be read ({error}): name an exported file.") from error
+
+
+def _record(path: Path, number: int, line: bytes) -> Record:
+    try:
+        if len(line) > LONGEST_LINE:
+            raise StoreError(f"it is longer than {LONGEST_LINE} bytes")
+        record = Record.from_text(line.rstrip(b"\r\n"))
+        record.require_own_key()
+    except StoreError as error:
+        raise DataError(
+            f"Line {number} of {path} is not a recorded call as it was exported ({error}): "
+            "export it anew; nothing was imported."
+        ) from error
+    return record
