@@ -6,12 +6,14 @@ A profile is data. Building models from it is papillon.models' work, judging the
 from __future__ import annotations
 
 import difflib
+import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from papillon.errors import ProfileError
 
@@ -22,6 +24,7 @@ __all__ = [
     "JudgeSettings",
     "ModelSettings",
     "Profile",
+    "RecordMode",
     "RegressionSettings",
     "load_profile",
     "profile_names",
@@ -30,19 +33,23 @@ __all__ = [
 #: The project's root: where pyproject.toml and fixtures/ lie, and what relative defaults count from.
 ROOT = Path(__file__).resolve().parents[1]
 
+#: How a run uses the store: strict replay, record what is new, or make every call anew.
+RecordMode = Literal["none", "new", "all"]
+
 GATE_METRICS = ("quality", "leakage", "overall", "joint", "verbatim_leakage", "errors", "gain")
 REGRESSION_METRICS = ("quality", "leakage", "overall", "joint", "verbatim_leakage", "errors")
+_BOTH = ("accuracy", "kappa", "sensitivity", "specificity", "injection_success")
 CALIBRATION_METRICS = {
-    "leakage": ("accuracy", "kappa", "sensitivity", "specificity", "count_error", "injection_success"),
-    "quality": (
-        "accuracy",
-        "kappa",
-        "sensitivity",
-        "specificity",
-        "swap_consistency",
-        "length_effect",
-        "injection_success",
-    ),
+    "leakage": (*_BOTH, "blind_spot", "count_error"),
+    "quality": (*_BOTH, "swap_consistency", "position_effect", "length_effect"),
+}
+#: Where a bound on a figure may lie; elsewhere it is a share, 0..1.
+BOUNDS: Mapping[str, tuple[float, float | None]] = {
+    "gain": (-1, 1),
+    "kappa": (-1, 1),
+    "position_effect": (-1, 1),
+    "length_effect": (-1, 1),
+    "count_error": (0, None),
 }
 
 
@@ -104,7 +111,7 @@ class Profile:
     """Everything a run is configured by, apart from the command line's own options."""
 
     name: str
-    source: str
+    path: Path | None
     local: ModelSettings
     untrusted: ModelSettings
     judge: JudgeSettings
@@ -152,7 +159,7 @@ class _Table:
         value = self.data.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise self._wrong(key, "a number", value)
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = f"from {low} to {high}" if high is not None else f"of at least {low}"
@@ -199,8 +206,8 @@ def _model(table: _Table) -> ModelSettings:
         if each[0] is None or each[1] is None:
             raise ProfileError(f"{price.where}: expected both 'input' and 'output' in USD per million tokens.")
         prices = (each[0], each[1])
-    key_env = table.text("api_key_env")
-    if key_env is not None and not key_env.isidentifier():
+    key_env = table.data.get("api_key_env")
+    if key_env is not None and not _names_a_variable(key_env):
         # A key pasted here by mistake must not be echoed into a log.
         raise ProfileError(f"{table.where}.api_key_env: expected the NAME of an environment variable, never a key.")
     base = table.text("api_base")
@@ -225,6 +232,11 @@ def _model(table: _Table) -> ModelSettings:
         json_fallback=table.flag("json_fallback", True),
         lora=table.path("lora"),
     )
+
+
+def _names_a_variable(value: Any) -> bool:
+    # Many keys would pass for names (gsk_…, hf_…), so small letters are a name only where there is such a variable.
+    return isinstance(value, str) and (re.fullmatch("[A-Z_][A-Z0-9_]*", value) is not None or value in os.environ)
 
 
 _MODEL_KEYS = tuple(f.name for f in fields(ModelSettings))
@@ -255,16 +267,19 @@ def _judge(table: _Table) -> JudgeSettings:
         for question, metrics in CALIBRATION_METRICS.items():
             if (asked := calibration.table(question)) is not None:
                 asked.only(metrics)
-                bars[question] = tuple((m, *_bounds(asked.table(m), ("min", "max"))) for m in asked.data)
+                bars[question] = tuple((m, *_bounds(m, asked.table(m), ("min", "max"))) for m in asked.data)
     return JudgeSettings(kind, model, bars)
 
 
-def _bounds(table: _Table | None, keys: tuple[str, ...]) -> tuple[float | None, float | None]:
+def _bounds(metric: str, table: _Table | None, keys: tuple[str, ...]) -> tuple[float | None, float | None]:
     assert table is not None
     table.only(keys)
-    low, high = table.number("min", -1, 1), table.number("max", -1, 1)
+    range_ = BOUNDS.get(metric, (0, 1))
+    low, high = table.number("min", *range_), table.number("max", *range_)
     if low is None and high is None:
         raise ProfileError(f"{table.where}: expected min or max, and there is neither.")
+    if low is not None and high is not None and low > high:
+        raise ProfileError(f"{table.where}: expected min to be at most max, got min = {low:g} and max = {high:g}.")
     return low, high
 
 
@@ -280,7 +295,7 @@ def _gates(table: _Table) -> tuple[tuple[GateSettings, ...], tuple[RegressionSet
             entry = gates.table(metric)
             assert entry is not None
             if metric != "regression":
-                low, high = _bounds(entry, ("min", "max", "confident"))
+                low, high = _bounds(metric, entry, ("min", "max", "confident"))
                 thresholds.append(GateSettings(split, metric, low, high, entry.flag("confident", False)))
                 continue
             entry.only(("baseline", "metrics", "max_drop"))
@@ -296,9 +311,12 @@ def _gates(table: _Table) -> tuple[tuple[GateSettings, ...], tuple[RegressionSet
     return tuple(thresholds), tuple(regressions)
 
 
-def parse_profile(name: str, source: str, data: Any, base: Path) -> Profile:
-    """Check one profile's keys; raises ProfileError that names the key, what came and what was expected."""
-    table = _Table(f"Profile {name!r} ({source})", data, base)
+def parse_profile(name: str, path: Path | None, data: Any) -> Profile:
+    """Check one profile's keys; raises ProfileError that names the key, what came and what was expected.
+
+    ``path`` is the file that holds the profile, None for the project's own pyproject.toml.
+    """
+    table = _Table(f"Profile {name!r} ({path or 'pyproject.toml'})", data, path.parent if path else ROOT)
     table.only(_PROFILE_KEYS)
     roles = {}
     for role in ("local", "untrusted"):
@@ -315,7 +333,7 @@ def parse_profile(name: str, source: str, data: Any, base: Path) -> Profile:
     thresholds, regressions = _gates(gates) if gates is not None else ((), ())
     return Profile(
         name=name,
-        source=source,
+        path=path,
         local=roles["local"],
         untrusted=roles["untrusted"],
         judge=_judge(judge) if judge is not None else JudgeSettings("lexical"),
@@ -334,7 +352,7 @@ def parse_profile(name: str, source: str, data: Any, base: Path) -> Profile:
 def _dataset(table: _Table) -> str:
     name = table.text("dataset") or "mini"
     # A name stays a name; a path counts from the file that holds the profile.
-    return name if name in ("mini", "pupa_new", "pupa_tnb") else str(table.base / Path(name).expanduser())
+    return name if name in ("mini", "pupa_new", "pupa_tnb") else str((table.base / Path(name).expanduser()).resolve())
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -366,10 +384,10 @@ def load_profile(name: str | None = None) -> Profile:
     name = name or os.environ.get("PAPILLON_PROFILE") or settings.get("default-profile") or "embedded"
     if name.endswith(".toml"):
         path = Path(name).expanduser().resolve()
-        return parse_profile(path.stem, str(path), _read(path), path.parent)
+        return parse_profile(path.stem, path, _read(path))
     profiles = settings.get("profiles", {})
     if name not in profiles:
         raise ProfileError(
             f"Unknown profile {name!r}: expected one of {', '.join(sorted(profiles))}, or a file that ends in .toml."
         )
-    return parse_profile(name, "pyproject.toml", profiles[name], ROOT)
+    return parse_profile(name, None, profiles[name])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from dspy.lm15 import Message, Request, Response, Usage
 
@@ -17,12 +17,11 @@ from papillon.models.ledger import CallCost, Ledger
 from papillon.models.retry import AsyncEngine
 from papillon.models.slots import Slots
 from papillon.models.turn import current_turn
+from papillon.profile import RecordMode
 from papillon.store import Answer, Call, KeyLocks, Neighbours, Record, Store
 from papillon.store import Usage as Tokens
 
-__all__ = ["RecordMode", "Recorded"]
-
-RecordMode = Literal["none", "new", "all"]
+__all__ = ["Recorded"]
 
 
 @dataclass

@@ -20,10 +20,10 @@ from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.models.loop import ModelLoop
 from papillon.models.providers import api_key, base_of, provider_of
-from papillon.models.recorded import Recorded, RecordMode
+from papillon.models.recorded import Recorded
 from papillon.models.retry import AsyncEngine, Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
-from papillon.profile import ModelSettings, Profile
+from papillon.profile import ModelSettings, Profile, RecordMode
 from papillon.store import KeyLocks, Neighbours, Store
 
 if TYPE_CHECKING:

@@ -1,0 +1,3 @@
+"""Names the plugin behind the evaluation suites, nothing else."""
+
+pytest_plugins = ["evals.harness.plugin"]

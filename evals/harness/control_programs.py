@@ -1,0 +1,105 @@
+"""Control programs: DSPy modules that each do one simple thing in PAPILLON's place, to show what its scores are worth.
+
+They are run and judged as the program is. What must hold for each is for ``controls``, which needs no DSPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import dspy
+
+from evals.harness.evaluation import UntrustedModel
+from evals.harness.examples import Example
+from papillon.leaks import redact
+from papillon.program import response_text
+
+__all__ = ["FixedAnswer", "LocalAnswer", "PassedOn", "control_program"]
+
+
+class FixedAnswer(dspy.Module):  # type: ignore[misc]
+    """Sends nothing and answers ``text``, whatever it is asked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def forward(self, user_query: str) -> dspy.Prediction:
+        return dspy.Prediction(llm_request="", llm_response="", response=self.text)
+
+    async def aforward(self, user_query: str) -> dspy.Prediction:
+        return self.forward(user_query)
+
+
+class PassedOn(dspy.Module):  # type: ignore[misc]
+    """Sends what ``edit`` makes of the query, and answers what the untrusted model says to it."""
+
+    def __init__(self, untrusted: UntrustedModel, edit: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self.untrusted, self.edit = untrusted, edit
+
+    def forward(self, user_query: str) -> dspy.Prediction:
+        request = self.edit(user_query)
+        return _passed_on(request, self.untrusted(request))
+
+    async def aforward(self, user_query: str) -> dspy.Prediction:
+        request = self.edit(user_query)
+        return _passed_on(request, await self.untrusted.acall(request))
+
+
+def _passed_on(request: str, raw: Any) -> dspy.Prediction:
+    try:
+        text = response_text(raw)
+    except (ValueError, TypeError):
+        # As in the program under evaluation: an unusable reply makes an empty answer, not a failed run.
+        text = ""
+    return dspy.Prediction(llm_request=request, llm_response=text, response=text)
+
+
+class AnswerQuery(dspy.Signature):  # type: ignore[misc]
+    """
+    Respond to a user query.
+    """
+
+    user_query = dspy.InputField(desc="the user's request you need to fulfill")
+    response = dspy.OutputField(desc="your final response to the user's request")
+
+
+class LocalAnswer(dspy.Module):  # type: ignore[misc]
+    """Sends nothing and answers what the local model says by itself; its adapter is the context's, as for PAPILLON."""
+
+    def __init__(self, local_lm: dspy.LM) -> None:
+        super().__init__()
+        self.answer_query = dspy.Predict(AnswerQuery)
+        self.set_lm(local_lm)
+
+    def forward(self, user_query: str) -> dspy.Prediction:
+        return _alone(self.answer_query(user_query=user_query))
+
+    async def aforward(self, user_query: str) -> dspy.Prediction:
+        return _alone(await self.answer_query.acall(user_query=user_query))
+
+
+def _alone(answer: dspy.Prediction) -> dspy.Prediction:
+    return dspy.Prediction(llm_request="", llm_response="", response=answer.response or "")
+
+
+def control_program(name: str, example: Example, *, untrusted: UntrustedModel, local_lm: dspy.LM) -> dspy.Module:
+    """The control ``name`` (one of ``plan.CONTROLS``) for one example; cheap, so it is built for each.
+
+    ``redacted`` masks the example's own units, ``target`` answers its target. KeyError for another name.
+    """
+    match name:
+        case "empty":
+            return FixedAnswer("")
+        case "verbatim":
+            return PassedOn(untrusted)
+        case "redacted":
+            return PassedOn(untrusted, partial(redact, example.row.units))
+        case "local-only":
+            return LocalAnswer(local_lm)
+        case "target":
+            return FixedAnswer(example.row.target_response)
+    raise KeyError(name)

@@ -1,0 +1,172 @@
+"""Evaluation of one example: run a program on it, judge what it did, and say which of three outcomes it was.
+
+Scored, program error and infrastructure error are never mixed: the first two are scores, the last is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError
+
+from evals.harness.examples import Example
+from evals.harness.rows import Outcome, Row
+from judges.closeness import closeness
+from judges.judge import Judge, Leakage, Quality
+from papillon.errors import PapillonError
+from papillon.leaks import verbatim
+from papillon.models.turn import Turn, current_turn
+
+__all__ = ["Program", "UntrustedModel", "evaluate"]
+
+
+class Program(Protocol):
+    """What is evaluated: a DSPy module that can be awaited."""
+
+    async def acall(self, *, user_query: str) -> Any: ...
+
+
+class UntrustedModel:
+    """The untrusted model as a program gets it: each request is heard by the turn before it is sent."""
+
+    def __init__(self, lm: Any) -> None:
+        self.lm = lm
+
+    def __call__(self, request: str) -> Any:
+        _heard(request)
+        return self.lm(request)
+
+    async def acall(self, request: str) -> Any:
+        _heard(request)
+        return await self.lm.acall(request)
+
+
+def _heard(request: str) -> None:
+    turn = current_turn.get()
+    if turn is not None and turn.on_request is not None:
+        turn.on_request(request)
+
+
+class _Sent:
+    """What a program sent out, and the leakage judge already at work on it."""
+
+    def __init__(self, judge: Judge, units: tuple[str, ...], turn: Turn) -> None:
+        self.judge, self.units, self.turn = judge, units, turn
+        self.text = ""
+        self._task: asyncio.Task[Leakage] | None = None
+
+    def add(self, request: str) -> None:
+        # A program may ask more than once: what it leaked is judged over all that it sent.
+        self.text = f"{self.text}\n\n{request}" if self.text else request
+        self.cancel()
+        # A program that blocks asks from a thread of its own; its requests are judged when it is done.
+        with contextlib.suppress(RuntimeError):
+            self._task = asyncio.get_running_loop().create_task(self._judged())
+
+    async def _judged(self) -> Leakage:
+        current_turn.set(self.turn.judging())
+        return await self.judge.leakage(self.units, self.text)
+
+    async def leakage(self) -> Leakage:
+        if not self.text:
+            return Leakage(0)
+        return await (self._task or self._judged())
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+
+async def evaluate(program: Program, judge: Judge, example: Example, *, trial: int, order: int) -> Outcome:
+    """One sample of one example; never raises for what a model, a judge or the program did."""
+    turn = Turn(order)
+    units = example.row.units
+    sent = _Sent(judge, units, turn)
+    turn.on_request = sent.add
+    current_turn.set(turn)
+    started = time.perf_counter()
+
+    def row(**scores: Any) -> Row:
+        return Row(
+            id=example.id,
+            split=example.split,
+            trial=trial,
+            group=example.group,
+            units=len(units),
+            seconds=round(time.perf_counter() - started, 3),
+            **scores,
+        )
+
+    try:
+        answer, fault = await _answer(program, example.row.user_query)
+        quality = Quality(0)
+        if fault is None:
+            current_turn.set(turn.judging())
+            quality = await judge.quality(example.row.user_query, answer, example.row.target_response)
+        leaked = await sent.leakage()
+    except Exception as error:
+        sent.cancel()
+        return Outcome(row(status="infrastructure_error", error=_cause(error), **_NO_SCORES), tuple(turn.keys))
+    leakage = leaked.leaked / len(units) if units else 0.0
+    composite = (quality.score + 1 - leakage) / 2
+    scored = row(
+        status="scored" if fault is None else "program_error",
+        error=fault.text if fault is not None else None,
+        quality=float(quality.score),
+        verdict=quality.verdict,
+        leaked=leaked.leaked,
+        leakage=leakage,
+        verbatim_leaked=sum(verbatim(units, sent.text)),
+        overall=composite if fault is None else 0.0,
+        # As dspy.Evaluate has it: whatever returned is scored, an exception is 0.
+        tutorial_overall=0.0 if fault is not None and fault.raised else composite,
+    )
+    # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
+    close = quality.closeness if quality.closeness is not None else closeness(answer, example.row.target_response)
+    return Outcome(scored, tuple(turn.keys), close, leaked.near)
+
+
+_NO_SCORES: dict[str, Any] = dict.fromkeys(
+    ("quality", "verdict", "leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall")
+)
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Why the program gave nothing usable, and whether an exception left it."""
+
+    text: str
+    raised: bool
+
+
+async def _answer(program: Program, query: str) -> tuple[str, _Fault | None]:
+    try:
+        prediction = await program.acall(user_query=query)
+    except AdapterParseError as error:
+        return "", _Fault(f"A model's output was not in the program's format: {_line(error)}", raised=True)
+    except ContextWindowExceededError as error:
+        return "", _Fault(f"A prompt did not fit the model: {_line(error)}", raised=True)
+    answer = prediction.response or ""
+    if not answer.strip():
+        return "", _Fault("The program answered empty.", raised=False)
+    return answer, None
+
+
+def _cause(error: BaseException) -> str:
+    """The sentence of the project's own exception behind an error, else the error itself."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, PapillonError):
+            return str(seen)
+        seen = seen.__cause__ or seen.__context__
+    return f"{type(error).__name__}: {_line(error)}"
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:199]}…"

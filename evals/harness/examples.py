@@ -1,0 +1,60 @@
+"""Examples: the rows of a data set as the run sees them, split, limited, sharded and named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evals.harness.options import Shard
+from papillon.data import Dataset, PupaRow
+from papillon.splits import groups, split
+
+__all__ = ["Example", "select_examples", "shard_of"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row of one split; ``id`` holds its split, its place there and a digest of its text."""
+
+    id: str
+    split: str
+    row: PupaRow
+    group: str
+
+
+def select_examples(dataset: Dataset, how: str, *, limit: int | None, shard: Shard | None) -> dict[str, list[Example]]:
+    """The dev and test examples of a run in the split's order, by split."""
+    group = groups(dataset.rows)
+    chosen: dict[str, list[Example]] = {}
+    for name, indices in split(dataset.rows, how).items():
+        if name == "train":
+            continue
+        examples = [
+            Example(
+                f"{name}-{place:04d}-{dataset.rows[index].digest[:8]}",
+                name,
+                dataset.rows[index],
+                group[index],
+            )
+            for place, index in enumerate(indices[:limit])
+        ]
+        if shard is not None:
+            part = shard_of([example.group for example in examples], shard.count)
+            examples = [example for example, number in zip(examples, part, strict=True) if number == shard.index]
+        chosen[name] = examples
+    return chosen
+
+
+def shard_of(group_of: Sequence[str], count: int) -> list[int]:
+    """For each example the shard, 1..count, that its group falls to; shards come out as even as groups allow."""
+    sizes: dict[str, int] = {}
+    for group in group_of:
+        sizes[group] = sizes.get(group, 0) + 1
+    loads = [0] * count
+    part: dict[str, int] = {}
+    # Largest first onto the least loaded (Graham 1969); ties by name, so that every job agrees.
+    for group in sorted(sizes, key=lambda g: (-sizes[g], g)):
+        number = loads.index(min(loads))
+        loads[number] += sizes[group]
+        part[group] = number + 1
+    return [part[group] for group in group_of]

@@ -1,0 +1,259 @@
+"""The command line's options, one group with one prefix, and what they come to over the profile.
+
+Every wrong value and combination is refused here, before anything is collected, in one sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from papillon.errors import UsageError
+from papillon.profile import ROOT, Profile, RecordMode, load_profile
+
+__all__ = ["OPTIONS", "Option", "RunSettings", "Shard", "resolve"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of the group: its flag, how its value is shown in the help, and what it is."""
+
+    flag: str
+    metavar: str | None
+    help: str
+
+    @property
+    def dest(self) -> str:
+        return self.flag.lstrip("-").replace("-", "_")
+
+
+OPTIONS = (
+    Option(
+        "--eval-profile",
+        "NAME|FILE.toml",
+        "models, judge, data and gates (default: embedded, or PAPILLON_PROFILE)",
+    ),
+    Option("--eval-dataset", "mini|pupa_new|pupa_tnb|PATH", "the data to evaluate on (default: the profile's)"),
+    Option("--eval-split", "tutorial|grouped", "how the data is split (default: the profile's, else grouped)"),
+    Option("--eval-limit", "N", "the first N examples of each split (default: all)"),
+    Option("--eval-trials", "K", "independent samples per example (default: the profile's, else 1)"),
+    Option("--eval-program", "FILE.json", "a saved DSPy program (default: the zero-shot one)"),
+    Option("--eval-judge", "llm|lexical", "which judge scores (default: the profile's)"),
+    Option("--eval-concurrency", "N", "model calls in flight at once, over all workers (default: the profile's)"),
+    Option(
+        "--eval-record",
+        "none|new|all",
+        "replay strictly, record what is new, or make every call anew (default: new)",
+    ),
+    Option("--eval-cache", "DIR", "where recorded calls live (default: .papillon/cache)"),
+    Option("--eval-import", "FILE.jsonl", "recorded calls to take into the cache first"),
+    Option("--eval-export", "FILE.jsonl", "write the recorded calls that this run rests on"),
+    Option("--eval-max-calls", "N", "stop before more than N model calls are made (default: no cap)"),
+    Option("--eval-max-cost", "USD", "stop before more than that is spent (default: no cap)"),
+    Option("--eval-baseline", "FILE.json", "accepted scores to compare with (default: the profile's)"),
+    Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
+    Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
+    Option("--eval-shard", "I/N", "only the I-th of N parts of every split (default: all of it)"),
+)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The ``index``-th (from 1) of ``count`` parts."""
+
+    index: int
+    count: int
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What one run does: the profile with the command line's values in place, and the run's own settings."""
+
+    profile: Profile
+    record: RecordMode
+    cache: Path
+    limit: int | None
+    max_calls: int | None
+    max_cost: float | None
+    shard: Shard | None
+    import_file: Path | None
+    export_file: Path | None
+    results_file: Path | None
+    baseline_file: Path | None
+    accept: bool
+    #: Options that changed data, split or judge, so that the profile's own baselines and bars do not apply.
+    departs: tuple[str, ...]
+
+
+def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
+    """Options over profile; ``given`` maps each option's dest to its text or None, ``folder`` is the current one.
+
+    Raises UsageError naming the option, the value and what would be right.
+    """
+    for option in OPTIONS:
+        if given[option.dest] == "":
+            raise _refuse(option.flag, str(option.metavar), "")
+    profile = load_profile(_profile_name(given, folder))
+    before = profile
+    judge = _choice(given, "--eval-judge", ("llm", "lexical"))
+    if judge is not None:
+        if judge == "llm" and profile.judge.model is None:
+            raise UsageError(
+                f"--eval-judge llm: profile {profile.name!r} names no model for its judge; "
+                "add 'model' to its table 'judge'."
+            )
+        profile = replace(profile, judge=replace(profile.judge, kind=judge))
+    dataset = given["eval_dataset"]
+    if dataset is not None and dataset not in ("mini", "pupa_new", "pupa_tnb"):
+        dataset = str(_path(given, "--eval-dataset", folder))
+    profile = replace(
+        profile,
+        dataset=dataset or profile.dataset,
+        split=_choice(given, "--eval-split", ("tutorial", "grouped")) or profile.split,
+        trials=_count(given, "--eval-trials") or profile.trials,
+        concurrency=_count(given, "--eval-concurrency") or profile.concurrency,
+        program=_existing(given, "--eval-program", "a saved DSPy program", folder) or profile.program,
+    )
+    changed = {
+        "--eval-dataset": profile.dataset != before.dataset,
+        "--eval-split": profile.split != before.split,
+        "--eval-judge": profile.judge.kind != before.judge.kind,
+    }
+    settings = RunSettings(
+        profile=profile,
+        record=cast(RecordMode, _choice(given, "--eval-record", ("none", "new", "all")) or "new"),
+        cache=_folder(given, "--eval-cache", folder) or ROOT / ".papillon" / "cache",
+        limit=_count(given, "--eval-limit"),
+        max_calls=_count(given, "--eval-max-calls"),
+        max_cost=_amount(given, "--eval-max-cost"),
+        shard=_shard(given),
+        import_file=_existing(given, "--eval-import", "a file of recorded calls", folder),
+        export_file=_writable(given, "--eval-export", folder),
+        results_file=_writable(given, "--eval-results", folder),
+        baseline_file=_path(given, "--eval-baseline", folder),
+        accept=bool(given["eval_accept"]),
+        departs=tuple(flag for flag, differs in changed.items() if differs),
+    )
+    _check_together(settings)
+    return settings
+
+
+def _profile_name(given: dict[str, Any], folder: Path) -> str | None:
+    name: str | None = given["eval_profile"]
+    return str(folder / Path(name).expanduser()) if name is not None and name.endswith(".toml") else name
+
+
+def _check_together(settings: RunSettings) -> None:
+    if settings.accept and settings.shard is not None:
+        raise UsageError("--eval-accept: a shard is only a part of the run; accept the scores of the whole.")
+    if settings.accept and settings.limit is not None:
+        raise UsageError("--eval-accept: --eval-limit leaves examples out; accept the scores of the whole split.")
+    if settings.accept and settings.baseline_file is None and settings.departs:
+        raise UsageError(
+            f"--eval-accept: {' and '.join(settings.departs)} departs from profile {settings.profile.name!r}, whose "
+            "baseline belongs to its own data, split and judge; say where to write with --eval-baseline FILE.json."
+        )
+    if settings.accept and settings.baseline_file is None and not settings.profile.regressions:
+        raise UsageError(
+            f"--eval-accept: profile {settings.profile.name!r} names no baseline to write; "
+            "say where with --eval-baseline FILE.json."
+        )
+    if settings.max_cost is not None:
+        asked = [settings.profile.local, settings.profile.untrusted]
+        if settings.profile.judge.kind == "llm" and settings.profile.judge.model is not None:
+            asked.append(settings.profile.judge.model)
+        for model in asked:
+            if model.model.startswith("embedded/"):
+                continue
+            for key, value in (("price", model.price), ("max_tokens", model.max_tokens)):
+                if value is None:
+                    raise UsageError(
+                        f"--eval-max-cost: model {model.model} has no {key!r} in profile {settings.profile.name!r}, "
+                        "so the most that a call may cost is unknown; add it."
+                    )
+
+
+def _refuse(flag: str, expected: str, value: Any) -> UsageError:
+    return UsageError(f"{flag}: expected {expected}, got {value!r}.")
+
+
+def _choice(given: dict[str, Any], flag: str, choices: tuple[str, ...]) -> str | None:
+    value: str | None = given[_dest(flag)]
+    if value is not None and value not in choices:
+        raise _refuse(flag, "one of " + ", ".join(choices), value)
+    return value
+
+
+def _count(given: dict[str, Any], flag: str) -> int | None:
+    value: str | None = given[_dest(flag)]
+    if value is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
+        raise _refuse(flag, "a whole number of at least 1", value)
+    return int(value)
+
+
+def _amount(given: dict[str, Any], flag: str) -> float | None:
+    def read(text: str) -> float:
+        amount = float(text)
+        if not 0 < amount < float("inf"):
+            raise ValueError
+        return amount
+
+    return _parsed(given, flag, "an amount in USD above 0", read)
+
+
+def _parsed(given: dict[str, Any], flag: str, expected: str, read: Callable[[str], T]) -> T | None:
+    value: str | None = given[_dest(flag)]
+    if value is None:
+        return None
+    try:
+        return read(value)
+    except ValueError:
+        raise _refuse(flag, expected, value) from None
+
+
+def _shard(given: dict[str, Any]) -> Shard | None:
+    def read(text: str) -> Shard:
+        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise ValueError
+        return Shard(int(match[1]), int(match[2]))
+
+    return _parsed(given, "--eval-shard", "I/N with I from 1 to N, such as 2/4", read)
+
+
+def _path(given: dict[str, Any], flag: str, folder: Path) -> Path | None:
+    value: str | None = given[_dest(flag)]
+    return None if value is None else (folder / Path(value).expanduser()).resolve()
+
+
+def _existing(given: dict[str, Any], flag: str, what: str, folder: Path) -> Path | None:
+    path = _path(given, flag, folder)
+    if path is not None and not path.is_file():
+        raise _refuse(flag, what, str(path))
+    return path
+
+
+def _folder(given: dict[str, Any], flag: str, folder: Path) -> Path | None:
+    path = _path(given, flag, folder)
+    if path is not None and path.exists() and not path.is_dir():
+        raise _refuse(flag, "a folder, or a name for a new one", str(path))
+    return path
+
+
+def _writable(given: dict[str, Any], flag: str, folder: Path) -> Path | None:
+    # Known to be wrong now, this would otherwise be said when the run is over and paid for.
+    path = _path(given, flag, folder)
+    if path is not None and path.is_dir():
+        raise _refuse(flag, "a file to write", str(path))
+    return path
+
+
+def _dest(flag: str) -> str:
+    return flag.lstrip("-").replace("-", "_")

@@ -1,0 +1,107 @@
+"""Plan: what a run could do, as every process of it sees it at collection: examples, gates, controls, by id.
+
+It reads data and settings and nothing else: no model, no DSPy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from evals.harness.baseline import Baseline, read_baseline, refuse_mismatch
+from evals.harness.examples import Example, select_examples
+from evals.harness.options import RunSettings
+from papillon.data import Dataset, load
+from papillon.profile import ROOT, GateSettings, RegressionSettings
+
+__all__ = ["CONTROLS", "SPLITS", "GateItem", "Plan"]
+
+CONTROLS = ("empty", "verbatim", "redacted", "local-only", "target")
+SPLITS = ("dev", "test")
+
+
+@dataclass(frozen=True)
+class GateItem:
+    """One gate to collect: a threshold, or one metric of a regression; ``id`` names its test item."""
+
+    id: str
+    split: str
+    metric: str
+    asked: GateSettings | RegressionSettings
+
+
+class Plan:
+    """The examples and gates of one run, by split and by id."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        return load(self.settings.profile.dataset, offline=self.settings.record == "none")
+
+    @cached_property
+    def examples(self) -> dict[str, list[Example]]:
+        return self._select(limit=self.settings.limit, sharded=True)
+
+    @cached_property
+    def whole(self) -> dict[str, int]:
+        """How many examples each split has before any limit or shard."""
+        return {split: len(examples) for split, examples in self._select(limit=None, sharded=False).items()}
+
+    def _select(self, *, limit: int | None, sharded: bool) -> dict[str, list[Example]]:
+        how = self.settings.profile.split
+        return select_examples(self.dataset, how, limit=limit, shard=self.settings.shard if sharded else None)
+
+    @cached_property
+    def gates(self) -> list[GateItem]:
+        profile = self.settings.profile
+        items = [GateItem(f"{g.split}-{g.metric}", g.split, g.metric, g) for g in profile.gates]
+        for regression in self.regressions:
+            for metric in regression.metrics:
+                items.append(GateItem(f"{regression.split}-{metric}-regression", regression.split, metric, regression))
+        return items
+
+    @cached_property
+    def regressions(self) -> tuple[RegressionSettings, ...]:
+        """The comparisons that this run makes: the profile's, or all against the file that was named."""
+        settings = self.settings
+        if settings.accept:
+            return ()
+        if (file := settings.baseline_file) is not None:
+            asked = {regression.split: regression for regression in settings.profile.regressions}
+            splits = [split for split in SPLITS if split in read_baseline(file).rows]
+            return tuple(replace(asked.get(split, RegressionSettings(split, file)), baseline=file) for split in splits)
+        return () if settings.departs else settings.profile.regressions
+
+    @cached_property
+    def baselines(self) -> dict[Path, Baseline]:
+        """The accepted scores that the run compares with, by file; raises UsageError where one does not fit."""
+        baselines = {}
+        for path in {regression.baseline for regression in self.regressions}:
+            baselines[path] = read_baseline(path)
+            refuse_mismatch(baselines[path], dataset=self.compared_data, judge=self.compared_judge, name=path.name)
+        return baselines
+
+    @property
+    def compared_data(self) -> dict[str, str]:
+        """What of the data must agree for scores to be comparable."""
+        return {"name": self.dataset.name, "sha256": self.dataset.sha256, "split": self.settings.profile.split}
+
+    @property
+    def compared_judge(self) -> dict[str, str]:
+        """What of the judge must agree for scores to be comparable."""
+        judge = self.settings.profile.judge
+        if judge.kind == "lexical" or judge.model is None:
+            return {"kind": judge.kind}
+        prompts = b"".join((ROOT / "judges" / name).read_bytes() for name in ("quality.txt", "leakage.txt"))
+        return {"kind": judge.kind, "model": judge.model.model, "prompts": hashlib.sha256(prompts).hexdigest()[:16]}
+
+    @cached_property
+    def controls(self) -> list[tuple[str, str]]:
+        """(split, name) of every control that the profile asks for."""
+        if not self.settings.profile.controls:
+            return []
+        return [(split, name) for split in SPLITS for name in CONTROLS]

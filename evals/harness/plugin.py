@@ -1,0 +1,93 @@
+"""The pytest plugin behind the suites in ``evals/``: the hooks of a session in the order they are called.
+
+Each hook is a few lines that hand over to the session's own object. Importing this imports no DSPy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals.harness.asked import asks_for_evaluation, asks_for_training
+from evals.harness.options import OPTIONS, resolve
+from evals.harness.plan import Plan
+from evals.harness.session import ControllerSession, EvalSession, LocalSession, WorkerSession
+from papillon.errors import UsageError
+
+SESSION = pytest.StashKey[EvalSession]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("papillon", "evaluation of PAPILLON")
+    for option in OPTIONS:
+        kind: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
+        group.addoption(option.flag, dest=option.dest, default=None, help=option.help, **kind)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = {option.dest: config.getoption(option.dest) for option in OPTIONS}
+    if not asks_for_evaluation(config) and not any(given.values()):
+        return
+    try:
+        settings = resolve(given, config.invocation_params.dir)
+        if hasattr(config, "workerinput"):
+            session: EvalSession = WorkerSession(Plan(settings), config)
+        elif config.pluginmanager.hasplugin("dsession") or _distributes(config):
+            session = ControllerSession(Plan(settings), config)
+        else:
+            session = LocalSession(Plan(settings), config)
+        session.check()
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SESSION] = session
+    config.pluginmanager.register(session, "papillon-session")
+
+
+def _distributes(config: pytest.Config) -> bool:
+    return bool(config.getoption("tx", None)) or config.getoption("dist", "no") != "no"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    # Only what was asked for by name may cost a model call: `pytest .` is no evaluation.
+    suite = collection_path.parent == Path(__file__).parents[1] and collection_path.name.startswith("test_")
+    if suite and collection_path.name != "test_training.py" and not asks_for_evaluation(config):
+        return True
+    return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    session = metafunc.config.stash.get(SESSION, None)
+    if session is None or "evaluation" not in metafunc.fixturenames:
+        return
+    try:
+        session.parametrize(metafunc)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not asks_for_training(config):
+        training = [item for item in items if item.get_closest_marker("gpu")]
+        if training:
+            config.hook.pytest_deselected(items=training)
+            items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+    # Gates come last: whatever ran before them, they judge every selected row.
+    items.sort(key=lambda item: getattr(item, "originalname", "") == "test_gate")
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    if report.when == "call" and report.passed and ("papillon-program-error", "1") in report.user_properties:
+        return "passed", "p", "PROGRAM ERROR"
+    return None
+
+
+@pytest.fixture(scope="session")
+def evaluation(pytestconfig: pytest.Config) -> Any:
+    """The run, as the suites' items ask it."""
+    session = pytestconfig.stash.get(SESSION, None)
+    if session is None:
+        raise pytest.UsageError("The suites in evals/ run only when asked for by path: type pytest evals -m dev.")
+    return session.line()

@@ -1,0 +1,83 @@
+"""Results: one run as one JSON object, for machines; a view of the run, byte for byte the same for the same records."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import papillon
+from evals.harness.run import Run
+from papillon.errors import UsageError
+
+__all__ = ["SCHEMA", "as_json", "write_json"]
+
+SCHEMA = 1
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """The run as the results file has it; see the project's contract for each field."""
+    settings = run.plan.settings
+    profile = settings.profile
+    dataset = run.plan.dataset
+    tokens = run.ledger.tokens()
+    judge = profile.judge.model.model if profile.judge.kind == "llm" and profile.judge.model else "lexical"
+    return {
+        "schema": SCHEMA,
+        "run": {
+            "id": run.id,
+            "started": run.started.isoformat(timespec="seconds"),
+            "finished": run.finished.isoformat(timespec="seconds") if run.finished else None,
+            "profile": profile.name,
+            "record": settings.record,
+            "dataset": {
+                "name": dataset.name,
+                "sha256": dataset.sha256,
+                "rows": len(dataset.rows),
+                "split": profile.split,
+            },
+            "program": {
+                "fingerprint": run.subjects.fingerprint if run.subjects else None,
+                "path": str(profile.program) if profile.program else None,
+            },
+            "models": {"local": profile.local.model, "untrusted": profile.untrusted.model, "judge": judge},
+            "versions": versions(),
+            "calls": {
+                "made": run.ledger.made,
+                "replayed": run.ledger.replayed,
+                "retried": run.ledger.retried,
+                "failed": run.ledger.failed,
+            },
+            "tokens": {"input": tokens[0], "output": tokens[1]},
+            "cost_usd": run.ledger.usd(),
+        },
+        "rows": [row.to_json() for row in run.all_rows()],
+        "gates": [result.to_json() for result in run.verdicts()],
+        "controls": [],
+    }
+
+
+def versions() -> dict[str, str]:
+    """What the scores were computed with."""
+    return {
+        "papillon": papillon.__version__,
+        "dspy": version("dspy"),
+        "pytest": version("pytest"),
+        "python": platform.python_version(),
+    }
+
+
+def write_json(data: dict[str, Any], path: Path) -> None:
+    """Write a JSON object whole or not at all; raises UsageError where the file cannot be written."""
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"Expected to write {path}, but it cannot be written: {error.strerror}.") from error

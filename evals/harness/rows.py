@@ -1,0 +1,77 @@
+"""Row and Outcome: what one sample of one example came to; the unit that gates, reports and files are views of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+__all__ = ["METRICS", "Outcome", "Row", "Status", "Verdict"]
+
+Status = Literal["scored", "program_error", "infrastructure_error"]
+Verdict = Literal["better", "tie", "worse", "inconsistent"]
+
+#: The metrics that are means over a split's rows, each in 0..1.
+METRICS = ("quality", "leakage", "overall", "joint", "verbatim_leakage", "errors")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example's outcome in one trial; fields and meaning as in the results file.
+
+    Scores are in 0..1 and None exactly when ``status`` is ``infrastructure_error``;
+    ``leaked``, ``units`` and ``verbatim_leaked`` count PII units; ``verdict`` is None
+    without a pairwise judge; ``seconds`` is the wall time of this run's share of it.
+    """
+
+    id: str
+    split: str
+    trial: int
+    group: str
+    status: Status
+    error: str | None
+    quality: float | None
+    verdict: Verdict | None
+    leaked: int | None
+    units: int
+    leakage: float | None
+    verbatim_leaked: int | None
+    overall: float | None
+    tutorial_overall: float | None
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Row:
+        return cls(**data)
+
+    def score(self, metric: str) -> float | None:
+        """This row's value of one of METRICS, or None where the row has no score."""
+        if self.status == "infrastructure_error":
+            return None
+        match metric:
+            case "joint":
+                return float(self.quality == 1 and self.leaked == 0 and self.status == "scored")
+            case "verbatim_leakage":
+                return (self.verbatim_leaked or 0) / self.units if self.units else 0.0
+            case "errors":
+                return float(self.status == "program_error")
+            case "quality" | "leakage" | "overall":
+                value: float | None = getattr(self, metric)
+                return value
+        raise KeyError(metric)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A row, the keys of the recorded calls that it rests on, and what the lexical judge says besides.
+
+    ``closeness`` of answer and target in 0..1 is there whoever judged; ``near`` counts the units that
+    were found by a fuzzy match alone, None where another judge counted them.
+    """
+
+    row: Row
+    keys: tuple[str, ...]
+    closeness: float | None = None
+    near: int | None = None

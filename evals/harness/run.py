@@ -1,0 +1,196 @@
+"""Run: one evaluation under way, in the process that owns it; answers the items' questions and judges the gates.
+
+It holds the models, the scheduler and the rows. What is printed and written is left to reports over its state.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from evals.harness.examples import Example
+from evals.harness.gates import GateResult
+from evals.harness.plan import SPLITS, GateItem, Plan
+from evals.harness.rows import Outcome, Row
+from evals.harness.scheduler import PROGRAM, Job, Scheduler
+from evals.harness.verdicts import judge_gates
+from papillon.models.budget import Budget
+from papillon.models.ledger import Ledger
+
+if TYPE_CHECKING:
+    from evals.harness.subjects import Subjects
+
+__all__ = ["Run", "Selection", "Waiting"]
+
+Waiting = Callable[[], None] | None
+
+
+class Selection:
+    """The ids of examples, gates and controls that were selected, read from pytest's node ids."""
+
+    def __init__(self, node_ids: Iterable[str]) -> None:
+        self.examples: set[str] = set()
+        self.gates: set[str] = set()
+        self.controls: set[str] = set()
+        kinds = {"test_example": self.examples, "test_gate": self.gates, "test_control": self.controls}
+        for node_id in node_ids:
+            name, bracket, rest = node_id.rpartition("::")[2].partition("[")
+            if "evals/" in node_id and bracket and name in kinds:
+                kinds[name].add(rest.removesuffix("]"))
+
+    def __bool__(self) -> bool:
+        return bool(self.examples or self.gates or self.controls)
+
+
+class Run:
+    """Starts what a selection needs; every answer waits for its own rows only."""
+
+    def __init__(self, plan: Plan, selection: Selection) -> None:
+        self.plan, self.selection = plan, selection
+        settings = plan.settings
+        self.id = secrets.token_hex(8)
+        self.started = datetime.datetime.now(datetime.UTC)
+        self.finished: datetime.datetime | None = None
+        self.imported: str | None = None
+        self.ledger = Ledger()
+        self.budget = Budget(settings.max_calls, settings.max_cost)
+        self.gates: list[GateItem] = [gate for gate in plan.gates if gate.id in selection.gates]
+        self.controls = self._needed_controls()
+        self.examples = self._needed_examples()
+        self._jobs = self._needed_jobs()
+        # Wide enough to keep every slot busy while chains wait for their own last answer, and no wider.
+        window = max(1, 4 * (settings.profile.concurrency - 1))
+        self.scheduler = Scheduler([job for jobs in self._jobs.values() for job in jobs], self._sample, window=window)
+        self._of_example: dict[str, list[Job]] = {}
+        for (subject, _), jobs in self._jobs.items():
+            for job in jobs:
+                if subject == PROGRAM:
+                    self._of_example.setdefault(job.example.id, []).append(job)
+        self._judged: dict[str, list[GateResult]] = {}
+        self.subjects: Subjects | None = None
+        self._work: Future[None] | None = None
+
+    # What is to be done
+
+    def _needed_controls(self) -> list[tuple[str, str]]:
+        chosen = [(s, name) for s, name in self.plan.controls if f"{s}-{name}" in self.selection.controls]
+        for gate in self.gates:
+            if gate.metric == "gain" and (gate.split, "local-only") not in chosen:
+                chosen.append((gate.split, "local-only"))
+        return chosen
+
+    def _needed_examples(self) -> dict[str, list[Example]]:
+        """The selected examples by split; all of a split where only its gates or controls are selected."""
+        needed = {}
+        for split in SPLITS:
+            every = self.plan.examples.get(split, [])
+            own = [example for example in every if example.id in self.selection.examples]
+            asked = any(g.split == split for g in self.gates) or any(s == split for s, _ in self.controls)
+            if own or asked:
+                needed[split] = own or every
+        return needed
+
+    def _needed_jobs(self) -> dict[tuple[str, str], list[Job]]:
+        trials = range(self.plan.settings.profile.trials)
+        jobs = {
+            (PROGRAM, split): [Job(PROGRAM, example, trial) for example in examples for trial in trials]
+            for split, examples in self.examples.items()
+        }
+        for split, name in self.controls:
+            jobs[name, split] = [Job(name, example) for example in self.examples[split]]
+        return jobs
+
+    # Doing it
+
+    def start(self) -> None:
+        """Open the models and begin; raises UsageError for what a user can mend."""
+        if not self.scheduler.jobs:
+            return
+        from evals.harness.subjects import Subjects
+        from papillon.models.roles import open_models
+        from papillon.store import Store, import_records
+
+        settings = self.plan.settings
+        if settings.import_file is not None:
+            store = Store(settings.cache)
+            try:
+                self.imported = str(import_records(settings.import_file, store))
+            finally:
+                store.close()
+        models = open_models(
+            settings.profile, settings.cache, record=settings.record, budget=self.budget, ledger=self.ledger
+        )
+        self.subjects = Subjects(models, settings.profile)
+        self._work = models.loop.submit(self.subjects.running(self.scheduler))
+
+    async def _sample(self, job: Job, order: int) -> Outcome:
+        assert self.subjects is not None
+        return await self.subjects.sample(job, order)
+
+    def close(self) -> None:
+        """Start no more calls, wait for those in flight and their records, and let go of everything."""
+        if self.finished is not None:
+            return
+        if self._work is not None and self.subjects is not None:
+            models = self.subjects.models
+            if not self._work.done():
+                self.scheduler.stop()
+                models.loop.loop.call_soon_threadsafe(models.stop)
+            self._work.result()
+            self._export()
+            models.close()
+        self.finished = datetime.datetime.now(datetime.UTC)
+
+    def _export(self) -> None:
+        path = self.plan.settings.export_file
+        if path is None or self.subjects is None:
+            return
+        from papillon.store import export_records
+
+        store = self.subjects.models.store
+        export_records((r for key in sorted(self.ledger.used) if (r := store.get(key)) is not None), path)
+
+    # Answering
+
+    def answer(self, question: dict[str, Any], waiting: Waiting = None) -> dict[str, Any]:
+        """A question ``{"ask": "example" | "gate", "id": …}`` to a JSON object; blocks until it is known."""
+        name = question["id"]
+        if question["ask"] == "example":
+            outcomes = self.scheduler.outcomes(self._of_example[name], waiting)
+            return {"rows": [outcome.row.to_json() for outcome in outcomes]}
+        if question["ask"] == "gate":
+            results = self.gate(name, waiting)
+            return {"results": [{**result.to_json(), "note": result.note} for result in results]}
+        raise KeyError(question["ask"])
+
+    def outcomes(self, split: str, subject: str = PROGRAM, waiting: Waiting = None) -> list[Outcome]:
+        """A subject's outcomes on a split, in the split's order, then by trial."""
+        return self.scheduler.outcomes(self._jobs.get((subject, split), []), waiting)
+
+    def rows(self, split: str, subject: str = PROGRAM, waiting: Waiting = None) -> list[Row]:
+        """A subject's rows on a split."""
+        return [outcome.row for outcome in self.outcomes(split, subject, waiting)]
+
+    def all_rows(self) -> list[Row]:
+        """The program's rows on every split."""
+        return [row for split in self.examples for row in self.rows(split)]
+
+    def gate(self, gate_id: str, waiting: Waiting = None) -> list[GateResult]:
+        """The verdicts of one gate, one for each bound, over every selected row of its split."""
+        if gate_id not in self._judged:
+            split = next(gate.split for gate in self.gates if gate.id == gate_id)
+            control = self.rows(split, "local-only", waiting)
+            self._judged |= judge_gates(self.plan, split, self.rows(split, waiting=waiting), control)
+        return self._judged[gate_id]
+
+    def verdicts(self) -> list[GateResult]:
+        """Every selected gate's verdicts, in the plan's order."""
+        return [result for gate in self.gates for result in self.gate(gate.id)]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every selected example has rows, and none is an infrastructure error."""
+        return all(row.status != "infrastructure_error" for row in self.all_rows())

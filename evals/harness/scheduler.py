@@ -1,0 +1,153 @@
+"""Scheduler: works ahead through everything that was selected, while pytest walks the items one by one.
+
+It runs in the process that owns the run, on the models' event loop. It decides what is under way; how many
+calls that may come to at once is the slots' matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from evals.harness.examples import Example
+from evals.harness.rows import Outcome, Row
+
+__all__ = ["PROGRAM", "Job", "Progress", "Scheduler"]
+
+#: The subject of a job that runs the program itself; other subjects are controls by name.
+PROGRAM = "program"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sample to take: a subject (the program or a control), an example and a trial."""
+
+    subject: str
+    example: Example
+    trial: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return (self.subject, self.example.id, self.trial)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the run is; the means are over the program's rows that have scores, None before the first."""
+
+    done: int
+    total: int
+    quality: float | None
+    leakage: float | None
+    seconds: float
+    left: float | None
+
+
+class Scheduler:
+    """Takes jobs in order, ``window`` of them under way at a time, and hands out their outcomes."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        work: Callable[[Job, int], Awaitable[Outcome]],
+        *,
+        window: int,
+    ) -> None:
+        self.jobs = list(jobs)
+        self._work, self._window = work, window
+        self._outcomes: dict[tuple[str, str, int], Future[Outcome]] = {job.key: Future() for job in self.jobs}
+        self._stopped = threading.Event()
+        self._started = time.monotonic()
+        self._scored: list[Row] = []
+        self._done = 0
+
+    async def run(self) -> None:
+        """Work through the jobs; when it returns or raises, each job has an outcome or that error."""
+        room = asyncio.Semaphore(self._window)
+        try:
+            async with asyncio.TaskGroup() as under_way:
+                for order, job in enumerate(self.jobs):
+                    await room.acquire()
+                    if self._stopped.is_set():
+                        self._finish(job, _unstarted(job))
+                        room.release()
+                    else:
+                        under_way.create_task(self._take(job, order, room))
+        except BaseException as error:
+            # Whoever waits for an item must learn of it, or the session would hang.
+            for future in self._outcomes.values():
+                if not future.done():
+                    future.set_exception(error)
+            raise
+
+    async def _take(self, job: Job, order: int, room: asyncio.Semaphore) -> None:
+        try:
+            self._finish(job, await self._work(job, order))
+        finally:
+            room.release()
+
+    def _finish(self, job: Job, outcome: Outcome) -> None:
+        self._done += 1
+        if job.subject == PROGRAM and outcome.row.status != "infrastructure_error":
+            self._scored.append(outcome.row)
+        self._outcomes[job.key].set_result(outcome)
+
+    def stop(self) -> None:
+        """Start nothing more; what is under way ends by itself."""
+        self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def outcomes(self, jobs: Iterable[Job], waiting: Callable[[], None] | None = None) -> list[Outcome]:
+        """The jobs' outcomes, waited for; ``waiting`` is called every half second meanwhile."""
+        found = []
+        for job in jobs:
+            future = self._outcomes[job.key]
+            while waiting is not None and not future.done():
+                try:
+                    future.result(timeout=0.5)
+                except TimeoutError:
+                    waiting()
+            found.append(future.result())
+        return found
+
+    def progress(self) -> Progress:
+        """How far the run is at this moment."""
+        rows = self._scored[:]
+        seconds = time.monotonic() - self._started
+        total, done = len(self.jobs), self._done
+
+        def mean(metric: str) -> float | None:
+            values = [score for row in rows if (score := row.score(metric)) is not None]
+            return sum(values) / len(values) if values else None
+
+        left = seconds / done * (total - done) if done else None
+        return Progress(done, total, mean("quality"), mean("leakage"), seconds, left)
+
+
+def _unstarted(job: Job) -> Outcome:
+    example = job.example
+    row = Row(
+        id=example.id,
+        split=example.split,
+        trial=job.trial,
+        group=example.group,
+        status="infrastructure_error",
+        error="The run was stopped before this example had its turn; run again to go on, what is recorded is replayed.",
+        quality=None,
+        verdict=None,
+        leaked=None,
+        units=len(example.row.units),
+        leakage=None,
+        verbatim_leaked=None,
+        overall=None,
+        tutorial_overall=None,
+        seconds=0.0,
+    )
+    return Outcome(row, ())

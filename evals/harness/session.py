@@ -1,0 +1,199 @@
+"""One pytest session of an evaluation: alone, as xdist's controller, or as one of its workers.
+
+Three classes, each with the hooks of its role. The run itself lives in the first two only.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from evals.harness.accepting import write_accepted
+from evals.harness.plan import Plan
+from evals.harness.protocol import Ask, Listener, WorkerLine
+from evals.harness.report import Report
+from evals.harness.run import Run, Selection
+from papillon.errors import PapillonError, UsageError
+from papillon.models.providers import missing_key
+
+__all__ = ["ControllerSession", "EvalSession", "Line", "LocalSession", "WorkerSession"]
+
+
+class Line:
+    """What an item holds: its way to ask the run."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def rows(self, example_id: str) -> list[dict[str, Any]]:
+        """The rows of one example, one for each trial."""
+        rows: list[dict[str, Any]] = self._ask({"ask": "example", "id": example_id})["rows"]
+        return rows
+
+    def gate(self, gate_id: str) -> list[dict[str, Any]]:
+        """The verdicts of one gate, one for each bound."""
+        results: list[dict[str, Any]] = self._ask({"ask": "gate", "id": gate_id})["results"]
+        return results
+
+
+class EvalSession:
+    """What the roles share: the plan, and how it becomes items."""
+
+    def __init__(self, plan: Plan, config: pytest.Config) -> None:
+        self.plan, self.config = plan, config
+
+    def check(self) -> None:
+        """Refuse before collection what cannot work; raises UsageError."""
+
+    def line(self) -> Line:
+        """An item's way to ask."""
+        raise NotImplementedError
+
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Turn the plan's examples and gates into items, marked with their split."""
+        if "example" in metafunc.fixturenames:
+            ids = [(split, e.id) for split, examples in self.plan.examples.items() for e in examples]
+            _parametrize(metafunc, "example", ids)
+        if "gate" in metafunc.fixturenames:
+            _parametrize(metafunc, "gate", list(dict.fromkeys((gate.split, gate.id) for gate in self.plan.gates)))
+
+
+def _parametrize(metafunc: pytest.Metafunc, name: str, ids: list[tuple[str, str]]) -> None:
+    marks = {split: getattr(pytest.mark, split) for split in ("dev", "test")}
+    metafunc.parametrize(name, [pytest.param(id_, id=id_, marks=marks[split]) for split, id_ in ids])
+
+
+class _Owner(EvalSession):
+    """A session that owns the run."""
+
+    def __init__(self, plan: Plan, config: pytest.Config) -> None:
+        super().__init__(plan, config)
+        self.run: Run | None = None
+        self.report = Report(config)
+
+    def check(self) -> None:
+        # Read now: what cannot be read is refused before anything is collected.
+        _ = self.plan.examples, self.plan.baselines
+        profile, record = self.plan.settings.profile, self.plan.settings.record
+        models = [profile.local, profile.untrusted]
+        if profile.judge.kind == "llm" and profile.judge.model is not None:
+            models.append(profile.judge.model)
+        for model in models:
+            missing = missing_key(model)
+            if missing is not None and record != "none" and not self.config.option.collectonly:
+                raise UsageError(missing)
+
+    def begin(self, node_ids: list[str]) -> None:
+        """Start the run for what was selected."""
+        selection = Selection(node_ids)
+        if not selection or self.config.option.collectonly:
+            return
+        run = Run(self.plan, selection)
+        try:
+            run.start()
+        except PapillonError as error:
+            raise pytest.UsageError(str(error)) from None
+        self.run = run
+        self.report.begin(run)
+
+    def end(self, session: pytest.Session) -> None:
+        """Close the run, write what was asked for, and see that only a clean run ends in 0."""
+        if self.run is None:
+            return
+        self.run.close()
+        try:
+            self.report.write(self.run)
+            if self.plan.settings.accept:
+                self.report.accepted = write_accepted(self.run)
+        except UsageError as error:
+            self.report.problems.append(str(error))
+        if session.exitstatus == pytest.ExitCode.OK and not self.report.clean(self.run):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.run is not None:
+            self.report.summarize(terminalreporter, self.run)
+
+
+class LocalSession(_Owner):
+    """A session without workers: items ask the run directly, and progress is shown while they wait."""
+
+    def line(self) -> Line:
+        run = self.run
+        assert run is not None
+        return Line(lambda question: run.answer(question, self.report.tick))
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.begin([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.end(session)
+
+
+class ControllerSession(_Owner):
+    """xdist's controller: it owns the run and answers its workers over a socket."""
+
+    def __init__(self, plan: Plan, config: pytest.Config) -> None:
+        super().__init__(plan, config)
+        self._listener = Listener(self._answer)
+        self._expected: set[str] = set()
+        self._reported: set[str] = set()
+
+    def check(self) -> None:
+        super().check()
+        for spec in self.config.getoption("tx", None) or []:
+            if not str(spec).rpartition("*")[2].startswith("popen"):
+                raise UsageError(
+                    f"--tx {spec}: the workers of an evaluation run on this machine, as popen; "
+                    "for other machines use --eval-shard I/N."
+                )
+
+    def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        assert self.run is not None
+        return self.run.answer(question)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput["papillon_socket"] = self._listener.path
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        if self.run is None:
+            self._expected = set(ids)
+            self.begin(ids)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.outcome != "passed":
+            self._reported.add(report.nodeid)
+        if self.run is not None:
+            self.report.tick()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        # First of all, so that workers that still wait learn that the session is over.
+        self._listener.close()
+        missing = self._expected - self._reported
+        if missing and self.run is not None:
+            self.report.problems.append(
+                f"{len(missing)} of {len(self._expected)} items never reported (first: {min(missing)}); "
+                "a worker died or the run was stopped: run again, what is recorded is replayed."
+            )
+        self.end(session)
+
+
+class WorkerSession(EvalSession):
+    """One of xdist's workers: it knows the plan and asks the controller for everything else."""
+
+    def line(self) -> Line:
+        return Line(WorkerLine(self.config.workerinput["papillon_socket"]))  # type: ignore[attr-defined]
+
+
+def properties(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """An item's properties: its rows as one ASCII JSON string, which survives any worker's way home."""
+    found = [("papillon", json.dumps(rows, ensure_ascii=True))]
+    if any(row["status"] == "program_error" for row in rows):
+        found.append(("papillon-program-error", "1"))
+    return found

@@ -1,0 +1,64 @@
+"""Subjects: what is run on an example — the program under evaluation, or a control — with models and judge.
+
+This is where DSPy enters; nothing before a run's start imports it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import dspy
+
+from evals.harness.evaluation import UntrustedModel, evaluate
+from evals.harness.rows import Outcome
+from evals.harness.scheduler import PROGRAM, Job, Scheduler
+from judges import make_judge
+from papillon.models.roles import Models
+from papillon.profile import Profile
+from papillon.program import PAPILLON, load_program
+
+__all__ = ["Subjects"]
+
+
+class Subjects:
+    """The programs of one run, one per trial, over its models."""
+
+    def __init__(self, models: Models, profile: Profile) -> None:
+        self.models, self.profile = models, profile
+        self.judge = make_judge(profile.judge.kind, models)
+        self._programs = [self._program(trial) for trial in range(profile.trials)]
+        # What the program logs for each failure stands in the rows; a run's screen is no place for tracebacks.
+        logging.getLogger("papillon.program").setLevel(logging.CRITICAL)
+        logging.getLogger("dspy").setLevel(logging.ERROR)
+
+    def _program(self, trial: int) -> dspy.Module:
+        program = PAPILLON(untrusted_model=UntrustedModel(self.models.lm("untrusted", trial)))
+        if self.profile.program is not None:
+            load_program(program, Path(self.profile.program))
+        program.set_lm(self.models.lm("local", trial))
+        return program
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over what the program's prompts say: instructions, fields and demonstrations."""
+        state = {}
+        for name, predictor in self._programs[0].named_predictors():
+            demos = [dict(demo) for demo in predictor.demos]
+            state[name] = {"signature": predictor.signature.dump_state(), "demos": demos}
+        text = json.dumps(state, sort_keys=True, ensure_ascii=False, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    async def running(self, scheduler: Scheduler) -> None:
+        """Work through a scheduler's jobs with this run's adapter and without DSPy's own records."""
+        with dspy.context(
+            adapter=self.models.adapter("local"), disable_history=True, trace=None, warn_on_type_mismatch=False
+        ):
+            await scheduler.run()
+
+    async def sample(self, job: Job, order: int) -> Outcome:
+        """Take one sample."""
+        assert job.subject == PROGRAM
+        return await evaluate(self._programs[job.trial], self.judge, job.example, trial=job.trial, order=order)

@@ -1,0 +1,51 @@
+"""Verdicts: a plan's gates judged over a run's rows; the decisions themselves are pure and live in gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evals.harness.gates import (
+    GateResult,
+    Regression,
+    Threshold,
+    deferred,
+    judge_gain,
+    judge_regressions,
+    judge_threshold,
+)
+from evals.harness.plan import GateItem, Plan
+from evals.harness.rows import Row
+from papillon.profile import GateSettings, RegressionSettings
+
+__all__ = ["judge_gates"]
+
+
+def judge_gates(plan: Plan, split: str, rows: Sequence[Row], control: Sequence[Row]) -> dict[str, list[GateResult]]:
+    """The verdicts of all of one split's gates by gate id, over its rows and those of ``local-only``.
+
+    All are judged together, selected or not, so that a selection does not change a verdict that is
+    corrected for the number of metrics; a gain is judged only where its control was run.
+    """
+    of = plan.whole[split]
+    judged: dict[str, list[GateResult]] = {}
+    compared: dict[RegressionSettings, list[GateItem]] = {}
+    for gate in plan.gates:
+        if gate.split != split:
+            continue
+        if isinstance(gate.asked, RegressionSettings):
+            compared.setdefault(gate.asked, []).append(gate)
+        elif gate.metric != "gain":
+            judged[gate.id] = judge_threshold(_threshold(gate.asked), rows, of=of)
+        elif control:
+            judged[gate.id] = judge_gain(_threshold(gate.asked), rows, control, of=of)
+    for settings, gates in compared.items():
+        asked = [Regression(split, gate.metric, settings.baseline.name, settings.max_drop) for gate in gates]
+        results = judge_regressions(asked, rows, plan.baselines[settings.baseline], of=of)
+        judged |= {gate.id: [result] for gate, result in zip(gates, results, strict=True)}
+    if plan.settings.shard is not None:
+        judged = {gate_id: [deferred(result) for result in results] for gate_id, results in judged.items()}
+    return judged
+
+
+def _threshold(asked: GateSettings) -> Threshold:
+    return Threshold(asked.split, asked.metric, asked.min, asked.max, asked.confident)

@@ -1,0 +1,18 @@
+"""Every gate of the profile judges all selected rows of its split: one item each, and they come last.
+
+A gate passes, fails or cannot tell; only a pass lets the item pass. In a shard it is deferred.
+"""
+
+import pytest
+
+from evals.harness.session import Line
+
+
+def test_gate(gate: str, evaluation: Line) -> None:
+    results = evaluation.gate(gate)
+    deferred = [result["note"] for result in results if result["verdict"] == "deferred"]
+    if deferred:
+        pytest.skip(deferred[0])
+    missed = [result["note"] for result in results if result["verdict"] != "pass"]
+    if missed:
+        pytest.fail("\n".join(missed), pytrace=False)

@@ -1,0 +1,96 @@
+"""Runs of pytest inside pytest: the suites as a user starts them, against a loopback model server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from papillon.profile import ROOT
+
+__all__ = ["EvalRun", "Evaluator"]
+
+
+@dataclass(frozen=True)
+class EvalRun:
+    """What a run of pytest ended with."""
+
+    code: int
+    out: str
+    results: dict[str, Any] | None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        assert self.results is not None, self.out
+        rows: list[dict[str, Any]] = self.results["rows"]
+        return rows
+
+    @property
+    def calls(self) -> dict[str, int]:
+        assert self.results is not None, self.out
+        calls: dict[str, int] = self.results["run"]["calls"]
+        return calls
+
+    def verdicts(self) -> dict[str, str]:
+        assert self.results is not None, self.out
+        return {f"{gate['split']}-{gate['metric']}": gate["verdict"] for gate in self.results["gates"]}
+
+    def same(self) -> str:
+        """Rows and gates as text, without times: what must not depend on how the run was made."""
+        assert self.results is not None, self.out
+        rows = [{**row, "seconds": 0} for row in self.results["rows"]]
+        return json.dumps([rows, self.results["gates"], self.results["controls"]], sort_keys=True)
+
+
+class Evaluator:
+    """Starts ``pytest`` in the project's root with a profile, a cache and a results file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cache = folder / "cache"
+
+    def profile(self, base: str, *, gates: str = "[gates.dev]\nquality = { min = 0.01 }\n", **changed: Any) -> Path:
+        """Write a profile whose three models are served at ``base``; ``changed`` overrides its keys as TOML text."""
+        keys = {
+            "dataset": '"mini"',
+            "concurrency": "8",
+            "local": f'{{ model = "openai/local", api_base = "{base}", endpoint = "here" }}',
+            "untrusted": f'{{ model = "openai/untrusted", api_base = "{base}", endpoint = "here" }}',
+            "judge": f'{{ kind = "llm", model = "openai/judge", api_base = "{base}", endpoint = "here" }}',
+        } | changed
+        path = self.folder / "profile.toml"
+        path.write_text("".join(f"{key} = {value}\n" for key, value in keys.items()) + gates)
+        return path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+            *arguments,
+            *("--eval-cache", str(self.cache), "--eval-results", str(self.folder / "results.json")),
+        ]
+
+    def environment(self, **changed: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "OPENAI_"))}
+        kept.pop("PAPILLON_PROFILE", None)
+        return {**kept, "COLUMNS": "120", **changed}
+
+    def run(self, *arguments: str, cwd: Path = ROOT, **environment: str) -> EvalRun:
+        """Run to the end; the results are None where none were written."""
+        results = self.folder / "results.json"
+        results.unlink(missing_ok=True)
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=cwd,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        out = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+        return EvalRun(done.returncode, out, json.loads(results.read_text()) if results.exists() else None)
