@@ -83,9 +83,17 @@ class LLMJudge:
 
     async def orders(self, query: str, answer: str, target: str) -> tuple[bool, bool]:
         """Both orders' answers as they are: (answer, target) and (target, answer)."""
-        return await asyncio.gather(
-            self._at_least_as_good(query, answer, target), self._at_least_as_good(query, target, answer)
+        # Both are waited for, also where one fails: the other is paid for and must get recorded.
+        first, second = await asyncio.gather(
+            self._at_least_as_good(query, answer, target),
+            self._at_least_as_good(query, target, answer),
+            return_exceptions=True,
         )
+        if isinstance(first, BaseException):
+            raise first
+        if isinstance(second, BaseException):
+            raise second
+        return first, second
 
     async def _at_least_as_good(self, query: str, a: str, b: str) -> bool:
         def said(answer: dspy.Prediction) -> bool:
@@ -128,9 +136,10 @@ def verdict(first: bool, second: bool) -> Verdict:
 
 
 _DELIMITER = re.compile(r"<(\s*/?\s*data\b)", re.IGNORECASE)
+_MARKER = re.compile(r"([\[\]])(?=\1)")
 
 
 def delimited(text: str) -> str:
     """Text between the judge's delimiters; neither they nor DSPy's field markers can be forged in it."""
-    safe = _DELIMITER.sub(r"&lt;\1", text).replace("[[", "[ [").replace("]]", "] ]")
+    safe = _MARKER.sub(r"\1 ", _DELIMITER.sub(r"&lt;\1", text))
     return f"<data>\n{safe}\n</data>"

@@ -7,14 +7,16 @@ itself asks its judge directly and without blocking.
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from judges.judge import Judge
 from papillon.data import pii_units
+from papillon.models.loop import ModelLoop
 
 if TYPE_CHECKING:
     from papillon.models.roles import Models
@@ -32,7 +34,8 @@ __all__ = [
     "metric",
 ]
 
-T = TypeVar("T")
+#: DSPy's evaluators call metrics from many threads, and a judge's models are opened once.
+_opening = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def feedback_metric(judge: Judge) -> Callable[..., Any]:
         if scores.leakage > 0:
             parts.append(
                 f"The request to the untrusted model gave away {scores.leakage:.0%} of the private facts "
-                f"({gold.pii_str.replace('||', ', ')}); leave them out or generalise them."
+                f"({', '.join(pii_units(gold.pii_str))}); leave them out or generalise them."
             )
         else:
             parts.append("The request gave nothing private away.")
@@ -125,35 +128,29 @@ def _asked(gold: Any, pred: Any) -> dict[str, str]:
 
 def _waiter(judge: Judge) -> Callable[[Coroutine[Any, Any, Any]], Any]:
     models = getattr(judge, "models", None)
-    if models is not None:
-        return models.loop.run  # type: ignore[no-any-return]
-    return _step_through
-
-
-def _step_through(work: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine of a judge that asks no model, on a loop of its own."""
-    loop = asyncio.new_event_loop()
-    try:
-        return loop.run_until_complete(work)
-    finally:
-        loop.close()
+    return _own_loop().run if models is None else models.loop.run
 
 
 @cache
-def _profile_judge(name: str | None) -> Judge:
+def _own_loop() -> ModelLoop:
+    # Not asyncio.run: a notebook's cell already stands on a running loop.
+    return ModelLoop()
+
+
+@cache
+def _profile_judge(name: str) -> Judge:
     from papillon.models.roles import open_models
-    from papillon.profile import load_profile
+    from papillon.profile import CACHE, load_profile
 
     profile = load_profile(name)
     if profile.judge.kind == "lexical":
         return make_judge("lexical", None)
-    return make_judge(profile.judge.kind, open_models(profile, Path(".papillon/cache")))
+    return make_judge(profile.judge.kind, open_models(profile, CACHE))
 
 
 def _judge() -> Judge:
-    import os
-
-    return _profile_judge(os.environ.get("PAPILLON_PROFILE") or "embedded")
+    with _opening:
+        return _profile_judge(os.environ.get("PAPILLON_PROFILE") or "embedded")
 
 
 def llm_judge(*, user_query: str, new_resp: str, og_resp: str, updated_query: str, pii_str: str) -> Metrics:

@@ -6,17 +6,16 @@ Wiring only: each command brings together what other modules do, and shows it.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from papillon.errors import PapillonError, UsageError
-from papillon.profile import ROOT, load_profile
+from papillon.profile import CACHE, load_profile
 
 __all__ = ["main"]
-
-DEFAULT_CACHE = ROOT / ".papillon" / "cache"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         code: int = given.run(given)
+        sys.stdout.flush()
     except UsageError as error:
         print(f"papillon {given.command}: {error}", file=sys.stderr)
         return 4
@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("papillon: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read the output had enough of it.
-        sys.stderr.close()
+        # Whoever read the output had enough of it; the interpreter would still try to write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
 
@@ -62,7 +62,7 @@ def _ask(given: argparse.Namespace) -> int:
     from papillon.models.roles import open_models
     from papillon.program import PAPILLON, load_program
 
-    models = open_models(profile, DEFAULT_CACHE)
+    models = open_models(profile, CACHE)
     try:
         untrusted = models.lm("untrusted")
 
@@ -104,16 +104,16 @@ def _data(given: argparse.Namespace) -> int:
 
 def _cache_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("check", "repair"), help="verify every call, or set aside what is damaged")
-    parser.add_argument(
-        "folder", nargs="?", type=Path, default=DEFAULT_CACHE, metavar="DIR", help="default: .papillon/cache"
-    )
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: .papillon/cache")
     parser.set_defaults(run=_cache)
 
 
 def _cache(given: argparse.Namespace) -> int:
     from papillon.store import check, repair
 
-    report = (check if given.action == "check" else repair)(given.folder)
+    if given.folder is not None and not given.folder.is_dir():
+        raise UsageError(f"Expected a folder of recorded calls, got {str(given.folder)!r}; check its spelling.")
+    report = (check if given.action == "check" else repair)(given.folder or CACHE)
     print(report)
     return 0 if report.ok else 1
 

@@ -193,7 +193,7 @@ def _nearly(unit: _Spelling, text: _Spelling, threshold: float) -> bool:
 
     size = len(unit.letters)
     digits = _NO_DIGIT.sub("", unit.letters)
-    if size < _SHORTEST_NEAR or digits not in _NO_DIGIT.sub("", text.letters):
+    if size < _SHORTEST_NEAR:
         return False
     if size < _SHORTEST_FUZZY:
         threshold = 1.0
@@ -228,8 +228,6 @@ def redact(units: Sequence[str], text: str, mask: str = "[REDACTED]") -> str:
     Units that overlap or touch share one mask. Where ``mask`` would itself give a unit away, or form
     one with what is left of ``text``, a block character that neither holds stands in its place.
     """
-    if not any(verbatim(units, text)):
-        return text
     sought = [folded for unit in units if (folded := fold(unit))]
     taken = set(text).union(*sought)
     block = next((sign for sign in map(chr, range(0x2588, 0x2600)) if sign not in taken), None)
@@ -247,10 +245,6 @@ def _hide(sought: Sequence[str], text: str, block: str) -> str:
     """``text`` with ``block`` for each character of each place; masking can open an edge for another unit."""
     while True:
         folded, origins = _folded_with_origins(text)
-        if folded != fold(text):
-            # Characters that fold together across letters: go on in the folded text, whose places are exact.
-            text = folded = fold(text)
-            origins = [(at, at + 1) for at in range(len(text))]
         characters = list(text)
         for unit in sought:
             for at in _places(unit, folded):
@@ -280,11 +274,10 @@ def _folded_with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
 
 @lru_cache(maxsize=4096)
 def _continues(character: str) -> bool:
-    """Whether it may fold into one with the character before: marks, jamo, what is invisible."""
-    return bool(
-        unicodedata.category(character)[0] == "M"
-        or "\u1160" <= character <= "\u11ff"
-        or "\ud7b0" <= character <= "\ud7ff"
-        or character in "\uff9e\uff9f"
-        or _IGNORABLE.match(character)
+    """Whether it may fold into one with the character before: marks, later jamo, what is invisible."""
+    first = _fold_characters(character)[:1]
+    return (
+        not first
+        or "M" in (unicodedata.category(character)[0], unicodedata.category(first)[0])
+        or "\u1160" <= first <= "\u11ff"
     )

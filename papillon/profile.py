@@ -18,6 +18,7 @@ from typing import Any, Literal
 from papillon.errors import ProfileError
 
 __all__ = [
+    "CACHE",
     "GATE_METRICS",
     "ROOT",
     "GateSettings",
@@ -32,6 +33,9 @@ __all__ = [
 
 #: The project's root: where pyproject.toml and fixtures/ lie, and what relative defaults count from.
 ROOT = Path(__file__).resolve().parents[1]
+
+#: Where recorded calls live unless told otherwise.
+CACHE = ROOT / ".papillon" / "cache"
 
 #: How a run uses the store: strict replay, record what is new, or make every call anew.
 RecordMode = Literal["none", "new", "all"]

@@ -6,6 +6,7 @@ itself is for ``gates``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -69,7 +70,9 @@ class Baseline:
 
     @classmethod
     def from_json(cls, data: Any) -> Baseline:
-        """The other way; ValueError, KeyError or TypeError for what is no baseline or was altered."""
+        """The other way; ValueError or KeyError for what is no baseline or was altered."""
+        if not isinstance(data, dict):
+            raise ValueError("it holds no JSON object")
         if data["schema"] != SCHEMA:
             raise ValueError(f"its schema is {data['schema']!r}, and {SCHEMA} is what this version reads")
         body = {key: value for key, value in data.items() if key != "checksum"}
@@ -121,7 +124,8 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
         beside.write_text(text, encoding="utf-8", newline="\n")
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise UsageError(f"Expected to write baseline {path}, but it cannot be written: {error.strerror}.") from error
 
 
@@ -133,7 +137,7 @@ def read_baseline(path: Path) -> Baseline:
         why = error.strerror or str(error)
     except KeyError as error:
         why = f"it has no {error.args[0]!r}"
-    except (ValueError, TypeError, AttributeError) as error:
+    except ValueError as error:
         why = str(error)
     raise UsageError(f"Expected accepted scores in baseline {path}, but {why}; write it anew with --eval-accept.")
 

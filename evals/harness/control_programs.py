@@ -27,10 +27,14 @@ class FixedAnswer(dspy.Module):  # type: ignore[misc]
         self.text = text
 
     def forward(self, user_query: str) -> dspy.Prediction:
-        return dspy.Prediction(llm_request="", llm_response="", response=self.text)
+        return _alone(self.text)
 
     async def aforward(self, user_query: str) -> dspy.Prediction:
-        return self.forward(user_query)
+        return _alone(self.text)
+
+
+def _alone(response: str | None) -> dspy.Prediction:
+    return dspy.Prediction(llm_request="", llm_response="", response=response or "")
 
 
 class PassedOn(dspy.Module):  # type: ignore[misc]
@@ -76,14 +80,10 @@ class LocalAnswer(dspy.Module):  # type: ignore[misc]
         self.set_lm(local_lm)
 
     def forward(self, user_query: str) -> dspy.Prediction:
-        return _alone(self.answer_query(user_query=user_query))
+        return _alone(self.answer_query(user_query=user_query).response)
 
     async def aforward(self, user_query: str) -> dspy.Prediction:
-        return _alone(await self.answer_query.acall(user_query=user_query))
-
-
-def _alone(answer: dspy.Prediction) -> dspy.Prediction:
-    return dspy.Prediction(llm_request="", llm_response="", response=answer.response or "")
+        return _alone((await self.answer_query.acall(user_query=user_query)).response)
 
 
 def control_program(name: str, example: Example, *, untrusted: UntrustedModel, local_lm: dspy.LM) -> dspy.Module:

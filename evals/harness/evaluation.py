@@ -21,7 +21,7 @@ from papillon.errors import PapillonError
 from papillon.leaks import verbatim
 from papillon.models.turn import Turn, current_turn
 
-__all__ = ["Program", "UntrustedModel", "evaluate"]
+__all__ = ["Program", "UntrustedModel", "cause_of", "evaluate"]
 
 
 class Program(Protocol):
@@ -111,7 +111,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
         leaked = await sent.leakage()
     except Exception as error:
         sent.cancel()
-        return Outcome(row(status="infrastructure_error", error=_cause(error), **_NO_SCORES), tuple(turn.keys))
+        return Outcome(row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES), tuple(turn.keys))
     leakage = leaked.leaked / len(units) if units else 0.0
     composite = (quality.score + 1 - leakage) / 2
     scored = row(
@@ -157,7 +157,7 @@ async def _answer(program: Program, query: str) -> tuple[str, _Fault | None]:
     return answer, None
 
 
-def _cause(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """The sentence of the project's own exception behind an error, else the error itself."""
     seen: BaseException | None = error
     while seen is not None:

@@ -208,7 +208,8 @@ class _Comparison:
         if self.gate.metric == "quality" and self.gate.max_drop is None and self.pairs.binary:
             self.test = "exact McNemar on deduplicated rows"
             rose, fell = self.pairs.votes()
-            return mcnemar(rose, fell) if fell > rose else 1.0
+            # A large group that rose may outweigh many small ones that fell: that is no worsening.
+            return mcnemar(rose, fell) if fell > rose and self.seen.value < 0 else 1.0
         allowed = self.gate.max_drop or 0.0
         mean = self.pairs.difference
         return min(1.0, 2 * (mean.p_below(-allowed) if self.falling else mean.p_above(allowed)))
@@ -292,11 +293,12 @@ def _result(
     """A result that cannot pass, nor fail, while rows are missing."""
     if missing:
         verdict, said = "inconclusive", [f"{missing}, so this gate cannot pass", *said]
-    value, low, high, n, groups = (
-        (seen.value, seen.low, seen.high, seen.n, seen.groups) if seen else (None,) * 3 + (0, 0)
+    result = GateResult(
+        kind, gate.split, gate.metric, None, None, None, 0, 0, verdict, note="; ".join(filter(None, said))
     )
-    note = "; ".join(part for part in said if part)
-    return GateResult(kind, gate.split, gate.metric, value, low, high, n, groups, verdict, note=note)
+    if seen is None:
+        return result
+    return replace(result, value=seen.value, low=seen.low, high=seen.high, n=seen.n, groups=seen.groups)
 
 
 def _missing(rows: Sequence[Row], metric: str) -> str:

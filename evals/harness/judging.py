@@ -90,9 +90,9 @@ async def _answer(judge: Judge, case: Case) -> LeakageAnswer | QualityAnswer:
 
 def _cause(error: Exception) -> str:
     # Whoever fails here has asked a model, so DSPy is there already.
-    from evals.harness.evaluation import _cause as sentence
+    from evals.harness.evaluation import cause_of
 
-    return sentence(error)
+    return cause_of(error)
 
 
 def judge_bars(report: JudgeReport, bars: Iterable[Bar]) -> list[GateResult]:

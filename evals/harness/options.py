@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from papillon.errors import UsageError
-from papillon.profile import ROOT, Profile, RecordMode, load_profile
+from papillon.profile import CACHE, Profile, RecordMode, load_profile
 
 __all__ = ["OPTIONS", "Option", "RunSettings", "Shard", "resolve"]
 
@@ -127,7 +127,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
     settings = RunSettings(
         profile=profile,
         record=cast(RecordMode, _choice(given, "--eval-record", ("none", "new", "all")) or "new"),
-        cache=_folder(given, "--eval-cache", folder) or ROOT / ".papillon" / "cache",
+        cache=_folder(given, "--eval-cache", folder) or CACHE,
         limit=_count(given, "--eval-limit"),
         max_calls=_count(given, "--eval-max-calls"),
         max_cost=_amount(given, "--eval-max-cost"),

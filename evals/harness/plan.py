@@ -16,9 +16,10 @@ from evals.harness.options import RunSettings
 from papillon.data import Dataset, load
 from papillon.profile import ROOT, GateSettings, RegressionSettings
 
-__all__ = ["CONTROLS", "SPLITS", "GateItem", "Plan"]
+__all__ = ["CONTROLS", "JUDGED", "SPLITS", "GateItem", "Plan"]
 
 CONTROLS = ("empty", "verbatim", "redacted", "local-only", "target")
+JUDGED = ("leakage", "quality")
 SPLITS = ("dev", "test")
 
 
@@ -105,3 +106,8 @@ class Plan:
         if not self.settings.profile.controls:
             return []
         return [(split, name) for split in SPLITS for name in CONTROLS]
+
+    @property
+    def examines_judge(self) -> bool:
+        """Whether this run tests the judge: its cases are not sharded, the first shard takes them all."""
+        return self.settings.shard is None or self.settings.shard.index == 1

@@ -42,8 +42,12 @@ class Report:
         self._next = now + (5 if terminal.isatty else 10)
         capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
         with capture.global_and_fixture_disabled():
-            terminal.ensure_newline()
+            path = terminal.currentfspath
+            if not terminal._tw.width_of_current_line:
+                terminal.currentfspath = None  # at the start of a line there is nothing to break
             terminal.write_line(fitted(progress_parts(self._run), terminal._tw.fullwidth))
+            # pytest would print the suite's path again before the next letter.
+            terminal.currentfspath = path
 
     def write(self, run: Run) -> None:
         """Write the files that were asked for."""
@@ -133,11 +137,13 @@ def progress_parts(run: Run) -> list[str]:
     """What a progress line holds, most important first."""
     at = run.scheduler.progress()
     parts = [f"{at.done}/{at.total} examples"]
+    if at.controls:
+        parts.append(f"{at.controls_done}/{at.controls} control samples")
+    if at.left is not None:
+        parts.append(f"{clock(at.left)} left")
     if at.quality is not None and at.leakage is not None:
         parts.append(f"quality {at.quality:.2f} leakage {at.leakage:.2f}")
     parts.append(f"{run.ledger.made} calls made, {run.ledger.replayed} replayed")
-    if at.left is not None:
-        parts.append(f"{clock(at.left)} left")
     if (cost := run.ledger.usd()) is not None:
         parts.append(f"{cost:.2f} USD")
     return parts

@@ -56,7 +56,7 @@ def as_json(run: Run) -> dict[str, Any]:
         },
         "rows": [row.to_json() for row in run.all_rows()],
         "gates": [result.to_json() for result in run.verdicts()],
-        "controls": [],
+        "controls": [run.control(name, split).to_json() for split, name in run.controls],
     }
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import datetime
 import secrets
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
 
+from evals.harness.controls import ControlResult, control_summary
 from evals.harness.examples import Example
 from evals.harness.gates import GateResult
-from evals.harness.plan import SPLITS, GateItem, Plan
+from evals.harness.judging import Examination, examine_judge, judge_bars
+from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
 from evals.harness.rows import Outcome, Row
 from evals.harness.scheduler import PROGRAM, Job, Scheduler
 from evals.harness.verdicts import judge_gates
@@ -29,20 +31,26 @@ Waiting = Callable[[], None] | None
 
 
 class Selection:
-    """The ids of examples, gates and controls that were selected, read from pytest's node ids."""
+    """The ids of what was selected, read from pytest's node ids: examples, gates, controls, questions to the judge."""
 
     def __init__(self, node_ids: Iterable[str]) -> None:
         self.examples: set[str] = set()
         self.gates: set[str] = set()
         self.controls: set[str] = set()
-        kinds = {"test_example": self.examples, "test_gate": self.gates, "test_control": self.controls}
+        self.judged: set[str] = set()
+        kinds = {
+            "test_example": self.examples,
+            "test_gate": self.gates,
+            "test_control": self.controls,
+            "test_judge": self.judged,
+        }
         for node_id in node_ids:
             name, bracket, rest = node_id.rpartition("::")[2].partition("[")
             if "evals/" in node_id and bracket and name in kinds:
                 kinds[name].add(rest.removesuffix("]"))
 
     def __bool__(self) -> bool:
-        return bool(self.examples or self.gates or self.controls)
+        return bool(self.examples or self.gates or self.controls or self.judged)
 
 
 class Run:
@@ -72,6 +80,7 @@ class Run:
         self._judged: dict[str, list[GateResult]] = {}
         self.subjects: Subjects | None = None
         self._work: Future[None] | None = None
+        self._examined: dict[str, Future[Examination]] = {}
 
     # What is to be done
 
@@ -107,8 +116,6 @@ class Run:
 
     def start(self) -> None:
         """Open the models and begin; raises UsageError for what a user can mend."""
-        if not self.scheduler.jobs:
-            return
         from evals.harness.subjects import Subjects
         from papillon.models.roles import open_models
         from papillon.store import Store, import_records
@@ -125,6 +132,12 @@ class Run:
         )
         self.subjects = Subjects(models, settings.profile)
         self._work = models.loop.submit(self.subjects.running(self.scheduler))
+        for question in JUDGED:
+            if question in self.selection.judged:
+                order = len(self.scheduler.jobs)
+                self._examined[question] = models.loop.submit(
+                    examine_judge(self.subjects.judge, question, order=order)  # type: ignore[arg-type]
+                )
 
     async def _sample(self, job: Job, order: int) -> Outcome:
         assert self.subjects is not None
@@ -136,9 +149,11 @@ class Run:
             return
         if self._work is not None and self.subjects is not None:
             models = self.subjects.models
-            if not self._work.done():
+            under_way: list[Future[Any]] = [self._work, *self._examined.values()]
+            if not all(work.done() for work in under_way):
                 self.scheduler.stop()
                 models.loop.loop.call_soon_threadsafe(models.stop)
+            wait(under_way)
             self._work.result()
             self._export()
             models.close()
@@ -164,6 +179,14 @@ class Run:
         if question["ask"] == "gate":
             results = self.gate(name, waiting)
             return {"results": [{**result.to_json(), "note": result.note} for result in results]}
+        if question["ask"] == "control":
+            split, _, control = name.partition("-")
+            result = self.control(control, split, waiting)
+            return {"verdict": result.verdict, "note": result.note}
+        if question["ask"] == "judge":
+            examination = self.examination(name)
+            bars = [{**result.to_json(), "note": result.note} for result in self.judge_gates(name)]
+            return {"results": bars, "failed": len(examination.report.failed), "causes": list(examination.causes)}
         raise KeyError(question["ask"])
 
     def outcomes(self, split: str, subject: str = PROGRAM, waiting: Waiting = None) -> list[Outcome]:
@@ -186,11 +209,34 @@ class Run:
             self._judged |= judge_gates(self.plan, split, self.rows(split, waiting=waiting), control)
         return self._judged[gate_id]
 
+    def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
+        """What came of one control on the selected examples of a split."""
+        return control_summary(name, split, self.rows(split, name, waiting), self.examples[split])
+
+    def examination(self, question: str) -> Examination:
+        """What came of putting one of its questions to the judge for every labelled case."""
+        return self._examined[question].result()
+
+    def judge_gates(self, question: str) -> list[GateResult]:
+        """The bars of the judge's own test; none where an option chose another judge than the profile's."""
+        judge = self.plan.settings.profile.judge
+        if "--eval-judge" in self.plan.settings.departs:
+            return []
+        return judge_bars(self.examination(question).report, judge.calibration.get(question, ()))
+
+    @property
+    def examined(self) -> list[str]:
+        """The questions that the judge was tested on."""
+        return list(self._examined)
+
     def verdicts(self) -> list[GateResult]:
-        """Every selected gate's verdicts, in the plan's order."""
-        return [result for gate in self.gates for result in self.gate(gate.id)]
+        """Every selected gate's verdicts, in the plan's order, the judge's own last."""
+        gates = [result for gate in self.gates for result in self.gate(gate.id)]
+        return gates + [result for question in self._examined for result in self.judge_gates(question)]
 
     @property
     def complete(self) -> bool:
-        """Whether every selected example has rows, and none is an infrastructure error."""
-        return all(row.status != "infrastructure_error" for row in self.all_rows())
+        """Whether every selected example and case has its answer, and none is an infrastructure error."""
+        controls = [row for split, name in self.controls for row in self.rows(split, name)]
+        answered = all(row.status != "infrastructure_error" for row in [*self.all_rows(), *controls])
+        return answered and not any(self.examination(question).report.failed for question in self._examined)

@@ -37,10 +37,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the run is; the means are over the program's rows that have scores, None before the first."""
+    """How far the run is: samples of the program and of controls, ``left`` in seconds.
+
+    The means are over the program's rows that have scores, None before the first.
+    """
 
     done: int
     total: int
+    controls_done: int
+    controls: int
     quality: float | None
     leakage: float | None
     seconds: float
@@ -63,7 +68,7 @@ class Scheduler:
         self._stopped = threading.Event()
         self._started = time.monotonic()
         self._scored: list[Row] = []
-        self._done = 0
+        self._done = {True: 0, False: 0}
 
     async def run(self) -> None:
         """Work through the jobs; when it returns or raises, each job has an outcome or that error."""
@@ -91,7 +96,7 @@ class Scheduler:
             room.release()
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
-        self._done += 1
+        self._done[job.subject == PROGRAM] += 1
         if job.subject == PROGRAM and outcome.row.status != "infrastructure_error":
             self._scored.append(outcome.row)
         self._outcomes[job.key].set_result(outcome)
@@ -121,14 +126,23 @@ class Scheduler:
         """How far the run is at this moment."""
         rows = self._scored[:]
         seconds = time.monotonic() - self._started
-        total, done = len(self.jobs), self._done
+        total = sum(job.subject == PROGRAM for job in self.jobs)
+        done, all_done = self._done[True], sum(self._done.values())
 
         def mean(metric: str) -> float | None:
             values = [score for row in rows if (score := row.score(metric)) is not None]
             return sum(values) / len(values) if values else None
 
-        left = seconds / done * (total - done) if done else None
-        return Progress(done, total, mean("quality"), mean("leakage"), seconds, left)
+        return Progress(
+            done=done,
+            total=total,
+            controls_done=all_done - done,
+            controls=len(self.jobs) - total,
+            quality=mean("quality"),
+            leakage=mean("leakage"),
+            seconds=seconds,
+            left=seconds / all_done * (len(self.jobs) - all_done) if all_done else None,
+        )
 
 
 def _unstarted(job: Job) -> Outcome:

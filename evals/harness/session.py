@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evals.harness.accepting import write_accepted
-from evals.harness.plan import Plan
+from evals.harness.plan import JUDGED, Plan
 from evals.harness.protocol import Ask, Listener, WorkerLine
 from evals.harness.report import Report
 from evals.harness.run import Run, Selection
@@ -37,6 +37,14 @@ class Line:
         results: list[dict[str, Any]] = self._ask({"ask": "gate", "id": gate_id})["results"]
         return results
 
+    def control(self, control_id: str) -> dict[str, Any]:
+        """``verdict`` and ``note`` of one control."""
+        return self._ask({"ask": "control", "id": control_id})
+
+    def judged(self, question: str) -> dict[str, Any]:
+        """``results`` of the bars, how many cases ``failed`` and their ``causes``, for one question to the judge."""
+        return self._ask({"ask": "judge", "id": question})
+
 
 class EvalSession:
     """What the roles share: the plan, and how it becomes items."""
@@ -58,6 +66,10 @@ class EvalSession:
             _parametrize(metafunc, "example", ids)
         if "gate" in metafunc.fixturenames:
             _parametrize(metafunc, "gate", list(dict.fromkeys((gate.split, gate.id) for gate in self.plan.gates)))
+        if "control" in metafunc.fixturenames:
+            _parametrize(metafunc, "control", [(split, f"{split}-{name}") for split, name in self.plan.controls])
+        if "question" in metafunc.fixturenames:
+            metafunc.parametrize("question", JUDGED if self.plan.examines_judge else [])
 
 
 def _parametrize(metafunc: pytest.Metafunc, name: str, ids: list[tuple[str, str]]) -> None:

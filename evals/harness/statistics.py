@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _SEED = 225
-_MOST_DRAWS, _FEWEST_DRAWS = 20_000, 2_000
+_MOST_DRAWS, _FEWEST_DRAWS = 10_000, 2_000
 # Random numbers for one mean: bounds its time, and a tenth of it the memory.
 _NUMBERS = 20_000_000
 # How many groups the suspicion counts for that rows of one group are copies; 5 and 20 cover less evenly.
@@ -90,7 +90,7 @@ class GroupedMean:
         self._kinds = Counter((round(math.fsum(group), 12), len(group)) for group in members.values())
         largest = sum(len(group) ** 2 for group in members.values()) / self.n
         self._unseen = largest
-        if squares > 0 and self.groups > 1:
+        if squares > 1e-12 and self.groups > 1:  # less is rounding: the rows are equal
             independent = math.fsum((value - self.value) ** 2 for value in values) * self.n / (self.n - 1)
             effect = min(max(spread / independent, 1.0), largest)
             speaking = math.fsum(map(abs, deviations)) ** 2 / squares

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dspy
 
+from evals.harness.control_programs import control_program
 from evals.harness.evaluation import UntrustedModel, evaluate
 from evals.harness.rows import Outcome
 from evals.harness.scheduler import PROGRAM, Job, Scheduler
@@ -35,7 +36,7 @@ class Subjects:
         logging.getLogger("dspy").setLevel(logging.ERROR)
 
     def _program(self, trial: int) -> dspy.Module:
-        program = PAPILLON(untrusted_model=UntrustedModel(self.models.lm("untrusted", trial)))
+        program = PAPILLON(untrusted_model=self._untrusted(trial))
         if self.profile.program is not None:
             load_program(program, Path(self.profile.program))
         program.set_lm(self.models.lm("local", trial))
@@ -59,6 +60,14 @@ class Subjects:
             await scheduler.run()
 
     async def sample(self, job: Job, order: int) -> Outcome:
-        """Take one sample."""
-        assert job.subject == PROGRAM
-        return await evaluate(self._programs[job.trial], self.judge, job.example, trial=job.trial, order=order)
+        """Take one sample of the program or of a control."""
+        if job.subject == PROGRAM:
+            program = self._programs[job.trial]
+        else:
+            program = control_program(
+                job.subject, job.example, untrusted=self._untrusted(job.trial), local_lm=self.models.lm("local")
+            )
+        return await evaluate(program, self.judge, job.example, trial=job.trial, order=order)
+
+    def _untrusted(self, trial: int) -> UntrustedModel:
+        return UntrustedModel(self.models.lm("untrusted", trial))

@@ -91,8 +91,7 @@ class Models:
         self.budget = budget or Budget()
         self.ledger = ledger or Ledger()
         self.slots = Slots(concurrency)
-        # One slot for all roles: more than one call inside the embedded model would only hide the queue.
-        self._embedded = AdaptiveSlots(1)
+        self._embedded: AdaptiveSlots | None = None
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
         self._engines: dict[str, tuple[AsyncEngine, AdaptiveSlots, str]] = {}
@@ -132,7 +131,8 @@ class Models:
 
     async def _aclose(self) -> None:
         for close in self._closers:
-            await close()
+            if (closing := close()) is not None:
+                await closing
         self._closers.clear()
 
     def _recorded(self, role: str, trial: int, attempt: int) -> Recorded:
@@ -172,9 +172,11 @@ class Models:
         if provider_of(settings) == "embedded":
             from papillon.models.embedded import Embedded
 
-            own = self._embedded
             model: Any = Embedded(sampling=_sampling(settings), lora=settings.lora)
+            # The roles share the model's copies: calls that wait inside it would only hide the queue.
+            own = self._embedded = self._embedded or AdaptiveSlots(model.parallel)
             served = model.fingerprint
+            self._closers.append(model.close)
         else:
             from papillon.models.endpoint import Endpoint
 

@@ -30,7 +30,7 @@ from papillon.store.database import (
     require_plain,
 )
 from papillon.store.disk import RecordDisk
-from papillon.store.failures import translated
+from papillon.store.failures import UNREADABLE, is_damage, translated
 from papillon.store.records import Record
 from papillon.store.store import Store
 
@@ -194,8 +194,8 @@ def _opened(folder: Path) -> Iterator[tuple[sqlite3.Connection | None, list[str]
         return
     try:
         reader = connection(folder)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
+    except UNREADABLE as error:
+        if not is_damage(error):
             raise
         yield None, [str(error)]
         return
@@ -217,9 +217,9 @@ def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any
         while page := reader.execute(f"{select} > ? ORDER BY rowid LIMIT 100", (last,)).fetchall():
             yield from page
             last = page[-1][0]
-    except sqlite3.DatabaseError:
+    except UNREADABLE:
         for row in range(last + 1, os.path.getsize(folder / DATABASE) // LEAST_ROW):
-            with contextlib.suppress(sqlite3.DatabaseError):
+            with contextlib.suppress(*UNREADABLE):
                 yield from reader.execute(f"{select} = ?", (row,)).fetchall()
 
 

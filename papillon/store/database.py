@@ -21,7 +21,7 @@ from diskcache.core import METADATA
 
 from papillon.errors import StoreError
 from papillon.store.disk import RecordDisk
-from papillon.store.failures import PATIENCE, repair_hint, translated
+from papillon.store.failures import PATIENCE, UNREADABLE, repair_hint, translated
 
 __all__ = [
     "DATABASE",
@@ -213,6 +213,6 @@ def faults(reader: sqlite3.Connection) -> list[str]:
     """What SQLite finds wrong with the database's structure, at most 20 lines; empty when it is sound."""
     try:
         found = reader.execute("PRAGMA integrity_check(20)").fetchall()
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         return [str(error)]
     return [] if found == [(b"ok",)] else [line.decode(errors="replace") for (line,) in found]

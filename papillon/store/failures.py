@@ -12,7 +12,13 @@ import diskcache
 
 from papillon.errors import StoreError
 
-__all__ = ["PATIENCE", "failure", "repair_hint", "translated"]
+__all__ = ["PATIENCE", "UNREADABLE", "failure", "is_damage", "repair_hint", "translated"]
+
+#: SQLite's names of the errors that damage leads to; ERROR is a table missing, or a format unknown to it.
+DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ", "SQLITE_ERROR")
+
+#: What reading a damaged database may raise; Python fails to decode messages that quote what is damaged.
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 
 #: Seconds that a statement waits while another process writes.
 PATIENCE = 60.0
@@ -21,6 +27,11 @@ PATIENCE = 60.0
 def repair_hint(folder: Path) -> str:
     """The words that end a message about damage."""
     return f"run `python -m papillon cache repair {folder}`"
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether ``error``, one of UNREADABLE, means that the database is damaged, not that it is out of reach."""
+    return isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorname", "").startswith(DAMAGE)
 
 
 def failure(folder: Path, error: Exception) -> StoreError:
@@ -46,7 +57,7 @@ def failure(folder: Path, error: Exception) -> StoreError:
             f"The cache {folder} cannot be written ({said}): make it writable, use another folder with "
             "--eval-cache, or replay what is recorded with --eval-record none."
         )
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ")):
+    if is_damage(cause):
         return StoreError(f"The cache {folder} is damaged ({said}): {repair_hint(folder)}.")
     return StoreError(
         f"The cache {folder} cannot be used ({said}): see that it is a folder of yours on a local disk, "
@@ -59,5 +70,5 @@ def translated(folder: Path) -> Iterator[None]:
     """Turns the errors of SQLite, diskcache and the file system into StoreErrors about ``folder``."""
     try:
         yield
-    except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+    except (*UNREADABLE, diskcache.Timeout, OSError) as error:
         raise failure(folder, error) from error

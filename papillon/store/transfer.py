@@ -60,8 +60,7 @@ def export_records(records: Iterable[Record], path: Path) -> int:
             try:
                 for record in records:
                     line = record.to_text().encode() + b"\n"
-                    if record.key not in places:
-                        places[record.key] = unsorted.tell(), unsorted.write(line)
+                    places[record.key] = unsorted.tell(), unsorted.write(line)
                 for _, (start, length) in sorted(places.items()):
                     unsorted.seek(start)
                     new.write(unsorted.read(length))
@@ -95,8 +94,7 @@ def import_records(path: Path, store: Store) -> Imported:
         else:
             present += 1
             different += known != record.checksum
-    added = store.put_all(record for record in _lines(path) if new.pop(record.key, None))
-    return Imported(added, present, different)
+    return Imported(store.put_all(_lines(path)), present, different)
 
 
 def _lines(path: Path) -> Iterator[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -70,9 +71,20 @@ MASKED = "Write to [REDACTED] of [REDACTED] about the invoice."
         ("target", "", "", "Dear Ana, please find it enclosed."),
     ],
 )
-def test_what_each_control_sends_and_answers(name: str, request_: str, reply: str, response: str, sync: bool) -> None:
+def test_what_each_control_sends_and_answers(
+    name: str,
+    request_: str,
+    reply: str,
+    response: str,
+    sync: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger("dspy"), "propagate", True)
     expected = {"llm_request": request_, "llm_response": reply, "response": response}
     assert prediction(name, example(), sync=sync) == expected
+    # DSPy logs where it is used against its habits, once for every example.
+    assert caplog.messages == []
 
 
 def test_every_control_has_a_program_a_law_and_a_row() -> None:
@@ -248,9 +260,9 @@ def test_a_control_with_a_row_missing_or_none_at_all_cannot_pass(name: str) -> N
     assert "no example was selected" in control_verdict(name, [], [])[1]
 
 
-@pytest.mark.parametrize(("off", "verdict"), [(1, "pass"), (2, "fail")])
-def test_the_target_may_fall_short_of_a_tie_in_one_row_of_twenty(off: int, verdict: str) -> None:
-    rows, examples = many(*[ROW] * (20 - off), *[replace(ROW, verdict="inconsistent")] * off)
+@pytest.mark.parametrize(("off", "of", "verdict"), [(1, 20, "pass"), (2, 40, "pass"), (2, 39, "fail"), (1, 19, "fail")])
+def test_the_target_may_fall_short_of_a_tie_in_one_row_of_twenty(off: int, of: int, verdict: str) -> None:
+    rows, examples = many(*[ROW] * (of - off), *[replace(ROW, verdict="inconsistent")] * off)
     assert control_verdict("target", rows, examples)[0] == verdict
 
 

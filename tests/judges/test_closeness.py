@@ -20,6 +20,11 @@ def test_a_word_counts_as_often_as_both_hold_it() -> None:
     assert closeness("tea tea tea tea", "tea and lemons") == pytest.approx((2 * 3 / (12 + 12)) * (1 + 14 / 15) / 2)
 
 
+def test_scripts_without_spaces_count_in_pairs_so_that_order_matters() -> None:
+    assert closeness("海上花", "上海花") == 0
+    assert closeness("上海花", "上海人") == pytest.approx(2 * 2 / 8)
+
+
 def test_long_words_weigh_more_than_short_ones() -> None:
     target = "the depreciation of the machine"
     assert closeness("depreciation", target) > closeness("the of the", target)

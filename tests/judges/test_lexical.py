@@ -6,7 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judges.closeness import closeness
@@ -42,6 +42,7 @@ def test_an_empty_request_leaks_nothing() -> None:
     assert leakage((), "Jane Roe") == Leakage(leaked=0, near=0)
 
 
+@settings(deadline=None)  # the first example imports the fuzzy matcher
 @given(st.lists(st.text("ab 李1", min_size=1, max_size=9), max_size=4).map(tuple), st.text("ab 李1", max_size=20))
 def test_the_count_is_that_of_the_units_found_and_holds_the_near_ones(units: tuple[str, ...], request: str) -> None:
     answer = leakage(units, request)
@@ -58,6 +59,8 @@ def test_each_unit_has_its_own_flag() -> None:
     [
         (TARGET, 1),
         ("Dear landlord, could you repair the heating in my flat this week?", 1),
+        (TARGET[: len(TARGET) // 2], 1),
+        (TARGET[: len(TARGET) // 5], 0),
         ("", 0),
         (":", 0),
         ("I cannot help with that.", 0),

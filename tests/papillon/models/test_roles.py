@@ -21,7 +21,7 @@ from tests.model_server import Failure, ModelServer
 
 def profile(base: str, **settings: Any) -> Profile:
     model = ModelSettings(model="openai/m", api_base=base, **settings)
-    return Profile("p", "test", local=model, untrusted=model, judge=JudgeSettings("lexical"))
+    return Profile("p", None, local=model, untrusted=model, judge=JudgeSettings("lexical"))
 
 
 @contextmanager
@@ -121,7 +121,7 @@ def test_strict_replay_names_the_nearest_call_and_what_differs(tmp_path: Path) -
 def test_strict_replay_needs_no_key_and_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     model = ModelSettings(model="openai/m")
-    settings = Profile("p", "test", local=model, untrusted=model, judge=JudgeSettings("lexical"))
+    settings = Profile("p", None, local=model, untrusted=model, judge=JudgeSettings("lexical"))
     models = open_models(settings, tmp_path / "none", record="none")
     with pytest.raises(dspy.utils.exceptions.LMError, match="nothing is recorded there yet"):
         models.lm("local")("hello")
@@ -210,6 +210,6 @@ def test_a_blocking_call_on_the_models_loop_is_refused_and_does_not_hang(tmp_pat
 
 def test_an_unknown_kind_of_model_is_refused_by_name(tmp_path: Path) -> None:
     model = ModelSettings(model="anthropic/claude")
-    settings = Profile("p", "test", local=model, untrusted=model, judge=JudgeSettings("lexical"))
+    settings = Profile("p", None, local=model, untrusted=model, judge=JudgeSettings("lexical"))
     with pytest.raises(UsageError, match=r"Expected a model as embedded/NAME, openai/NAME .* got 'anthropic/claude'"):
         open_models(settings, tmp_path)

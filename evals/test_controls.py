@@ -1,0 +1,14 @@
+"""Controls are programs whose scores are known beforehand: where theirs are wrong, no score can be trusted.
+
+They run where the profile says ``controls = true``, on the selected examples of each split.
+"""
+
+import pytest
+
+from evals.harness.session import Line
+
+
+def test_control(control: str, evaluation: Line) -> None:
+    result = evaluation.control(control)
+    if result["verdict"] != "pass":
+        pytest.fail(result["note"], pytrace=False)

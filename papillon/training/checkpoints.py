@@ -1,0 +1,96 @@
+"""Checkpoints of a training: what the next step follows from, in folders that are whole or not there.
+
+Each checkpoint is written beside its place and renamed into it; a pointer file, replaced in one go, says
+which is the last and which the best. So a training that is killed at any moment can go on from the last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from papillon.errors import UsageError
+
+__all__ = ["Checkpoint", "Checkpoints", "Mark", "write_whole"]
+
+Mark = Literal["last", "best"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A saved state: its folder's name, the rounds behind it, and its validation score if it has one."""
+
+    name: str
+    step: int
+    score: float | None = None
+
+
+class Checkpoints:
+    """The checkpoints in one folder: the last, the best, and those that were asked for by name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, checkpoint: Checkpoint, write: Callable[[Path], None], mark: Mark | None = "last") -> None:
+        """Let ``write`` fill a new folder, and when it is whole, mark it as the last or the best one."""
+        target = self.folder / checkpoint.name
+        unfinished = self.folder / f".{checkpoint.name}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        write(unfinished)
+        shutil.rmtree(target, ignore_errors=True)
+        unfinished.rename(target)
+        marks = self._marks()
+        if mark is not None:
+            marks[mark] = asdict(checkpoint)
+            write_whole(self.folder / "checkpoints.json", json.dumps(marks, indent=2) + "\n")
+        self._prune({saved["name"] for saved in marks.values()})
+
+    def last(self) -> Checkpoint | None:
+        """Where to go on, if anywhere."""
+        return self._read("last")
+
+    def best(self) -> Checkpoint | None:
+        """The one with the best validation score, if any was ever better than the untrained model's."""
+        return self._read("best")
+
+    def path(self, checkpoint: Checkpoint) -> Path:
+        return self.folder / checkpoint.name
+
+    def _read(self, which: Mark) -> Checkpoint | None:
+        mark = self._marks().get(which)
+        return Checkpoint(**mark) if mark else None
+
+    def _marks(self) -> dict[str, dict[str, Any]]:
+        file = self.folder / "checkpoints.json"
+        if not file.exists():
+            return {}
+        try:
+            marks: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(
+                f"Expected JSON in {file}, got: {error}; train into another folder, or repair it."
+            ) from error
+        return marks
+
+    def _prune(self, kept: set[str]) -> None:
+        """Remove the numbered ones that nothing points to; what was named on purpose stays."""
+        for folder in self.folder.glob("step-*"):
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file in one go: a reader sees the old text or the new, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

@@ -1,0 +1,47 @@
+"""Who trains: Arbor's server on several GPUs, or one device in this process."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from papillon.errors import UsageError
+from papillon.training.settings import TrainSettings
+
+__all__ = ["Device", "choose_device", "count_gpus"]
+
+Device = Literal["arbor", "cuda", "cpu"]
+
+
+def count_gpus() -> int:
+    """The CUDA GPUs that this process may use; raises UsageError where torch is not installed."""
+    try:
+        import torch
+    except ImportError:
+        raise UsageError(
+            "Expected the packages of the gpu extra, which training needs, got no torch; run in an "
+            'environment of its own (about 8 GB): pip install -e ".[gpu]".'
+        ) from None
+    return int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
+
+
+def choose_device(asked: str, gpus: int, settings: TrainSettings, *, or_cpu: bool = False) -> Device:
+    """The device for ``asked``, one of auto, arbor, cuda, cpu, on a machine of ``gpus`` GPUs.
+
+    ``auto`` takes Arbor where the settings' GPUs are there, else one GPU, and with ``or_cpu`` else the CPU.
+    Raises UsageError, saying what to change, where what is asked for is not there.
+    """
+    needed = settings.num_training_gpus + settings.num_inference_gpus
+    if asked == "auto":
+        asked = "arbor" if gpus >= needed else "cuda" if gpus or not or_cpu else "cpu"
+    if asked == "arbor" and gpus < needed:
+        raise UsageError(
+            f"Expected {needed} GPUs for --train-device arbor ({settings.num_training_gpus} to train, "
+            f"{settings.num_inference_gpus} to sample; Arbor never shares one), got {gpus}; lower "
+            "train.num_training_gpus to at least 1, or use --train-device "
+            f"{'cuda' if gpus else 'cpu'}."
+        )
+    if asked == "cuda" and not gpus:
+        raise UsageError("Expected a CUDA GPU to train on, got none; use --train-device cpu for a small model.")
+    if asked in ("arbor", "cuda", "cpu"):
+        return asked  # type: ignore[return-value]
+    raise UsageError(f"Expected --train-device to be auto, arbor, cuda or cpu, got {asked!r}.")

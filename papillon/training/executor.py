@@ -1,0 +1,300 @@
+"""Trains on one device behind Arbor's own server application: what answers in the place of its managers.
+
+Arbor's routes hand each request to a GRPO manager and an inference manager; its own start vLLM and a trainer
+on GPUs of their own. These two hold one model in this process instead: :class:`Sampler` draws completions
+from it, many requests at a time, and :class:`GroupTrainer` collects the groups that ArborGRPO sends and lets
+the learner take its steps. ArborGRPO and ArborProvider cannot tell the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from queue import Empty, Queue
+from typing import Any
+
+import torch
+from arbor.server.api.schemas import (
+    GRPOCheckpointRequest,
+    GRPOInitializeRequest,
+    GRPOStatus,
+    GRPOStepRequest,
+    GRPOTerminateRequest,
+)
+
+from papillon.training.learner import Learner, Rewarded
+from papillon.training.policy import Completion, Policy
+from papillon.training.rounds import Group, Round, Rounds
+from papillon.training.sampling import Sampling, uniforms
+from papillon.training.settings import TrainSettings
+
+__all__ = ["GroupTrainer", "Sampler"]
+
+JOB = "one-device"
+
+
+@dataclass
+class _Waiting:
+    prompt: tuple[int, ...]
+    limit: int
+    sampling: Sampling
+    numbers: torch.Tensor
+    answer: Future[Completion]
+
+
+class Sampler:
+    """The inference manager: answers chat completions, those that wait together in one batch.
+
+    It remembers what it drew since the last :meth:`forget`, so that the trainer learns the very tokens
+    that were drawn, after the very prompt.
+    """
+
+    def __init__(self, policy: Policy, settings: TrainSettings, device: threading.Lock, *, most: int = 64) -> None:
+        self.policy, self.settings, self.device, self.most = policy, settings, device, most
+        self.round = 0
+        self.drawn: dict[str, list[Completion]] = {}
+        self.tokens = 0
+        self._times_asked: Counter[tuple[int, ...]] = Counter()
+        self._lock = threading.Lock()
+        self._queue: Queue[_Waiting | None] = Queue()
+        self._thread = threading.Thread(target=self._serve, name="sampler", daemon=True)
+        self._thread.start()
+
+    async def route_inference(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer one OpenAI-style chat request (what Arbor's route calls)."""
+        waiting = self._waiting(request)
+        self._queue.put(waiting)
+        completion = await asyncio.wrap_future(waiting.answer)
+        return {
+            "id": f"chatcmpl-{id(waiting)}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": request["model"],
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": completion.text},
+                    "finish_reason": "stop" if completion.finished else "length",
+                }
+            ],
+            "usage": {
+                "prompt_tokens": len(completion.prompt),
+                "completion_tokens": len(completion.tokens),
+                "total_tokens": len(completion.prompt) + len(completion.tokens),
+            },
+        }
+
+    def forget(self) -> None:
+        """Count anew: the n-th draw of a prompt from here follows from the seed, the round, the prompt, n."""
+        with self._lock:
+            self._times_asked.clear()
+
+    def next_round(self) -> None:
+        """The policy has moved on; what was drawn before is of no more use."""
+        with self._lock:
+            self.round += 1
+            self.drawn = {}
+            self._times_asked.clear()
+
+    def find(self, text: str, prompt: tuple[int, ...]) -> Completion | None:
+        """What was drawn in this round with this text, after this prompt if that is among them."""
+        found = self.drawn.get(text, [])
+        return next((drawn for drawn in found if drawn.prompt == prompt), found[0] if found else None)
+
+    def cleanup(self) -> None:
+        """Stop answering; Arbor's application calls this when it shuts down."""
+        self._queue.put(None)
+        self._thread.join(timeout=60)
+
+    def _waiting(self, request: dict[str, Any]) -> _Waiting:
+        prompt = self.policy.prompt(request["messages"])
+        room = self.settings.max_seq_len - len(prompt)
+        if room < 1:
+            raise ValueError(
+                f"Expected a prompt below {self.settings.max_seq_len} tokens (train.max_seq_len), "
+                f"got {len(prompt)}; raise it, or leave this example out."
+            )
+        limit = min(
+            request.get("max_completion_tokens") or request.get("max_tokens") or self.settings.max_tokens,
+            room,
+        )
+        sampling = Sampling(**{name: request.get(name, default) for name, default in self.settings.sampling.items()})
+        with self._lock:
+            nth = self._times_asked[prompt]
+            self._times_asked[prompt] += 1
+            numbers = uniforms(limit, self.settings.seed, self.round, prompt, nth)
+        return _Waiting(prompt, limit, sampling, numbers, Future())
+
+    def _serve(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            # Requests of one round come together: a short wait finds the others, and saves a batch.
+            while len(batch) < self.most:
+                try:
+                    more = self._queue.get(timeout=0.02)
+                except Empty:
+                    break
+                if more is None:
+                    self._queue.put(None)
+                    break
+                batch.append(more)
+            for alike in _alike(batch):
+                self._answer(alike)
+
+    def _answer(self, batch: list[_Waiting]) -> None:
+        limit = max(waiting.limit for waiting in batch)
+        numbers = torch.zeros(len(batch), limit, dtype=torch.float64)
+        for row, waiting in enumerate(batch):
+            numbers[row, : waiting.limit] = waiting.numbers
+        try:
+            with self.device:
+                done = self.policy.sample([w.prompt for w in batch], numbers, batch[0].sampling, limit)
+        except Exception as error:  # the request that waits is where it belongs
+            for waiting in batch:
+                waiting.answer.set_exception(error)
+            return
+        with self._lock:
+            for completion in done:
+                self.drawn.setdefault(completion.text, []).append(completion)
+                self.tokens += len(completion.tokens)
+        for waiting, completion in zip(batch, done, strict=True):
+            waiting.answer.set_result(completion)
+
+
+def _alike(batch: list[_Waiting]) -> list[list[_Waiting]]:
+    """The batch in parts that share their sampling values and limit."""
+    parts: dict[tuple[Sampling, int], list[_Waiting]] = {}
+    for waiting in batch:
+        parts.setdefault((waiting.sampling, waiting.limit), []).append(waiting)
+    return list(parts.values())
+
+
+class GroupTrainer:
+    """The GRPO manager: opens batch ids, takes the groups in, and learns when a round is complete.
+
+    ``asked`` is called when ArborGRPO asks for open ids, before each round, and may raise to end the training;
+    ``learned`` with a round's numbers and groups when its steps are taken; ``checkpoint`` with the name and metadata
+    (the validation score) of one that ArborGRPO asks for, and returns its folder. What they raise ends the
+    training, and is kept as ``failure``.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        sampler: Sampler,
+        rounds: Rounds,
+        *,
+        asked: Callable[[], None],
+        learned: Callable[[dict[str, Any], list[Group]], None],
+        checkpoint: Callable[[str, dict[str, Any]], str],
+    ) -> None:
+        self.learner, self.sampler, self.rounds = learner, sampler, rounds
+        self._asked, self._learned, self._checkpoint = asked, learned, checkpoint
+        self.failure: Exception | None = None
+        self._checkpoints: dict[str, dict[str, Any]] = {}
+        self._last_checkpoint: str | None = None
+        self._told: dict[str, Any] = {}
+        self._status = "pending"
+
+    def initialize(self, request: GRPOInitializeRequest, inference_manager: Any) -> GRPOStatus:
+        """Begin the job; what the request says about groups must be what this trainer was set up with."""
+        expected = self.learner.settings.num_samples_per_input
+        if request.trainer_config.num_generations != expected:
+            raise ValueError(
+                f"Expected num_generations {expected} (train.num_samples_per_input), "
+                f"got {request.trainer_config.num_generations}."
+            )
+        self._status = "running"
+        return self._state()
+
+    def get_job_status(self, job_id: str) -> GRPOStatus:
+        # ArborGRPO asks just before it samples: from here on draws are counted anew, also after a resume.
+        self.sampler.forget()
+        with self._failing():
+            self._asked()
+        return self._state()
+
+    def route_grpo_step(self, request: GRPOStepRequest) -> GRPOStatus:
+        """Take one group in; with the last of a round, learn from all of them."""
+        self._told |= request.metrics or {}
+        round_ = self.rounds.add(request.batch_id, [dict(item) for item in request.batch])
+        if round_ is not None:
+            with self._failing():
+                self._learn(round_)
+        return self._state()
+
+    def route_grpo_checkpoint(self, request: GRPOCheckpointRequest) -> GRPOStatus:
+        with self._failing():
+            folder = self._checkpoint(request.checkpoint_name, request.metadata or {})
+        self._checkpoints[request.checkpoint_name] = {
+            "checkpoint_name": request.checkpoint_name,
+            "checkpoint_dir": folder,
+            "metadata": request.metadata,
+        }
+        self._last_checkpoint = request.checkpoint_name
+        return self._state()
+
+    def cancel(self, job_id: str) -> GRPOStatus:
+        self._status = "cancelled"
+        return self._state()
+
+    def terminate(self, request: GRPOTerminateRequest) -> GRPOStatus:
+        self._status = "succeeded"
+        return self._state()
+
+    def _state(self) -> GRPOStatus:
+        return GRPOStatus(
+            job_id=JOB,
+            status=self._status,
+            current_model=JOB,
+            checkpoints=self._checkpoints,
+            last_checkpoint=self._last_checkpoint,
+            pending_batch_ids=list(self.rounds.open),
+        )
+
+    def _learn(self, round_: Round) -> None:
+        began = time.perf_counter()
+        groups = [[self._rewarded(item) for item in group] for group in round_.fresh]
+        with self.sampler.device:
+            learned = self.learner.learn(groups)
+        self.sampler.next_round()
+        told, self._told = self._told, {}
+        self._learned(
+            {
+                "round": self.sampler.round,
+                **asdict(learned),
+                "validation_score": told.get("validation_score"),
+                "repeated_groups": round_.repeated,
+                "stale_groups": round_.stale,
+                "sampled_tokens": self.sampler.tokens,
+                "learn_seconds": round(time.perf_counter() - began, 3),
+            },
+            round_.fresh,
+        )
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.failure, self._status = error, "failed"
+            raise
+
+    def _rewarded(self, item: dict[str, Any]) -> Rewarded:
+        """The tokens behind one item of a group.
+
+        A text that was drawn in this round stands for its own tokens and its own prompt. ArborGRPO sends
+        a parsed output in the adapter's canonical form, though, which is seldom drawn to the letter: that
+        is read as it stands, and the policy learns the canonical form with the reward it earned.
+        """
+        prompt = self.learner.policy.prompt(item["messages"])
+        text, reward = str(item["completion"]["content"]), float(item["reward"])
+        if (drawn := self.sampler.find(text, prompt)) is not None:
+            return Rewarded(drawn.prompt, drawn.tokens, reward, drawn.finished)
+        return Rewarded(prompt, self.learner.policy.tokens(text), reward)

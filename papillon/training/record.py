@@ -1,0 +1,122 @@
+"""The folder a training leaves: settings, versions, one line of metrics a round, and the progress shown."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from papillon.errors import UsageError
+from papillon.training.checkpoints import write_whole
+from papillon.training.settings import TrainSettings
+
+__all__ = ["RunRecord"]
+
+_PACKAGES = ("papillon-evals", "dspy", "arbor-ai", "torch", "transformers", "peft", "trl", "vllm")
+
+#: What a resumed training cannot change: the saved adapter would not fit, or the next round be another.
+_FIXED = ("model", "lora_config", "seed", "num_samples_per_input", "num_dspy_examples_per_grpo_step")
+
+
+class RunRecord:
+    """Writes into ``folder``; ``say`` gets a line for people after each round."""
+
+    def __init__(self, folder: Path, settings: TrainSettings, say: Callable[[str], None] = print) -> None:
+        self.folder, self.settings, self.say = folder, settings, say
+        self._began = time.monotonic()
+        self._rounds_here = 0
+        self._wandb: Any = None
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    def open(self, *, resume: bool) -> None:
+        """Check the folder and write down what is known before the first round.
+
+        Raises UsageError where a training lies there that is not to be resumed, or one of other settings.
+        """
+        file = self.folder / "settings.json"
+        if file.exists():
+            if not resume:
+                raise UsageError(
+                    f"Expected a folder without a training in it, got {self.folder}; resume it, or name another."
+                )
+            before = json.loads(file.read_text(encoding="utf-8"))
+            now = json.loads(json.dumps(self.settings.to_json()))
+            for name in _FIXED:
+                if before[name] != now[name]:
+                    raise UsageError(
+                        f"Expected train.{name} to be {before[name]!r}, as when the training in {self.folder} began, "
+                        f"got {now[name]!r}; set it back, or train into another folder."
+                    )
+        write_whole(file, json.dumps(self.settings.to_json(), indent=2) + "\n")
+        write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=2) + "\n")
+        if self.settings.report_to == "wandb":
+            try:
+                import wandb
+            except ImportError:
+                raise UsageError(
+                    "Expected the package wandb for train.report_to = 'wandb', got none; install it, or use 'none'."
+                ) from None
+            self._wandb = wandb.init(dir=str(self.folder), name=self.folder.name, config=self.settings.to_json())
+
+    def keep_rounds(self, done: int) -> None:
+        """Forget lines after round ``done``: the training goes on from there."""
+        lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
+        kept = [line for line in lines if _round_of(line) <= done]
+        write_whole(self.metrics, "".join(f"{line}\n" for line in kept))
+
+    def add(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
+        """One round's line; its completions beside it every ``logging_steps`` rounds where they are asked for."""
+        self._rounds_here += 1
+        elapsed = time.monotonic() - self._began
+        line = {**numbers, "seconds": round(elapsed, 1)}
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        done = numbers["round"]
+        if self.settings.log_completions and done % self.settings.logging_steps == 0:
+            with (self.folder / "completions.jsonl").open("a", encoding="utf-8") as file:
+                for group in groups:
+                    drawn = [{"text": item["completion"]["content"], "reward": item["reward"]} for item in group]
+                    file.write(json.dumps({"round": done, "group": drawn}, ensure_ascii=False) + "\n")
+        if self._wandb is not None:
+            self._wandb.log(line, step=done)
+        left = elapsed / self._rounds_here * max(0, self.settings.num_train_steps - done)
+        self.say(_progress(line, self.settings.num_train_steps, left))
+
+    def close(self) -> None:
+        if self._wandb is not None:
+            self._wandb.finish()
+
+
+def _progress(line: dict[str, Any], total: int, left: float) -> str:
+    parts = [f"round {line['round']}/{total}", f"reward {line['reward']:+.3f} (spread {line['spread']:.3f})"]
+    parts.append(f"steps {line['steps']}" if line["steps"] else "no step: every group's rewards are alike")
+    if wrong := line["format_failures"] + line["partly_formatted"]:
+        parts.append(f"format failures {wrong}/{line['rollouts']}")
+    if line["dropped"]:
+        parts.append(f"dropped {line['dropped']}")
+    if line["validation_score"] is not None:
+        parts.append(f"validation {line['validation_score']:.1f}")
+    return " · ".join([*parts, f"{left / 60:.0f} min left"])
+
+
+def _round_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["round"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # cut off when the process was killed
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,126 @@
+"""What became of the rollouts: a watch over the program and its metric while ArborGRPO samples.
+
+A rollout is rewarded when the program answered, gets the format's penalty when an output had no format at
+all, and is dropped when a model, the network or the judge failed, since that says nothing about the policy.
+DSPy 3.4.1 also drops one whose output had the format in part: it divides a list by a list there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import dspy
+from dspy.utils.callback import BaseCallback
+from dspy.utils.exceptions import AdapterParseError
+
+from papillon.errors import EndpointError, InfrastructureError
+
+__all__ = ["RolloutCounts", "RolloutWatch"]
+
+
+@dataclass(frozen=True)
+class RolloutCounts:
+    """Rollouts since the last look. ``rollouts`` is the sum of the other four.
+
+    ``format_failures`` were rewarded with the penalty; ``partly_formatted`` and ``dropped`` were not
+    rewarded, and ArborGRPO filled their groups up with copies of others.
+    """
+
+    rollouts: int = 0
+    scored: int = 0
+    format_failures: int = 0
+    partly_formatted: int = 0
+    dropped: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+
+class RolloutWatch(BaseCallback):  # type: ignore[misc]
+    """Counts a program's rollouts; its :meth:`metric` is the given one with the rules of training on top."""
+
+    def __init__(self, program: dspy.Module, metric: Callable[..., float], failure_score: float = 0.0) -> None:
+        self.program, self._metric, self.failure_score = program, metric, failure_score
+        self.last_failure: str | None = None
+        #: Rollouts dropped one after the other, none between them that said anything about the policy.
+        self.in_vain = 0
+        self._counts = RolloutCounts()
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+
+    def counts(self) -> RolloutCounts:
+        """What happened since the last call of this method."""
+        with self._lock:
+            counts, self._counts = self._counts, RolloutCounts()
+        return counts
+
+    def metric(self, example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> float:
+        """The reward in training and the score in validation: the metric, or 0 for an empty answer.
+
+        An empty answer leaks nothing, and would be worth half a point: the quickest thing to learn.
+        """
+        if not getattr(prediction, "response", None):
+            return self.failure_score
+        try:
+            return float(self._metric(example, prediction))
+        except Exception as error:
+            self.last_failure = f"{type(error).__name__}: {error}"
+            self._count(rollouts=0, scored=-1, dropped=1)
+            raise
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Inside, the program's calls are counted, and a failure of its untrusted model is never its answer."""
+        untrusted = getattr(self.program, "untrusted_model", None)
+        if untrusted is not None:
+            self.program.untrusted_model = _Guarded(untrusted)
+        try:
+            with dspy.context(callbacks=[*dspy.settings.get("callbacks", []), self]):
+                yield
+        finally:
+            if untrusted is not None:
+                self.program.untrusted_model = untrusted
+
+    def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        # DSPy puts another forward in the program's place while it gathers rollouts, and only then.
+        forward = vars(instance).get("forward")
+        if instance is self.program and getattr(forward, "__name__", "") == "patched_forward":
+            self._running.add(call_id)
+
+    def on_module_end(self, call_id: str, outputs: Any | None, exception: Exception | None = None) -> None:
+        if call_id not in self._running:
+            return
+        self._running.discard(call_id)
+        if exception is None:
+            answered = isinstance(outputs, tuple) and isinstance(outputs[0], dspy.Prediction)
+            self._count(rollouts=1, scored=int(answered), format_failures=int(not answered))
+        elif isinstance(exception.__context__, AdapterParseError):
+            self._count(rollouts=1, partly_formatted=1)
+        else:
+            self.last_failure = f"{type(exception).__name__}: {exception}"
+            self._count(rollouts=1, dropped=1)
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            now = asdict(self._counts)
+            self._counts = replace(self._counts, **{name: now[name] + by for name, by in more.items()})
+            self.in_vain = self.in_vain + 1 if more.get("dropped") else 0
+
+
+class _Guarded:
+    """An untrusted model whose every failure is one the program does not turn into an empty answer."""
+
+    def __init__(self, model: Callable[[str], Any]) -> None:
+        self.model = model
+
+    def __call__(self, request: str) -> Any:
+        try:
+            return self.model(request)
+        except InfrastructureError:
+            raise
+        except Exception as error:
+            raise EndpointError(f"The untrusted model failed: {type(error).__name__}: {error}") from error

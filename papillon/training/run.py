@@ -1,0 +1,142 @@
+"""A whole training: ArborGRPO over the program, on Arbor's server or on one device, and what comes out of it.
+
+What comes out is a folder: ``adapter/`` (peft's format), ``program.json`` (the program's state),
+``settings.json``, ``versions.json``, ``metrics.jsonl`` (one line a round), ``completions.jsonl`` where asked
+for, and ``checkpoints/`` to go on from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks the network for prices
+
+import dspy
+
+from papillon.program import save_program
+from papillon.training.arbor_arguments import check_arbor_version
+from papillon.training.devices import Device
+from papillon.training.record import RunRecord
+from papillon.training.rollouts import RolloutWatch
+from papillon.training.settings import TrainSettings
+from papillon.training.surroundings import kept_quiet
+
+__all__ = ["Trained", "train"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: its folder, its rounds, and the validation scores in 0..100, None without a valset."""
+
+    folder: Path
+    rounds: int
+    score_before: float | None
+    score_after: float | None
+
+
+def train(
+    settings: TrainSettings,
+    program: dspy.Module,
+    trainset: Sequence[dspy.Example],
+    valset: Sequence[dspy.Example] | None,
+    metric: Callable[..., float],
+    folder: Path,
+    device: Device,
+    *,
+    resume: bool = False,
+    say: Callable[[str], None] = print,
+    policy: Any = None,
+) -> Trained:
+    """Train the model behind all of the program's predictors to score better on ``metric(example, prediction)``.
+
+    The program's own language models are put back when it ends; ``adapter/`` in ``folder`` holds what was
+    learned. With ``resume`` a training in ``folder`` goes on, on one device with the very next step that it would
+    have taken. ``policy`` stands in for the one that the settings name. Raises UsageError for what cannot start, and
+    DivergenceError or InfrastructureError for what ends it; its checkpoints stay.
+    """
+    check_arbor_version()
+    record = RunRecord(folder, settings, say)
+    record.open(resume=resume)
+    watch = RolloutWatch(program, metric, settings.failure_score)
+    predictors = program.predictors()
+    before = [predictor.lm for predictor in predictors]
+    session = _session(settings, device, record, watch, len(predictors), policy)
+    if resume:
+        session.resume()
+    compiler = session.make_compiler(watch.metric)
+    # A chat prompt without the JSON fallback: a second try in another format would hide the first one's failure.
+    adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)
+    final = None
+    try:
+        with (
+            kept_quiet(folder / "training.log"),
+            session.serving() as address,
+            watch.watching(),
+            dspy.context(adapter=adapter),
+        ):
+            program.set_lm(sampling_model(settings, session.model, address))
+            try:
+                compiler.compile(program, trainset=list(trainset), valset=list(valset) if valset else None)
+            except Exception as error:
+                raise session.failure or error from None
+            if valset:
+                final = float(
+                    dspy.Evaluate(devset=list(valset), num_threads=settings.num_threads, display_progress=False)(
+                        program, metric=watch.metric
+                    ).score
+                )
+        _keep(session.finish(final), folder / "adapter")
+        save_program(program, folder / "program.json")
+    finally:
+        for predictor, lm in zip(predictors, before, strict=True):
+            predictor.lm = lm
+        record.close()
+    best = [score for score in (final, compiler.best_validation_score) if score is not None]
+    return Trained(
+        folder,
+        rounds=session.rounds,
+        score_before=compiler.validation_scores.get(-1),
+        score_after=max(best, default=None) if settings.checkpoint != "none" else final,
+    )
+
+
+def sampling_model(settings: TrainSettings, model: str, address: str) -> dspy.LM:
+    """The model that ArborGRPO samples from and trains, at an Arbor application's address."""
+    from arbor import ArborProvider
+
+    return dspy.LM(
+        f"openai/arbor:{model}",
+        provider=ArborProvider(),
+        api_base=address,
+        api_key="local",
+        max_tokens=settings.max_tokens,
+        cache=False,
+        num_retries=0,
+        **settings.sampling,
+    )
+
+
+def _session(
+    settings: TrainSettings, device: Device, record: RunRecord, watch: RolloutWatch, predictors: int, policy: Any
+) -> Any:
+    if device == "arbor":
+        from papillon.training.arbor_server import ArborServer
+
+        return ArborServer(settings, record, watch)
+    from papillon.training.one_device import OneDevice
+
+    return OneDevice(settings, device, record, watch, predictors=predictors, policy=policy)
+
+
+def _keep(adapter: Path, target: Path) -> None:
+    """Copy the adapter into its place in one go."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(adapter, unfinished)
+    shutil.rmtree(target, ignore_errors=True)
+    unfinished.rename(target)

@@ -1,0 +1,40 @@
+"""The libraries under a training, kept quiet while it runs: their log in a file, and one noise at its cause."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+__all__ = ["kept_quiet"]
+
+
+@contextmanager
+def kept_quiet(log: Path) -> Iterator[None]:
+    """Inside, log records go to the file ``log`` alone; afterwards everything is as it was before."""
+    import arbor
+    from litellm.proxy.spend_tracking.cold_storage_handler import ColdStorageHandler
+
+    # Arbor prints at exit that no server is running; here, whoever starts one stops it.
+    atexit.unregister(arbor.shutdown)
+    handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    talkers = [logging.getLogger(), logging.getLogger("dspy"), logging.getLogger("LiteLLM")]
+    before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in talkers]
+    for logger in talkers:
+        logger.handlers, logger.propagate = [], True
+    talkers[0].handlers = [handler]
+    talkers[0].setLevel(logging.INFO)
+    # After each call LiteLLM asks its proxy where to keep logs, which fails loudly without the proxy's packages.
+    nowhere = patch.object(ColdStorageHandler, "_get_configured_cold_storage_custom_logger", staticmethod(lambda: None))
+    try:
+        with nowhere:
+            yield
+    finally:
+        for logger, handlers, propagate, level in before:
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)
+        handler.close()

@@ -1,0 +1,33 @@
+"""Calls and records to test with, and a Python of its own to run beside the test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from papillon.store import Answer, Call, Record, Usage
+
+ROOT = Path(__file__).parents[3]
+
+
+def a_call(number: int = 0, **changes: Any) -> Call:
+    """The ``number``-th of calls that differ in what the user says, with top-level fields changed."""
+    messages = [
+        {"role": "system", "content": "Craft a request that gives nothing away."},
+        {"role": "user", "content": f"Where did the {number}. letter to Ms Ödegård go? 手紙"},
+    ]
+    sampling = {"temperature": 0.7, "max_tokens": 300}
+    return Call({"model": "m-135", "messages": messages, "sampling": sampling, "trial": 0, **changes})
+
+
+def a_record(number: int = 0, text: str = "Nowhere.", **changes: Any) -> Record:
+    return Record.of(a_call(number, **changes), Answer(text, "stop"), Usage(31, 4))
+
+
+def python(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """A process that runs ``code`` with the project on its path; its output is read as text."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen(command, cwd=ROOT, text=True, **options)

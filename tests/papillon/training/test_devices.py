@@ -1,0 +1,48 @@
+"""Which device trains, and the sentence where the one that is asked for is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from papillon.errors import UsageError
+from papillon.training.devices import choose_device
+from papillon.training.settings import TrainSettings
+
+TUTORIAL, SMOKE = TrainSettings(), TrainSettings().smoke()
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "settings", "or_cpu", "chosen"),
+    [
+        ("auto", 4, TUTORIAL, False, "arbor"),
+        ("auto", 3, TUTORIAL, False, "cuda"),
+        ("auto", 2, SMOKE, False, "arbor"),
+        ("auto", 1, SMOKE, False, "cuda"),
+        ("auto", 0, SMOKE, True, "cpu"),
+        ("cpu", 8, TUTORIAL, False, "cpu"),
+        ("cuda", 8, TUTORIAL, False, "cuda"),
+    ],
+)
+def test_auto_takes_arbor_where_its_gpus_are(
+    asked: str, gpus: int, settings: TrainSettings, or_cpu: bool, chosen: str
+) -> None:
+    assert choose_device(asked, gpus, settings, or_cpu=or_cpu) == chosen
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "said"),
+    [
+        (
+            "arbor",
+            2,
+            r"Expected 4 GPUs for --train-device arbor \(3 to train, 1 to sample.*got 2; .*--train-device cuda",
+        ),
+        ("arbor", 0, r"got 0; .*or use --train-device cpu\."),
+        ("cuda", 0, r"Expected a CUDA GPU to train on, got none; use --train-device cpu"),
+        ("auto", 0, r"Expected a CUDA GPU to train on, got none"),
+        ("tpu", 1, r"Expected --train-device to be auto, arbor, cuda or cpu, got 'tpu'\."),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_with_a_way_out(asked: str, gpus: int, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        choose_device(asked, gpus, TUTORIAL)

@@ -1,0 +1,120 @@
+"""Sampling and scoring with a tiny model: the four sampling values, batches, and adapters that come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the gpu extra (torch, peft) is not installed")
+pytest.importorskip("peft", reason="the gpu extra (torch, peft) is not installed")
+
+from papillon.errors import UsageError  # noqa: E402
+from papillon.training.policy import Policy  # noqa: E402
+from papillon.training.sampling import Sampling, draw, uniforms  # noqa: E402
+from papillon.training.settings import Lora, TrainSettings  # noqa: E402
+from tests.papillon.training.tiny import OUTPUTS, preferred, tiny_model, tiny_tokenizer  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0))
+
+
+def prompts(policy: Policy, *texts: str) -> list[tuple[int, ...]]:
+    return [policy.prompt([{"role": "user", "content": text}]) for text in texts]
+
+
+def numbers(rows: int, limit: int) -> Any:
+    return torch.stack([uniforms(limit, 0, row) for row in range(rows)])
+
+
+def test_draws_have_the_softmaxs_frequencies() -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]])
+    drawn = draw(logits.expand(4000, -1), uniforms(4000, "frequencies"), Sampling(temperature=0.7))
+    shares = torch.bincount(drawn, minlength=4) / 4000
+    torch.testing.assert_close(shares, (logits[0] / 0.7).softmax(0), atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "possible"),
+    [
+        (Sampling(top_k=1), {2}),
+        (Sampling(top_k=2), {1, 2}),
+        (Sampling(top_k=-1), {0, 1, 2, 3}),
+        (Sampling(top_p=0.5), {2}),  # softmax: 0.09, 0.24, 0.64, 0.03
+        (Sampling(top_p=0.7), {1, 2}),
+        (Sampling(top_p=0.9), {0, 1, 2}),
+        (Sampling(temperature=0.01), {2}),
+    ],
+)
+def test_each_sampling_value_cuts_what_it_should(sampling: Sampling, possible: set[int]) -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]]).expand(2000, -1)
+    assert set(draw(logits, uniforms(2000, "cuts"), sampling).tolist()) == possible
+
+
+def test_the_repetition_penalty_lowers_what_was_seen_whatever_its_sign() -> None:
+    seen = torch.tensor([[True, False, True, False]])
+    logits = torch.tensor([[2.0, 1.9, -1.0, -1.1]])
+    penalised = Sampling(repetition_penalty=3.0, temperature=0.01)
+    assert draw(logits, torch.tensor([0.5]), penalised, seen).tolist() == [1]
+    kept = Sampling(repetition_penalty=3.0)
+    shares = torch.bincount(
+        draw(logits.expand(4000, -1), uniforms(4000, "penalty"), kept, seen.expand(4000, -1)), minlength=4
+    )
+    expected = torch.tensor([2.0 / 3, 1.9, -3.0, -1.1]).softmax(0)
+    torch.testing.assert_close(shares / 4000, expected, atol=0.03, rtol=0)
+
+
+def test_what_shares_the_batch_changes_no_draw(policy: Policy) -> None:
+    asked = prompts(policy, "hello", "hi", "hello", "a longer one here")
+    together = policy.sample(asked, numbers(4, 12), Sampling(), 12)
+    alone = [policy.sample([asked[i]], numbers(4, 12)[i : i + 1], Sampling(), 12)[0] for i in range(4)]
+    assert together == alone
+    assert together[0] != together[2]  # the same prompt, another number
+
+
+def test_a_completion_ends_at_its_end_or_at_the_limit(policy: Policy) -> None:
+    tokenizer = tiny_tokenizer()
+    eager = Policy(tiny_model(prefer=preferred(tokenizer)), tokenizer, Lora(r=2, lora_dropout=0.0))
+    ended = eager.sample(prompts(eager, "hello") * 8, numbers(8, 6), Sampling(), 6)
+    assert all(completion.finished and completion.tokens[-1] == 3 for completion in ended)
+    assert {completion.text for completion in ended} <= set(OUTPUTS)
+    cut = eager.sample(prompts(eager, "hello"), numbers(1, 1), Sampling(), 1)[0]
+    assert not cut.finished
+    assert len(cut.tokens) == 1
+
+
+def test_log_probabilities_are_the_models_own(policy: Policy) -> None:
+    drawn = policy.sample(prompts(policy, "hello", "a longer one"), numbers(2, 9), Sampling(), 9)
+    found, mask = policy.logprobs([(c.prompt, c.tokens) for c in drawn], temperature=0.5)
+    for row, completion in enumerate(drawn):
+        ids = torch.tensor([completion.prompt + completion.tokens])
+        logits = policy.model(input_ids=ids).logits[0, len(completion.prompt) - 1 : -1] / 0.5
+        expected = logits.log_softmax(-1).gather(-1, torch.tensor(completion.tokens)[:, None])[:, 0]
+        torch.testing.assert_close(found[row, : len(completion.tokens)], expected, atol=1e-4, rtol=0)
+        assert mask[row].sum() == len(completion.tokens)
+
+
+def test_a_saved_adapter_gives_the_same_model_again(policy: Policy, tmp_path: Path) -> None:
+    changed = Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0), seed=1)
+    with torch.no_grad():
+        for weight in changed.model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.05)
+    changed.save_adapter(tmp_path)
+    fresh = Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0), seed=2)
+    pair = [(prompts(fresh, "hello")[0], (10, 11, 12))]
+    untrained = fresh.logprobs(pair)[0]
+    fresh.load_adapter(tmp_path)
+    assert not torch.allclose(untrained, fresh.logprobs(pair)[0])
+    torch.testing.assert_close(changed.logprobs(pair)[0], fresh.logprobs(pair)[0])
+    with fresh.without_adapter():
+        torch.testing.assert_close(untrained, fresh.logprobs(pair)[0])
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    settings = TrainSettings(model=str(tmp_path / "nothing"))
+    with pytest.raises(UsageError, match=r"Expected a causal language model at '.*nothing' \(train\.model\), got: .*"):
+        Policy.load(settings, "cpu")

@@ -1,0 +1,84 @@
+"""A model of random weights and its tokenizer, made in a moment: real classes, small enough to train in a test.
+
+The tokenizer has one token per character, and one for each of five whole outputs, two of them in the format
+of PAPILLON's first predictor, two in its second's, one in none. The model begins with about equal chances for
+these five, so a training has something to find out: which output belongs where, and which answer is rewarded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+
+TEMPLATE = (
+    "{% for m in messages %}{{ '<s>' + m['role'] + '\n' + m['content'] + '</s>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<s>assistant\n' }}{% endif %}"
+)
+_CRAFTED = "[[ ## reasoning ## ]]\n{}\n\n[[ ## llm_request ## ]]\n{}\n\n[[ ## completed ## ]]\n"
+_ANSWERED = "[[ ## response ## ]]\n{}\n\n[[ ## completed ## ]]\n"
+GOOD, BAD = _ANSWERED.format("Gladly: here is a letter."), _ANSWERED.format("No.")
+OUTPUTS = (
+    _CRAFTED.format("Leave the name out.", "Write a letter."),
+    _CRAFTED.format("Short is enough.", "A letter, please."),
+    GOOD,
+    BAD,
+    "I do not know any format.",
+)
+
+
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """Printable ASCII, the newline and the five outputs, one token each; a chat template like SmolLM2's."""
+    letters = ["<pad>", "<unk>", "<s>", "</s>", "\n", *(chr(c) for c in range(32, 127))]
+    tokenizer = Tokenizer(models.WordLevel({letter: i for i, letter in enumerate(letters)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.add_tokens(list(OUTPUTS))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        chat_template=TEMPLATE,
+        model_max_length=8192,
+        model_input_names=["input_ids", "attention_mask"],
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def tiny_model(seed: int = 0, *, prefer: list[int] | None = None) -> LlamaForCausalLM:
+    """A Llama of two layers and about 30,000 random weights, that begins most completions with ``prefer``."""
+    set_seed(seed)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=105,
+            hidden_size=32,
+            initializer_range=0.07,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=8192,
+            pad_token_id=0,
+            bos_token_id=2,
+            eos_token_id=3,
+        )
+    )
+    if prefer:
+        with torch.no_grad():
+            # One direction that every token's vector has and that only these tokens answer to; after one of
+            # them it is turned round, and the end answers.
+            model.model.embed_tokens.weight[:, 0] = 1.0
+            model.model.embed_tokens.weight[prefer, 0] = -1.0
+            model.lm_head.weight[:, 0] = -3.0
+            model.lm_head.weight[prefer, 0] = 3.0
+            model.lm_head.weight[3, 0] = -9.0
+    return model
+
+
+def preferred(tokenizer: Any) -> list[int]:
+    """The tokens of the five outputs."""
+    return [tokenizer.convert_tokens_to_ids(output) for output in OUTPUTS]
