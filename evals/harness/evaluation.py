@@ -111,7 +111,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
         leaked = await sent.leakage()
     except Exception as error:
         sent.cancel()
-        return Outcome(row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES), tuple(turn.keys))
+        return Outcome(row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES), turn.keys)
     leakage = leaked.leaked / len(units) if units else 0.0
     composite = (quality.score + 1 - leakage) / 2
     scored = row(
@@ -128,7 +128,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
     )
     # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
     close = quality.closeness if quality.closeness is not None else closeness(answer, example.row.target_response)
-    return Outcome(scored, tuple(turn.keys), close, leaked.near)
+    return Outcome(scored, turn.keys, close, leaked.near)
 
 
 _NO_SCORES: dict[str, Any] = dict.fromkeys(

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from evals.harness.baseline import Baseline, read_baseline, refuse_mismatch
 from evals.harness.examples import Example, select_examples
@@ -19,7 +20,7 @@ from papillon.profile import ROOT, GateSettings, RegressionSettings
 __all__ = ["CONTROLS", "JUDGED", "SPLITS", "GateItem", "Plan"]
 
 CONTROLS = ("empty", "verbatim", "redacted", "local-only", "target")
-JUDGED = ("leakage", "quality")
+JUDGED: tuple[Literal["leakage", "quality"], ...] = ("leakage", "quality")
 SPLITS = ("dev", "test")
 
 

@@ -40,7 +40,7 @@ def as_json(run: Run) -> dict[str, Any]:
                 "split": profile.split,
             },
             "program": {
-                "fingerprint": run.subjects.fingerprint if run.subjects else None,
+                "fingerprint": run.fingerprint,
                 "path": str(profile.program) if profile.program else None,
             },
             "models": {"local": profile.local.model, "untrusted": profile.untrusted.model, "judge": judge},

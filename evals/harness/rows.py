@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -65,13 +66,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A row, the keys of the recorded calls that it rests on, and what the lexical judge says besides.
+    """A row, the recorded calls that it rests on (how often each, by key), and what the lexical judge says besides.
 
     ``closeness`` of answer and target in 0..1 is there whoever judged; ``near`` counts the units that
     were found by a fuzzy match alone, None where another judge counted them.
     """
 
     row: Row
-    keys: tuple[str, ...]
+    calls: Mapping[str, int]
     closeness: float | None = None
     near: int | None = None

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from evals.harness.controls import ControlResult, control_summary
 from evals.harness.examples import Example
-from evals.harness.gates import GateResult
+from evals.harness.gates import GateResult, Threshold, judge_gain
 from evals.harness.judging import Examination, examine_judge, judge_bars
+from evals.harness.kept import KeptRows
 from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
 from evals.harness.rows import Outcome, Row
 from evals.harness.scheduler import PROGRAM, Job, Scheduler
 from evals.harness.verdicts import judge_gates
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
+from papillon.store import Store, export_records, import_records
 
 if TYPE_CHECKING:
     from evals.harness.subjects import Subjects
@@ -78,6 +80,7 @@ class Run:
                 if subject == PROGRAM:
                     self._of_example.setdefault(job.example.id, []).append(job)
         self._judged: dict[str, list[GateResult]] = {}
+        self.fingerprint: str | None = None
         self.subjects: Subjects | None = None
         self._work: Future[None] | None = None
         self._examined: dict[str, Future[Examination]] = {}
@@ -115,29 +118,36 @@ class Run:
     # Doing it
 
     def start(self) -> None:
-        """Open the models and begin; raises UsageError for what a user can mend."""
+        """Take what is kept, open the models for the rest and begin; raises UsageError for what a user can mend."""
+        settings = self.plan.settings
+        self._import()
+        with Store(settings.cache, read_only=True) as store:
+            self._kept = KeptRows(settings.profile, settings.cache)
+            if settings.record != "all":
+                self.scheduler.preset(self._kept.take(self.scheduler.jobs, store, self.ledger))
+        asked = [question for question in JUDGED if question in self.selection.judged]
+        self.fingerprint = self._kept.fingerprint
+        if not asked and not self.scheduler.open_jobs and self.fingerprint is not None:
+            return
+        # DSPy is imported here and not before: what is kept needs none of it.
         from evals.harness.subjects import Subjects
         from papillon.models.roles import open_models
-        from papillon.store import Store, import_records
 
-        settings = self.plan.settings
-        if settings.import_file is not None:
-            store = Store(settings.cache)
-            try:
-                self.imported = str(import_records(settings.import_file, store))
-            finally:
-                store.close()
         models = open_models(
             settings.profile, settings.cache, record=settings.record, budget=self.budget, ledger=self.ledger
         )
         self.subjects = Subjects(models, settings.profile)
+        self.fingerprint = self.subjects.fingerprint
         self._work = models.loop.submit(self.subjects.running(self.scheduler))
-        for question in JUDGED:
-            if question in self.selection.judged:
-                order = len(self.scheduler.jobs)
-                self._examined[question] = models.loop.submit(
-                    examine_judge(self.subjects.judge, question, order=order)  # type: ignore[arg-type]
-                )
+        for question in asked:
+            examining = examine_judge(self.subjects.judge, question, order=len(self.scheduler.jobs))
+            self._examined[question] = models.loop.submit(examining)
+
+    def _import(self) -> None:
+        settings = self.plan.settings
+        if settings.import_file is not None:
+            with Store(settings.cache) as store:
+                self.imported = str(import_records(settings.import_file, store))
 
     async def _sample(self, job: Job, order: int) -> Outcome:
         assert self.subjects is not None
@@ -155,18 +165,17 @@ class Run:
                 models.loop.loop.call_soon_threadsafe(models.stop)
             wait(under_way)
             self._work.result()
-            self._export()
+            outcomes = dict(zip(self.scheduler.jobs, self.scheduler.outcomes(self.scheduler.jobs), strict=True))
+            self._kept.put(outcomes, self.ledger, self.subjects.fingerprint)
             models.close()
+        self._export()
         self.finished = datetime.datetime.now(datetime.UTC)
 
     def _export(self) -> None:
-        path = self.plan.settings.export_file
-        if path is None or self.subjects is None:
-            return
-        from papillon.store import export_records
-
-        store = self.subjects.models.store
-        export_records((r for key in sorted(self.ledger.used) if (r := store.get(key)) is not None), path)
+        settings = self.plan.settings
+        if settings.export_file is not None:
+            with Store(settings.cache, read_only=True) as store:
+                export_records(store.records(sorted(self.ledger.used)), settings.export_file)
 
     # Answering
 
@@ -212,6 +221,12 @@ class Run:
     def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
         """What came of one control on the selected examples of a split."""
         return control_summary(name, split, self.rows(split, name, waiting), self.examples[split])
+
+    def gain(self, split: str) -> GateResult | None:
+        """The program's mean paired gain in ``overall`` over never delegating, None where that was not run."""
+        control = self.rows(split, "local-only")
+        asked = Threshold(split, "gain", min=-1.0)
+        return judge_gain(asked, self.rows(split), control)[0] if control else None
 
     def examination(self, question: str) -> Examination:
         """What came of putting one of its questions to the judge for every labelled case."""

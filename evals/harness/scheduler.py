@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -70,12 +70,22 @@ class Scheduler:
         self._scored: list[Row] = []
         self._done = {True: 0, False: 0}
 
+    def preset(self, outcomes: Mapping[Job, Outcome]) -> None:
+        """Take these outcomes as they are; their jobs are not run."""
+        for job, outcome in outcomes.items():
+            self._finish(job, outcome)
+
+    @property
+    def open_jobs(self) -> list[Job]:
+        """The jobs that have no outcome yet."""
+        return [job for job in self.jobs if not self._outcomes[job.key].done()]
+
     async def run(self) -> None:
         """Work through the jobs; when it returns or raises, each job has an outcome or that error."""
         room = asyncio.Semaphore(self._window)
         try:
             async with asyncio.TaskGroup() as under_way:
-                for order, job in enumerate(self.jobs):
+                for order, job in enumerate(self.open_jobs):
                     await room.acquire()
                     if self._stopped.is_set():
                         self._finish(job, _unstarted(job))
@@ -164,4 +174,4 @@ def _unstarted(job: Job) -> Outcome:
         tutorial_overall=None,
         seconds=0.0,
     )
-    return Outcome(row, ())
+    return Outcome(row, {})

@@ -10,8 +10,9 @@ __all__ = ["CallCost", "Ledger"]
 
 @dataclass(frozen=True)
 class CallCost:
-    """Tokens of one recorded call, None where the model did not report them, and its price in USD."""
+    """Who answered one recorded call, its tokens, None where the model did not report them, and its price in USD."""
 
+    role: str
     input: int | None
     output: int | None
     usd: float | None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from papillon.errors import UsageError
 from papillon.profile import ModelSettings
 
-__all__ = ["OPENAI_BASE", "api_key", "base_of", "missing_key", "provider_of"]
+__all__ = ["OPENAI_BASE", "api_key", "base_of", "identity_of", "missing_key", "price_of", "provider_of", "sampling_of"]
 
 OPENAI_BASE = "https://api.openai.com/v1"
 
@@ -26,6 +28,43 @@ def provider_of(settings: ModelSettings) -> str:
 def base_of(settings: ModelSettings) -> str:
     """The address of the model's server."""
     return settings.api_base or OPENAI_BASE
+
+
+def sampling_of(settings: ModelSettings) -> dict[str, Any]:
+    """The sampling values that the profile sets."""
+    names = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
+    return {name: value for name in names if (value := getattr(settings, name)) is not None}
+
+
+def identity_of(settings: ModelSettings) -> dict[str, Any]:
+    """Everything about a model that can change what it answers to given messages, and how that is read."""
+    if provider_of(settings) == "embedded":
+        from papillon.models.embedded import Embedded
+
+        served = Embedded(sampling=sampling_of(settings), lora=settings.lora).fingerprint
+    else:
+        served = settings.endpoint or base_of(settings)
+    return {
+        "model": settings.model,
+        "served": served,
+        "sampling": sampling_of(settings),
+        "seed": settings.seed,
+        "adapter": [settings.adapter, settings.json_fallback],
+    }
+
+
+def price_of(settings: ModelSettings) -> Callable[[int | None, int | None], float | None]:
+    """Input and output tokens to USD; None where a price or a count is unknown. The embedded model costs nothing."""
+    if provider_of(settings) == "embedded":
+        return lambda given, taken: 0.0
+    if settings.price is None:
+        return lambda given, taken: None
+    per_input, per_output = settings.price
+
+    def price(given: int | None, taken: int | None) -> float | None:
+        return None if given is None or taken is None else (given * per_input + taken * per_output) / 1e6
+
+    return price
 
 
 def _variable(settings: ModelSettings) -> str | None:

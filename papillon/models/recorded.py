@@ -42,6 +42,7 @@ class Recorded:
     slots: tuple[Slots, ...]
     ledger: Ledger
     price: Callable[[int | None, int | None], float | None]
+    role: str
     made: set[str]
     neighbours: Neighbours
 
@@ -64,10 +65,12 @@ class Recorded:
                 else:
                     record = await self._make(call, request, turn.priority if turn else (0, 0))
         tokens = record.usage
-        self.ledger.used[call.key] = CallCost(tokens.input, tokens.output, self.price(tokens.input, tokens.output))
+        self.ledger.used[call.key] = CallCost(
+            self.role, tokens.input, tokens.output, self.price(tokens.input, tokens.output)
+        )
         if turn is not None:
             turn.depth += 1
-            turn.keys[call.key] = None
+            turn.keys[call.key] = turn.keys.get(call.key, 0) + 1
         return _response(record, request.model)
 
     def _recorded(self, key: str) -> Record | None:

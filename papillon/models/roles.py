@@ -19,7 +19,7 @@ import dspy
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.models.loop import ModelLoop
-from papillon.models.providers import api_key, base_of, provider_of
+from papillon.models.providers import api_key, base_of, identity_of, price_of, provider_of, sampling_of
 from papillon.models.recorded import Recorded
 from papillon.models.retry import AsyncEngine, Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
@@ -94,7 +94,7 @@ class Models:
         self._embedded: AdaptiveSlots | None = None
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
-        self._engines: dict[str, tuple[AsyncEngine, AdaptiveSlots, str]] = {}
+        self._engines: dict[str, tuple[AsyncEngine, AdaptiveSlots]] = {}
         self._closers: list[Callable[[], Any]] = []
         self._lms: dict[tuple[str, int, int], dspy.LM] = {}
 
@@ -137,15 +137,9 @@ class Models:
 
     def _recorded(self, role: str, trial: int, attempt: int) -> Recorded:
         settings = self.settings[role]
-        inner, own, served = self._engine(role)
-        who: dict[str, Any] = {
-            "model": settings.model,
-            # What stands behind the name: weights, or the endpoint by its name, else by its address.
-            "served": served,
-            "sampling": _sampling(settings),
-            "trial": trial,
-            "attempt": attempt,
-        }
+        inner, own = self._engine(role)
+        known = identity_of(settings)
+        who = {name: known[name] for name in ("model", "served", "sampling")} | {"trial": trial, "attempt": attempt}
         seed = settings.seed
         if seed is None and provider_of(settings) == "embedded":
             seed = 0
@@ -160,22 +154,22 @@ class Models:
             locks=self.locks if self.record != "none" else None,
             slots=(own, self.slots),
             ledger=self.ledger,
-            price=_price(settings),
+            price=price_of(settings),
+            role=role,
             made=self._made,
             neighbours=self._neighbours,
         )
 
-    def _engine(self, role: str) -> tuple[AsyncEngine, AdaptiveSlots, str]:
+    def _engine(self, role: str) -> tuple[AsyncEngine, AdaptiveSlots]:
         if role in self._engines:
             return self._engines[role]
         settings = self.settings[role]
         if provider_of(settings) == "embedded":
             from papillon.models.embedded import Embedded
 
-            model: Any = Embedded(sampling=_sampling(settings), lora=settings.lora)
+            model: Any = Embedded(sampling=sampling_of(settings), lora=settings.lora)
             # The roles share the model's copies: calls that wait inside it would only hide the queue.
             own = self._embedded = self._embedded or AdaptiveSlots(model.parallel)
-            served = model.fingerprint
             self._closers.append(model.close)
         else:
             from papillon.models.endpoint import Endpoint
@@ -185,12 +179,11 @@ class Models:
                 settings.model.partition("/")[2],
                 base=base_of(settings),
                 key=api_key(settings) if self.record != "none" else None,
-                sampling=_sampling(settings),
+                sampling=sampling_of(settings),
                 timeout=settings.timeout,
             )
-            served = settings.endpoint or base_of(settings)
             self._closers.append(model.aclose)
-        price = _price(settings)
+        price = price_of(settings)
         inner = Retrying(
             model,
             max_attempts=settings.max_attempts,
@@ -201,7 +194,7 @@ class Models:
             bound=lambda request: _bound(settings, request),
             cost=lambda response: price(response.usage.input_tokens, response.usage.output_tokens),
         )
-        self._engines[role] = (inner, own, served)
+        self._engines[role] = (inner, own)
         return self._engines[role]
 
 
@@ -231,26 +224,6 @@ def open_models(
         budget=budget,
         ledger=ledger,
     )
-
-
-def _sampling(settings: ModelSettings) -> dict[str, Any]:
-    names = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
-    return {name: value for name in names if (value := getattr(settings, name)) is not None}
-
-
-def _price(settings: ModelSettings) -> Callable[[int | None, int | None], float | None]:
-    if provider_of(settings) == "embedded":
-        return lambda given, taken: 0.0
-    if settings.price is None:
-        return lambda given, taken: None
-    per_input, per_output = settings.price
-
-    def price(given: int | None, taken: int | None) -> float | None:
-        if given is None or taken is None:
-            return None
-        return (given * per_input + taken * per_output) / 1e6
-
-    return price
 
 
 def _bound(settings: ModelSettings, request: Request) -> float:

@@ -21,12 +21,12 @@ class Turn:
 
     ``order`` is its place in the run; ``depth`` counts the calls its chain has made, so that the chain
     with most still before it goes first and the slots stay full to the end (Hu 1961: highest level
-    first); ``keys`` are the calls used, in order; ``on_request`` hears each request to the untrusted model.
+    first); ``keys`` counts the calls used, by key; ``on_request`` hears each request to the untrusted model.
     """
 
     order: int
     depth: int = 0
-    keys: dict[str, None] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
     on_request: Callable[[str], None] | None = None
 
     @property

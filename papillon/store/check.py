@@ -158,8 +158,8 @@ class _Findings:
                 self.count += 1
                 yield record
 
-    def report(self, folder: Path, faults: Iterable[str]) -> Report:
-        return Report(str(folder), self.count, self.damaged, tuple(self.named), tuple(faults))
+    def report(self, folder: Path, found: Iterable[str]) -> Report:
+        return Report(str(folder), self.count, self.damaged, tuple(self.named), tuple(found))
 
     def _verified(self, columns: dict[str, Any]) -> Record:
         key = self.disk.get(columns["key"], columns["raw"])

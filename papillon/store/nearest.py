@@ -20,7 +20,7 @@ __all__ = ["Nearest", "Neighbours", "nearest"]
 DEPTH = 3
 
 #: How many calls are compared character by character.
-CANDIDATES = 10
+CANDIDATES = 50
 
 #: How many words stand for a text; the longest are the rarest.
 WORDS = 8
@@ -48,7 +48,7 @@ class Neighbours:
     """The calls of a store, made ready to be compared: read once, at the first question.
 
     Nearest is the call with the most in common, in whole fields and in the longest words of its texts; among
-    the ten nearest by that, the one with the fewest characters to change.
+    the fifty nearest by that, the one with the fewest characters to change.
     """
 
     def __init__(self, store: Store) -> None:

@@ -150,7 +150,8 @@ class Record:
             raise StoreError(f"it is not JSON ({error})") from error
         except (KeyError, TypeError) as error:
             raise StoreError(f"a field of it is missing, unknown or of a wrong type ({error})") from error
-        vars(record)["checksum"] = checksum.decode()  # verified above, so that nobody writes it out again
+        # What was verified is what is written on, and is not computed again.
+        vars(record).update(checksum=checksum.decode(), _body=body.decode())
         return record
 
     @classmethod

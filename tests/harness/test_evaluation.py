@@ -379,8 +379,8 @@ class TestWithModels:
         with ModelServer() as server, served(server, tmp_path) as models:
             found = sample(models)
             assert found.row.status == "scored"
-            assert server.calls == len(found.keys) == 6
-            assert set(found.keys) == set(models.ledger.used)
+            assert server.calls == len(found.calls) == 6
+            assert found.calls == dict.fromkeys(models.ledger.used, 1)
             (sent,) = (body for body in server.bodies if body["model"] == "untrusted")
             assert QUERY not in str(sent)
 

@@ -41,7 +41,7 @@ def outcome(job: Job, **changed: Any) -> Outcome:
         "tutorial_overall": 0.75,
         "seconds": 0.0,
     }
-    return Outcome(Row(**(row | scores | changed)), ())
+    return Outcome(Row(**(row | scores | changed)), {})
 
 
 @contextmanager
@@ -143,6 +143,22 @@ class TestWorkingAhead:
         with working(scheduler):
             assert [o.row.error for o in scheduler.outcomes(mixed)] == ["program 0", "program 1", "empty 0"]
 
+    def test_what_is_known_beforehand_is_not_done_again(self) -> None:
+        async def work(job: Job, order: int) -> Outcome:
+            done.append(job)
+            return outcome(job)
+
+        done: list[Job] = []
+        scheduler = Scheduler(jobs(4), work, window=2)
+        known = {job: outcome(job, error="known") for job in scheduler.jobs[1:3]}
+        scheduler.preset(known)
+        assert scheduler.outcomes(scheduler.jobs[1:3]) == list(known.values())
+        assert scheduler.open_jobs == [scheduler.jobs[0], scheduler.jobs[3]]
+        with working(scheduler):
+            assert [o.row.error for o in scheduler.outcomes(scheduler.jobs)] == [None, "known", "known", None]
+        assert done == [scheduler.jobs[0], scheduler.jobs[3]]
+        assert scheduler.progress().done == 4
+
     def test_nothing_to_do_is_done_at_once(self) -> None:
         scheduler = Scheduler([], gated()[0], window=1)
         with working(scheduler) as work:
@@ -203,7 +219,7 @@ class TestStopping:
         assert (row.id, row.group, row.units) == ("dev-0000", "g0", 2)
         assert {row.quality, row.verdict, row.leaked, row.leakage, row.verbatim_leaked, row.overall} == {None}
         assert row.tutorial_overall is None
-        assert found.keys == ()
+        assert found.calls == {}
 
 
 class TestAFault:
@@ -241,10 +257,12 @@ class TestProgress:
 
         scheduler = Scheduler([*jobs(3), *jobs(1, "empty")], work, window=1)
         before = scheduler.progress()
-        assert (before.done, before.total, before.quality, before.leakage, before.left) == (0, 4, None, None, None)
+        assert (before.done, before.total, before.controls_done, before.controls) == (0, 3, 0, 1)
+        assert (before.quality, before.leakage, before.left) == (None, None, None)
         with working(scheduler):
             scheduler.outcomes(scheduler.jobs)
         after = scheduler.progress()
-        assert (after.done, after.total, after.quality, after.leakage) == (4, 4, 0.5, 0.125)
+        assert (after.done, after.total, after.controls_done, after.controls) == (3, 3, 1, 1)
+        assert (after.quality, after.leakage) == (0.5, 0.125)
         assert after.left == 0.0
         assert after.seconds > 0

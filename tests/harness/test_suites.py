@@ -259,3 +259,29 @@ def test_a_failing_item_stops_new_calls_with_x(evaluator: Evaluator) -> None:
     assert len(run.rows) == 20
     assert "stopped before" in " ".join(str(row["error"]) for row in run.rows)
     assert "Run the same command again to go on" in run.out
+
+
+def test_a_run_with_and_without_kept_rows_writes_the_same_bytes(evaluator: Evaluator) -> None:
+    with ModelServer() as server:
+        profile = str(evaluator.profile(server.base))
+        evaluator.run(*DEV, "--eval-profile", profile)
+        kept = evaluator.run(*DEV, "--eval-profile", profile)
+        (evaluator.cache / "rows.db").unlink()
+        without = evaluator.run(*DEV, "--eval-profile", profile)
+    assert kept.same() == without.same()
+    assert kept.calls == without.calls
+    assert kept.results is not None
+    assert without.results is not None
+    for name in ("tokens", "cost_usd", "program"):
+        assert kept.results["run"][name] == without.results["run"][name]
+
+
+def test_a_kept_row_counts_only_while_its_calls_are_recorded(evaluator: Evaluator) -> None:
+    with ModelServer() as server:
+        profile = str(evaluator.profile(server.base))
+        evaluator.run(*DEV, "--eval-profile", profile, "--eval-limit", "2")
+        calls = server.calls
+        for file in evaluator.cache.glob("cache.db*"):
+            file.unlink()
+        evaluator.run(*DEV, "--eval-profile", profile, "--eval-limit", "2")
+        assert server.calls == 2 * calls

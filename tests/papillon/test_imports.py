@@ -34,7 +34,7 @@ def loaded(statement: str, names: tuple[str, ...]) -> list[str]:
         ("from papillon import load; load('mini')", (*HEAVY, "dspy", "pyarrow")),
         ("import judges; judges.LexicalJudge()", (*HEAVY, "dspy")),
         # Every run of pytest in the project imports the plugin, also one that evaluates nothing.
-        ("import evals.harness.plugin", (*HEAVY, "dspy", "diskcache", "aiohttp", "numpy", "scipy")),
+        ("import evals.harness.plugin", (*HEAVY, "dspy", "aiohttp", "numpy", "scipy")),
         ("from papillon.__main__ import main", (*HEAVY, "dspy")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

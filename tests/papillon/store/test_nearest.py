@@ -57,6 +57,18 @@ def test_the_field_that_differs_is_named_and_shown(store: Store, path: str, valu
     assert str(found).startswith(f"the nearest recorded call, {found.key[:12]}, differs in {path}: {excerpt}")
 
 
+def test_a_text_without_spaces_is_found_by_its_characters(tmp_path: Path) -> None:
+    def content(number: int) -> str:
+        return "".join(chr(0x4E00 + number * 331 * (place + 1) % 5000) for place in range(200))
+
+    with Store(tmp_path / "cache") as store:
+        store.put_all(a_record(messages=[content(number)]) for number in range(40))
+        found = nearest(a_call(messages=[content(23)[:90] + "手紙" + content(23)[95:]]).identity, store)
+    assert found is not None
+    assert found.key == a_call(messages=[content(23)]).key
+    assert found.fields == ("messages.0",)
+
+
 def test_a_field_that_is_gone_and_many_fields_are_named_too(store: Store) -> None:
     identity = dict(a_call(3).identity)
     del identity["trial"]

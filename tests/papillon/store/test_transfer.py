@@ -99,6 +99,16 @@ def test_a_record_under_another_calls_key_is_refused(store: Store, tmp_path: Pat
         import_records(path, store)
 
 
+def test_a_record_that_was_written_otherwise_but_rightly_is_kept_as_it_is(store: Store, tmp_path: Path) -> None:
+    record = a_record()
+    text = record.to_text()
+    vars(record)["_body"] = json.dumps(json.loads(text)["record"], indent=1).replace("\n", " ")
+    del vars(record)["checksum"]
+    path = exported(tmp_path, record)
+    assert import_records(path, store).added == 1
+    assert [kept.to_text() for kept in store.records()] == [path.read_text().rstrip("\n")]
+
+
 def test_a_line_that_would_fill_the_memory_is_refused(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
