@@ -26,6 +26,8 @@ Failure = tuple[int, dict[str, str], str]
 class ModelServer:
     """Serves ``/v1/chat/completions`` after ``latency`` seconds; use it as a context manager.
 
+    ``calls`` counts the requests; ``GET /v1/calls`` tells it to another process. ``remember`` keeps their bodies.
+
     ``rule`` turns a request's body into the answer's text, or None for the default; ``failing``
     turns a body into ``(status, headers, text)`` for a request that must fail, or None.
     """
@@ -36,19 +38,16 @@ class ModelServer:
         *,
         rule: Callable[[dict[str, Any]], str | None] | None = None,
         failing: Callable[[dict[str, Any], int], Failure | None] | None = None,
+        remember: bool = True,
     ) -> None:
-        self.latency, self._rule, self._failing = latency, rule, failing
+        self.latency, self._rule, self._failing, self._remember = latency, rule, failing, remember
+        self.calls = 0
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.in_flight = self.most_in_flight = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    @property
-    def calls(self) -> int:
-        """Requests received so far."""
-        return len(self.bodies)
 
     @property
     def distinct(self) -> int:
@@ -61,8 +60,11 @@ class ModelServer:
 
     async def _complete(self, request: web.Request) -> web.Response:
         body = await request.json()
-        self.bodies.append(body)
-        self.headers.append(dict(request.headers))
+        self.calls += 1
+        number = self.calls
+        if self._remember:
+            self.bodies.append(body)
+            self.headers.append(dict(request.headers))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
@@ -70,7 +72,7 @@ class ModelServer:
                 await asyncio.sleep(self.latency)
         finally:
             self.in_flight -= 1
-        if self._failing is not None and (failure := self._failing(body, len(self.bodies))) is not None:
+        if self._failing is not None and (failure := self._failing(body, number)) is not None:
             status, headers, text = failure
             return web.Response(status=status, headers=headers, text=text)
         text = self._rule(body) if self._rule is not None else None
@@ -86,10 +88,14 @@ class ModelServer:
             }
         )
 
+    async def _tell(self, request: web.Request) -> web.Response:
+        return web.json_response(self.calls)
+
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_get("/v1/calls", self._tell)
         runner = web.AppRunner(app, access_log=None)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)

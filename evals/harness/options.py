@@ -110,7 +110,11 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         profile = replace(profile, judge=replace(profile.judge, kind=judge))
     dataset = given["eval_dataset"]
     if dataset is not None and dataset not in ("mini", "pupa_new", "pupa_tnb"):
-        dataset = str(_path(given, "--eval-dataset", folder))
+        path = (folder / Path(dataset).expanduser()).resolve()
+        if not path.is_file():
+            what = "mini, pupa_new, pupa_tnb or a .csv, .jsonl or .parquet file"
+            raise _refuse("--eval-dataset", what, dataset)
+        dataset = str(path)
     profile = replace(
         profile,
         dataset=dataset or profile.dataset,

@@ -30,6 +30,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "run": {
             "id": run.id,
             "started": run.started.isoformat(timespec="seconds"),
+            "seconds": round(run.scheduler.seconds, 3),
             "finished": run.finished.isoformat(timespec="seconds") if run.finished else None,
             "profile": profile.name,
             "record": settings.record,

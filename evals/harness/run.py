@@ -71,8 +71,9 @@ class Run:
         self.controls = self._needed_controls()
         self.examples = self._needed_examples()
         self._jobs = self._needed_jobs()
-        # Wide enough to keep every slot busy while chains wait for their own last answer, and no wider.
-        window = max(1, 4 * (settings.profile.concurrency - 1))
+        # Wide enough that judges' calls fill the slots to the end; few slots do not run dry, and results come soon.
+        slots = settings.profile.concurrency
+        window = slots if slots <= 4 else 4 * slots
         self.scheduler = Scheduler([job for jobs in self._jobs.values() for job in jobs], self._sample, window=window)
         self._of_example: dict[str, list[Job]] = {}
         for (subject, _), jobs in self._jobs.items():

@@ -66,7 +66,7 @@ class Scheduler:
         self._work, self._window = work, window
         self._outcomes: dict[tuple[str, str, int], Future[Outcome]] = {job.key: Future() for job in self.jobs}
         self._stopped = threading.Event()
-        self._started = time.monotonic()
+        self._started, self._ended = time.monotonic(), 0.0
         self._scored: list[Row] = []
         self._done = {True: 0, False: 0}
 
@@ -83,6 +83,7 @@ class Scheduler:
     async def run(self) -> None:
         """Work through the jobs; when it returns or raises, each job has an outcome or that error."""
         room = asyncio.Semaphore(self._window)
+        self._started = time.monotonic()
         try:
             async with asyncio.TaskGroup() as under_way:
                 for order, job in enumerate(self.open_jobs):
@@ -98,6 +99,8 @@ class Scheduler:
                 if not future.done():
                     future.set_exception(error)
             raise
+        finally:
+            self._ended = time.monotonic()
 
     async def _take(self, job: Job, order: int, room: asyncio.Semaphore) -> None:
         try:
@@ -132,10 +135,15 @@ class Scheduler:
             found.append(future.result())
         return found
 
+    @property
+    def seconds(self) -> float:
+        """How long the work has taken, or took."""
+        return (self._ended or time.monotonic()) - self._started
+
     def progress(self) -> Progress:
         """How far the run is at this moment."""
         rows = self._scored[:]
-        seconds = time.monotonic() - self._started
+        seconds = self.seconds
         total = sum(job.subject == PROGRAM for job in self.jobs)
         done, all_done = self._done[True], sum(self._done.values())
 

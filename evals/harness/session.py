@@ -16,7 +16,7 @@ from evals.harness.protocol import Ask, Listener, WorkerLine
 from evals.harness.report import Report
 from evals.harness.run import Run, Selection
 from papillon.errors import PapillonError, UsageError
-from papillon.models.providers import missing_key
+from papillon.models.providers import missing_means
 
 __all__ = ["ControllerSession", "EvalSession", "Line", "LocalSession", "WorkerSession"]
 
@@ -93,7 +93,7 @@ class _Owner(EvalSession):
         if profile.judge.kind == "llm" and profile.judge.model is not None:
             models.append(profile.judge.model)
         for model in models:
-            missing = missing_key(model)
+            missing = missing_means(model)
             if missing is not None and record != "none" and not self.config.option.collectonly:
                 raise UsageError(missing)
 

@@ -7,9 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 from papillon.errors import UsageError
+from papillon.models.vllm import missing_server, served_name
 from papillon.profile import ModelSettings
 
-__all__ = ["OPENAI_BASE", "api_key", "base_of", "identity_of", "missing_key", "price_of", "provider_of", "sampling_of"]
+__all__ = [
+    "OPENAI_BASE",
+    "api_key",
+    "base_of",
+    "identity_of",
+    "missing_means",
+    "price_of",
+    "provider_of",
+    "sampling_of",
+]
 
 OPENAI_BASE = "https://api.openai.com/v1"
 
@@ -42,6 +52,8 @@ def identity_of(settings: ModelSettings) -> dict[str, Any]:
         from papillon.models.embedded import Embedded
 
         served = Embedded(sampling=sampling_of(settings), lora=settings.lora).fingerprint
+    elif provider_of(settings) == "vllm" and settings.api_base is None:
+        served = settings.endpoint or served_name(settings)
     else:
         served = settings.endpoint or base_of(settings)
     return {
@@ -74,8 +86,14 @@ def _variable(settings: ModelSettings) -> str | None:
     return "OPENAI_API_KEY" if provider_of(settings) == "openai" and settings.api_base is None else None
 
 
-def missing_key(settings: ModelSettings) -> str | None:
-    """One sentence naming the variable that this model's key is expected in and that is not set, else None."""
+def missing_means(settings: ModelSettings) -> str | None:
+    """One sentence on what this model needs and does not have here (a key, a GPU, vLLM), else None."""
+    if provider_of(settings) == "vllm" and settings.api_base is None:
+        return missing_server(settings)
+    return _missing_key(settings)
+
+
+def _missing_key(settings: ModelSettings) -> str | None:
     variable = _variable(settings)
     if variable is None or os.environ.get(variable):
         return None
@@ -87,7 +105,7 @@ def missing_key(settings: ModelSettings) -> str | None:
 
 def api_key(settings: ModelSettings) -> str | None:
     """The model's key, None where none is needed; raises UsageError where it is missing."""
-    if (missing := missing_key(settings)) is not None:
+    if (missing := _missing_key(settings)) is not None:
         raise UsageError(missing)
     variable = _variable(settings)
     return None if variable is None else os.environ[variable]

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Models", "open_models"]
 
+#: A model without a limit of its own is bounded by the run's.
+UNBOUNDED = 100_000
 _SUPPORTED = frozenset({"temperature", "max_tokens", "top_p", "stop", "seed", "response_format"})
 
 
@@ -171,10 +173,16 @@ class Models:
             # The roles share the model's copies: calls that wait inside it would only hide the queue.
             own = self._embedded = self._embedded or AdaptiveSlots(model.parallel)
             self._closers.append(model.close)
+        elif provider_of(settings) == "vllm" and settings.api_base is None:
+            from papillon.models.vllm import VllmServer
+
+            own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
+            model = VllmServer(settings, self.store.folder.parent / "logs", sampling_of(settings))
+            self._closers.append(model.aclose)
         else:
             from papillon.models.endpoint import Endpoint
 
-            own = AdaptiveSlots(settings.max_concurrency or 100_000)
+            own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
             model = Endpoint(
                 settings.model.partition("/")[2],
                 base=base_of(settings),

@@ -12,13 +12,16 @@ import diskcache
 
 from papillon.errors import StoreError
 
-__all__ = ["PATIENCE", "UNREADABLE", "failure", "is_damage", "repair_hint", "translated"]
+__all__ = ["FAILURES", "PATIENCE", "UNREADABLE", "failure", "is_damage", "repair_hint", "translated"]
 
 #: SQLite's names of the errors that damage leads to; ERROR is a table missing, or a format unknown to it.
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ", "SQLITE_ERROR")
 
 #: What reading a damaged database may raise; Python fails to decode messages that quote what is damaged.
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+
+#: What may be raised on the way to a cache, and becomes a StoreError.
+FAILURES = (*UNREADABLE, diskcache.Timeout, OSError)
 
 #: Seconds that a statement waits while another process writes.
 PATIENCE = 60.0
@@ -70,5 +73,5 @@ def translated(folder: Path) -> Iterator[None]:
     """Turns the errors of SQLite, diskcache and the file system into StoreErrors about ``folder``."""
     try:
         yield
-    except (*UNREADABLE, diskcache.Timeout, OSError) as error:
+    except FAILURES as error:
         raise failure(folder, error) from error

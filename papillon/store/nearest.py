@@ -6,7 +6,9 @@ setting or a model did. Nothing here decides whether a call is made.
 
 from __future__ import annotations
 
+import functools
 import heapq
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +25,10 @@ DEPTH = 3
 CANDIDATES = 50
 
 #: How many words stand for a text; the longest are the rarest.
-WORDS = 8
+WORDS = 16
+
+#: Up to this many characters a text is compared as a whole alone.
+SHORT = 20
 
 #: Characters of an excerpt, before and after the first difference.
 BEFORE, AFTER = 20, 40
@@ -61,10 +66,11 @@ class Neighbours:
 
         if self._calls is None:
             self._calls = [(record.key, _traits(record.call)) for record in self._store.records()]
+        text = canonical_json(identity)
+        identity = json.loads(text)  # numbers as a record spells them
         traits = _traits(identity)
         alike = heapq.nlargest(CANDIDATES, ((len(traits & theirs), key) for key, theirs in self._calls))
         candidates = self._store.records(key for _, key in alike)
-        text = canonical_json(identity)
         record = min(candidates, key=lambda it: Indel.distance(text, canonical_json(it.call)), default=None)
         if record is None:
             return None
@@ -107,11 +113,15 @@ def _traits(identity: Mapping[str, Any]) -> frozenset[int]:
         if parts:
             rest.extend(((*path, name), item) for name, item in parts.items())
         else:
-            text = value if isinstance(value, str) else canonical_json(value)
+            text = value if isinstance(value, str) else repr(value)
             traits.add(hash((path, type(value), text)))
-            words = sorted(dict.fromkeys(text.split()), key=len)[-WORDS:]
-            traits.update(hash((path, word)) for word in words)
+            traits.update(hash((path, word)) for word in _longest_words(text))
     return frozenset(traits)
+
+
+@functools.lru_cache(maxsize=256)  # instructions stand in many calls
+def _longest_words(text: str) -> tuple[str, ...]:
+    return tuple(heapq.nlargest(WORDS, text.split(), key=len)) if len(text) > SHORT else ()
 
 
 def _differences(recorded: Any, asked: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

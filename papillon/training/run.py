@@ -1,6 +1,6 @@
 """A whole training: ArborGRPO over the program, on Arbor's server or on one device, and what comes out of it.
 
-What comes out is a folder: ``adapter/`` (peft's format), ``program.json`` (the program's state),
+What comes out is a folder: ``adapter/`` (peft's format, and GGUF), ``program.json`` (the program's state),
 ``settings.json``, ``versions.json``, ``metrics.jsonl`` (one line a round), ``completions.jsonl`` where asked
 for, and ``checkpoints/`` to go on from.
 """
@@ -18,9 +18,11 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks th
 
 import dspy
 
+from papillon.errors import UsageError
 from papillon.program import save_program
 from papillon.training.arbor_arguments import check_arbor_version
 from papillon.training.devices import Device
+from papillon.training.gguf_adapter import write_gguf_adapter
 from papillon.training.record import RunRecord
 from papillon.training.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
@@ -90,7 +92,7 @@ def train(
                         program, metric=watch.metric
                     ).score
                 )
-        _keep(session.finish(final), folder / "adapter")
+        _keep(session.finish(final), folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")
     finally:
         for predictor, lm in zip(predictors, before, strict=True):
@@ -133,10 +135,15 @@ def _session(
     return OneDevice(settings, device, record, watch, predictors=predictors, policy=policy)
 
 
-def _keep(adapter: Path, target: Path) -> None:
-    """Copy the adapter into its place in one go."""
+def _keep(adapter: Path, target: Path, model: Any, say: Callable[[str], None]) -> None:
+    """Copy the adapter into its place in one go, with a copy for llama.cpp where that knows the model."""
     unfinished = target.with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(adapter, unfinished)
+    if model is not None:
+        try:
+            write_gguf_adapter(adapter, unfinished / "adapter.gguf", model)
+        except UsageError as error:
+            say(str(error))
     shutil.rmtree(target, ignore_errors=True)
     unfinished.rename(target)

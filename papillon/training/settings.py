@@ -37,7 +37,7 @@ class TrainSettings:
     Raises ProfileError, naming the setting, for a value of the wrong type or outside its range.
     """
 
-    #: The model that is trained: a hub name, a folder, a .gguf file, or ``embedded`` for the one that ships.
+    #: The model that is trained: a hub name, a folder, a .gguf file, or one under ``embedded`` for what ships.
     model: str = "Qwen/Qwen2.5-1.5B-Instruct"
     #: Most tokens of one completion.
     max_tokens: int = 2048

@@ -130,10 +130,12 @@ class TestPaths:
         run = settings(tmp_path / "sub", profile=f"../{own}", results="r.json", cache="../c")
         assert (run.results_file, run.cache) == (tmp_path / "sub" / "r.json", tmp_path / "c")
         assert run.profile.dataset == str(tmp_path / "sub" / "rows.csv")
+        (tmp_path / "rows.csv").touch()
         assert settings(tmp_path, dataset="rows.csv").profile.dataset == str(tmp_path / "rows.csv")
 
     def test_a_path_to_the_profiles_own_data_changes_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "sub").mkdir()
+        (tmp_path / "rows.csv").touch()
         own = profile(tmp_path, 'dataset = "sub/../rows.csv"')
         assert settings(tmp_path, profile=own, dataset="rows.csv").departs == ()
 
@@ -147,6 +149,12 @@ class TestPaths:
         assert text == f"--eval-import: expected a file of recorded calls, got '{tmp_path}/none.jsonl'."
         text = refused(tmp_path, program="none.json")
         assert text == f"--eval-program: expected a saved DSPy program, got '{tmp_path}/none.json'."
+
+    @pytest.mark.parametrize("value", ["nope", "none.csv", "."])
+    def test_data_that_is_neither_a_name_nor_a_file(self, value: str) -> None:
+        assert refused(dataset=value) == (
+            f"--eval-dataset: expected mini, pupa_new, pupa_tnb or a .csv, .jsonl or .parquet file, got {value!r}."
+        )
 
     @pytest.mark.parametrize("option", ["results", "export"])
     def test_a_folder_is_no_file_to_write(self, tmp_path: Path, option: str) -> None:

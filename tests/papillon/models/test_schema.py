@@ -54,9 +54,7 @@ def test_a_grammar_has_one_bounded_rule_for_each_text_and_starts_once(fields, li
 
 def test_fields_keep_their_order_and_the_layout_of_dspys_json_adapter():
     start = grammar(CRAFT, 200).splitlines()[1]
-    assert start == (
-        r'start: "{\n  \"reasoning\": \"" text_0 "\"" ",\n  \"llm_request\": \"" text_1 "\"" "\n}"'
-    )
+    assert start == (r'start: "{\n  \"reasoning\": \"" text_0 "\"" ",\n  \"llm_request\": \"" text_1 "\"" "\n}"')
 
 
 def test_a_truth_value_and_a_whole_number_are_written_out_as_such():

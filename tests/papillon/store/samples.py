@@ -1,9 +1,11 @@
-"""Calls and records to test with, and a Python of its own to run beside the test."""
+"""Calls and records to test with, a hand to damage them, and a Python of its own to run beside the test."""
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,12 @@ def a_call(number: int = 0, **changes: Any) -> Call:
 
 def a_record(number: int = 0, text: str = "Nowhere.", **changes: Any) -> Record:
     return Record.of(a_call(number, **changes), Answer(text, "stop"), Usage(31, 4))
+
+
+def damage(folder: Path, sql: str, *values: object) -> None:
+    """Changes the database of a store as someone with an editor could."""
+    with closing(sqlite3.connect(folder / "cache.db")) as connection, connection:
+        connection.execute(sql, values)
 
 
 def python(code: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:

@@ -4,15 +4,13 @@ import json
 import os
 import pickle
 import random
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from papillon.errors import StoreError
 from papillon.store import Record, Report, Store, check, repair
-from tests.papillon.store.samples import a_call, a_record
+from tests.papillon.store.samples import a_call, a_record, damage
 from tests.papillon.store.test_disk import Trap
 
 COUNT = 60
@@ -23,11 +21,6 @@ def folder(tmp_path: Path) -> Path:
     with Store(tmp_path / "cache") as store:
         store.put_all(a_record(number) for number in range(COUNT))
     return tmp_path / "cache"
-
-
-def change(folder: Path, sql: str, *values: object) -> None:
-    with closing(sqlite3.connect(folder / "cache.db")) as connection, connection:
-        connection.execute(sql, values)
 
 
 def sound(folder: Path) -> list[int]:
@@ -54,18 +47,18 @@ def test_damaged_rows_are_told_apart_set_aside_and_never_acted_on(folder: Path, 
     victim = tmp_path / "victim"
     victim.write_text("precious")
     trap = pickle.dumps(Trap(tmp_path / "sprung"))
-    change(folder, "UPDATE Cache SET mode = 4, value = ? WHERE rowid = 1", trap)
-    change(folder, "UPDATE Cache SET filename = '../victim' WHERE rowid = 2")
-    change(folder, "UPDATE Cache SET value = replace(value, 'Nowhere', 'Oregon!') WHERE rowid = 3")
-    change(folder, "UPDATE Cache SET key = ?, raw = 0 WHERE rowid = 4", trap)
-    change(folder, "UPDATE Cache SET key = ? WHERE rowid = 5", "0" * 64)
-    change(folder, "UPDATE Cache SET key = '\x1b[2J' WHERE rowid = 6")
+    damage(folder, "UPDATE Cache SET mode = 4, value = ? WHERE rowid = 1", trap)
+    damage(folder, "UPDATE Cache SET filename = '../victim' WHERE rowid = 2")
+    damage(folder, "UPDATE Cache SET value = replace(value, 'Nowhere', 'Oregon!') WHERE rowid = 3")
+    damage(folder, "UPDATE Cache SET key = ?, raw = 0 WHERE rowid = 4", trap)
+    damage(folder, "UPDATE Cache SET key = ? WHERE rowid = 5", "0" * 64)
+    damage(folder, "UPDATE Cache SET key = '\x1b[2J' WHERE rowid = 6")
     other = Record(a_call(-1).key, a_record(6).call, a_record(6).answer, a_record(6).usage)
-    change(folder, "UPDATE Cache SET key = ?, value = ? WHERE rowid = 7", other.key, other.to_text())
+    damage(folder, "UPDATE Cache SET key = ?, value = ? WHERE rowid = 7", other.key, other.to_text())
     report = check(folder)
     assert not report.ok
     assert (report.sound, report.damaged) == (COUNT - 7, 7)
-    reasons = [damage.reason for damage in report.named]
+    reasons = [found.reason for found in report.named]
     assert reasons[0] == "its mode is 4, which is never read"
     assert reasons[1] == "it names a file, which is never opened"
     assert reasons[2] == "its checksum does not fit its contents"
@@ -93,7 +86,7 @@ def test_damaged_rows_are_told_apart_set_aside_and_never_acted_on(folder: Path, 
 
 
 def test_many_damaged_rows_are_counted_and_twenty_named(folder: Path) -> None:
-    change(folder, "UPDATE Cache SET mode = 2 WHERE rowid > 10")
+    damage(folder, "UPDATE Cache SET mode = 2 WHERE rowid > 10")
     report = check(folder)
     assert (report.sound, report.damaged, len(report.named)) == (10, 50, 20)
     assert str(report).endswith("  and 30 rows more")
@@ -130,14 +123,14 @@ def test_a_database_that_is_none_is_set_aside(folder: Path, content: bytes) -> N
 
 
 def test_planted_triggers_and_settings_do_not_come_along(folder: Path) -> None:
-    change(folder, "CREATE TRIGGER planted AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END")
+    damage(folder, "CREATE TRIGGER planted AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END")
     assert check(folder).faults == ("its tables, indexes or triggers are others",)
     assert repair(folder).sound == COUNT
     assert sound(folder) == list(range(COUNT))
 
 
 def test_a_cache_of_another_version_is_neither_checked_nor_repaired(folder: Path) -> None:
-    change(folder, "PRAGMA user_version = 2")
+    damage(folder, "PRAGMA user_version = 2")
     before = (folder / "cache.db").read_bytes()
     for act in (check, repair):
         with pytest.raises(StoreError, match="is of format 2, and this version reads format 1"):
@@ -148,7 +141,7 @@ def test_a_cache_of_another_version_is_neither_checked_nor_repaired(folder: Path
 
 def test_a_run_that_has_the_cache_open_is_told_of_the_repair(folder: Path) -> None:
     with Store(folder) as store:
-        change(folder, "UPDATE Cache SET mode = 2 WHERE rowid = 1")
+        damage(folder, "UPDATE Cache SET mode = 2 WHERE rowid = 1")
         repair(folder)
         with pytest.raises(StoreError, match="was deleted, emptied or replaced while it was in use"):
             store.put(a_record(-1))

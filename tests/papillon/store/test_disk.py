@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from papillon.errors import StoreError
 from papillon.store import Store
 from papillon.store.disk import RecordDisk
-from tests.papillon.store.samples import a_record
+from tests.papillon.store.samples import a_record, damage
 
 KEY = a_record().key
 
@@ -29,10 +28,8 @@ class Trap:
 
 
 def plant(folder: Path, **columns: Any) -> None:
-    """Changes the one row of a store as someone with an editor could."""
-    with closing(sqlite3.connect(folder / "cache.db")) as connection, connection:
-        assignments = ", ".join(f"{name} = ?" for name in columns)
-        connection.execute(f"UPDATE Cache SET {assignments}", tuple(columns.values()))
+    """Changes columns of the one row of a store."""
+    damage(folder, f"UPDATE Cache SET {', '.join(f'{name} = ?' for name in columns)}", *columns.values())
 
 
 @pytest.fixture

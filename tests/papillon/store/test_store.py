@@ -3,22 +3,18 @@
 import os
 import random
 import sqlite3
-import stat
 import tempfile
-import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-import diskcache
 import pytest
 
 from papillon.errors import StoreError
-from papillon.store import Record, Store, check
-from papillon.store.database import create, open_writer
-from tests.papillon.store.samples import a_call, a_record, python
+from papillon.store import Record, Store
+from tests.papillon.store.samples import a_call, a_record, damage, python
 
 
 @pytest.fixture
@@ -70,14 +66,9 @@ def test_keys_and_records_come_in_order_and_whole(store: Store) -> None:
     assert [record.key for record in store.records(wanted)] == [records[3].key, records[1].key]
 
 
-def test_nothing_is_evicted_however_much_there_is(folder: Path) -> None:
-    with closing(diskcache.Cache(str(folder.parent / "stock"), size_limit=1)) as stock:
-        limit = stock.size_limit
-    with Store(folder) as store:
-        store.get(a_call().key)
-        assert store._require_writer().eviction_policy == "none"
-        assert store._require_writer().cull_limit == 0
-        assert limit == 1
+def test_nothing_is_ever_evicted(store: Store) -> None:
+    writer = store._require_writer()
+    assert (writer.eviction_policy, writer.cull_limit) == ("none", 0)
 
 
 def test_any_number_of_threads_may_read_and_write(store: Store) -> None:
@@ -90,49 +81,6 @@ def test_any_number_of_threads_may_read_and_write(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(200)))
     assert len(store) == 50
-
-
-def test_a_new_folder_is_private(folder: Path) -> None:
-    Store(folder).close()
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((folder / "cache.db").stat().st_mode) == 0o600
-    assert [path.name for path in folder.iterdir()] == ["cache.db"]
-
-
-def test_processes_that_begin_together_share_one_database(folder: Path) -> None:
-    code = """
-import sys
-from pathlib import Path
-from papillon.store import Store
-from tests.papillon.store.samples import a_record
-print("ready", flush=True)
-sys.stdin.readline()
-with Store(Path(sys.argv[1])) as store:
-    for number in range(int(sys.argv[2]), 60, 2):
-        store.put(a_record(number))
-        store.put(a_record(-1, text=sys.argv[2]))
-"""
-    writers = [python(code, folder, start, stdin=-1) for start in (0, 1, 0)]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        writer.communicate("go\n")
-        assert writer.returncode == 0
-    with Store(folder) as store:
-        assert len(store) == 61
-
-
-def test_a_database_that_another_process_made_first_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def overtaken(made: Path) -> diskcache.Cache:
-        monkeypatch.undo()
-        with Store(folder) as other:
-            other.put(a_record())
-        return open_writer(made)
-
-    monkeypatch.setattr("papillon.store.database.open_writer", overtaken)
-    with Store(folder) as store:
-        assert text_of(store.get(a_call().key)) == "Nowhere."
 
 
 def test_strict_replay_reads_and_changes_nothing(folder: Path) -> None:
@@ -162,11 +110,6 @@ def test_a_closed_store_is_not_an_empty_one(store: Store) -> None:
         store.get(a_call().key)
     with pytest.raises(StoreError, match="for reading alone, or closed"):
         store.put(a_record())
-
-
-def damage(folder: Path, sql: str, *values: object) -> None:
-    with closing(sqlite3.connect(folder / "cache.db")) as connection, connection:
-        connection.execute(sql, values)
 
 
 def test_a_record_that_was_altered_is_damage_and_not_a_miss(folder: Path, store: Store) -> None:
@@ -247,119 +190,14 @@ def test_a_thousand_flipped_bits_are_told(folder: Path) -> None:
     assert met["told"] > 100
 
 
-def test_an_emptied_database_is_not_a_new_one(folder: Path) -> None:
-    create(folder)
-    (folder / "cache.db").write_bytes(b"")
-    with pytest.raises(StoreError) as refused:
-        Store(folder)
-    assert str(refused.value) == (
-        f"The cache {folder} has lost what was in its cache.db: run `python -m papillon cache repair {folder}`."
-    )
-
-
-def test_a_journal_without_its_database_is_not_a_new_store(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "cache.db-wal").write_bytes(b"x")
-    with pytest.raises(StoreError, match=r"has lost what was in its cache\.db"):
-        Store(folder)
-
-
-@pytest.mark.parametrize("content", [b"not a database, " * 300, b"SQLite format 3\0" * 300])
-def test_a_file_that_is_no_database_is_refused(folder: Path, content: bytes) -> None:
-    folder.mkdir(parents=True)
-    (folder / "cache.db").write_bytes(content)
-    with pytest.raises(StoreError, match=r"is damaged \(.*\): run `python -m papillon cache repair"):
-        Store(folder)
-
-
-def test_damage_that_python_cannot_even_quote_is_damage(folder: Path) -> None:
-    create(folder)
-    content = (folder / "cache.db").read_bytes()
-    (folder / "cache.db").write_bytes(content.replace(b"CREATE TABLE Cache", b"CREATE \xc1ABLE Cache"))
-    with pytest.raises(StoreError, match=r"is damaged \(.*can't decode byte 0xc1.*\)"):
-        Store(folder)
-    assert check(folder).faults
-
-
-def test_a_database_that_was_cut_short_is_told(folder: Path) -> None:
-    with Store(folder) as store:
-        store.put_all(a_record(number) for number in range(100))
-    whole = (folder / "cache.db").stat().st_size
-    os.truncate(folder / "cache.db", whole // 2 // 4096 * 4096)
-    with pytest.raises(StoreError, match=r"is damaged \(.*malformed\)"):
-        Store(folder)
-
-
-@pytest.mark.parametrize("act", [os.unlink, lambda path: os.truncate(path, 0)])
-def test_a_database_that_goes_away_under_a_run_is_told(folder: Path, store: Store, act: object) -> None:
+@pytest.mark.parametrize("act", [Path.unlink, lambda path: os.truncate(path, 0)])
+def test_a_database_that_goes_away_under_a_run_is_told(folder: Path, store: Store, act: Callable[[Path], None]) -> None:
     store.put(a_record())
-    assert callable(act)
     act(folder / "cache.db")
     with pytest.raises(StoreError, match="was deleted, emptied or replaced while it was in use"):
         store.put(a_record(1))
     with pytest.raises(StoreError):
         store.get(a_call(1).key)
-
-
-def test_another_format_is_refused_by_name(folder: Path) -> None:
-    create(folder)
-    damage(folder, "PRAGMA user_version = 2")
-    with pytest.raises(StoreError) as refused:
-        Store(folder)
-    assert str(refused.value) == (
-        f"The cache {folder} is of format 2, and this version reads format 1: use the version that wrote it, or "
-        "another folder with --eval-cache."
-    )
-
-
-def test_a_diskcache_of_someone_elses_is_refused_and_left_as_it_is(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    with closing(diskcache.Cache(str(folder))) as stock:
-        stock["a"] = {1}
-    before = (folder / "cache.db").read_bytes()
-    with pytest.raises(StoreError, match="is of format 0, and this version reads format 1"):
-        Store(folder)
-    assert (folder / "cache.db").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "CREATE TRIGGER planted AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END",
-        "INSERT INTO Settings VALUES ('_directory', '/')",
-        "UPDATE Settings SET value = 'least-recently-stored' WHERE key = 'eviction_policy'",
-        "UPDATE Settings SET value = 'wal; DROP TABLE Cache' WHERE key = 'sqlite_journal_mode'",
-    ],
-)
-def test_planted_settings_and_triggers_are_refused(folder: Path, sql: str) -> None:
-    create(folder)
-    damage(folder, sql)
-    with pytest.raises(StoreError, match=r"is not as this project makes it \(its (tables|settings).* are others\)"):
-        Store(folder)
-
-
-@pytest.mark.parametrize("name", ["cache.db", "cache.db-wal", "cache.db-shm"])
-def test_a_link_in_the_place_of_a_file_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
-    create(folder)
-    (tmp_path / "elsewhere").write_bytes(b"precious")
-    (folder / name).unlink(missing_ok=True)
-    (folder / name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(StoreError, match=f"holds a {name} that is no plain file: remove it by hand"):
-        Store(folder)
-    assert (tmp_path / "elsewhere").read_bytes() == b"precious"
-
-
-def test_a_path_that_diskcache_would_rewrite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ELSEWHERE", str(tmp_path / "other"))
-    with pytest.raises(StoreError, match="has the name of an environment variable in its path"):
-        Store(tmp_path / "$ELSEWHERE")
-    assert not (tmp_path / "other").exists()
-
-
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("")
-    with pytest.raises(StoreError, match=r"cannot be used \(.*File exists.*\): see that it is a folder of yours"):
-        Store(tmp_path / "cache")
 
 
 def test_a_full_disk_is_named_and_what_was_recorded_stays(store: Store) -> None:
@@ -400,9 +238,12 @@ from pathlib import Path
 from papillon.store import Store
 from tests.papillon.store.samples import a_call
 if os.getuid() == 0:  # whom no permission stops
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
+    try:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    except OSError:
+        sys.exit("still root")
 with Store(Path(sys.argv[1]), read_only=sys.argv[2] == "replay") as store:
     print(store.get(a_call().key).answer.text)
     try:
@@ -430,14 +271,9 @@ def test_a_folder_that_cannot_be_written_replays_and_refuses_a_miss_before_it_is
         replay, _ = python(READ_ONLY, folder, "replay").communicate()
         run, said = python(READ_ONLY, folder, "run").communicate()
         folder.chmod(0o755)
+    if said == "still root\n":
+        pytest.skip("root cannot become another user here, and no permission stops root")
     assert replay == "Nowhere.\nNone\n", said
     assert run.startswith("Nowhere.\nStoreError The cache "), said
     assert "cannot be written (attempt to write a readonly database): make it writable" in run
     assert "or replay what is recorded with --eval-record none." in run
-
-
-def test_a_thread_of_the_store_outlives_no_close(store: Store) -> None:
-    thread = threading.Thread(target=store.put, args=(a_record(),))
-    thread.start()
-    thread.join()
-    assert text_of(store.get(a_call().key)) == "Nowhere."

@@ -1,0 +1,152 @@
+"""A model that vLLM serves for the run: started when first asked, waited for, logged to a file, ended with the run.
+
+Where the profile gives an ``api_base``, somebody else serves the model and nothing here is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import glob
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from papillon.errors import EndpointError
+from papillon.profile import ModelSettings
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Request, Response
+
+__all__ = ["VllmServer", "missing_server", "served_name"]
+
+#: Seconds that loading a model may take; the first start downloads it.
+START_LIMIT = 1800.0
+LOG_LINES = 12
+
+
+def missing_server(settings: ModelSettings) -> str | None:
+    """One sentence on what is missing to serve this model here, None where nothing is."""
+    advice = "or give api_base, the address of a server that has the model"
+    if _command() is None:
+        return f"Model {settings.model} is served by vLLM, which is not installed; install the extra 'gpu', {advice}."
+    if not glob.glob("/dev/nvidia[0-9]*") and shutil.which("nvidia-smi") is None:
+        return f"Model {settings.model} is served by vLLM, which needs a GPU, and none is here; use one, {advice}."
+    if settings.lora is not None and not (settings.lora / "adapter_config.json").is_file():
+        return (
+            f"Model {settings.model} asks for the adapter in {settings.lora}, and there is no adapter_config.json; "
+            "name the folder of a trained adapter."
+        )
+    return None
+
+
+def served_name(settings: ModelSettings) -> str:
+    """What the run's own server serves, for a call's key: its port changes, the model and adapter do not."""
+    name = f"vllm {settings.model.partition('/')[2]}"
+    if settings.lora is None:
+        return name
+    seen = hashlib.sha256()
+    for file in sorted(settings.lora.glob("adapter_*")):
+        seen.update(file.name.encode() + b"\0" + file.read_bytes())
+    return f"{name} with {seen.hexdigest()[:16]}"
+
+
+def _command() -> list[str] | None:
+    beside = Path(sys.executable).with_name("vllm")
+    if beside.exists():
+        return [str(beside)]
+    found = shutil.which("vllm")
+    if found is not None:
+        return [found]
+    return [sys.executable, "-m", "vllm.entrypoints.cli.main"] if find_spec("vllm") is not None else None
+
+
+class VllmServer:
+    """``vllm serve`` in a process of its own, as an engine; ``folder`` takes its log.
+
+    Raises EndpointError, with the log's last lines, where it does not come up.
+    """
+
+    def __init__(self, settings: ModelSettings, folder: Path, sampling: dict[str, Any]) -> None:
+        self.settings, self.folder, self._sampling = settings, folder, sampling
+        self._starting = asyncio.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._endpoint: Any = None
+
+    async def acomplete(self, request: Request) -> Response:
+        async with self._starting:
+            if self._endpoint is None:
+                base = await asyncio.to_thread(self._start)
+                from papillon.models.endpoint import Endpoint
+
+                name = "adapter" if self.settings.lora is not None else self.settings.model.partition("/")[2]
+                self._endpoint = Endpoint(
+                    name, base=base, key=None, sampling=self._sampling, timeout=self.settings.timeout
+                )
+        response: Response = await self._endpoint.acomplete(request)
+        return response
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "vllm.log"
+
+    def _start(self) -> str:
+        command = _command()
+        if command is None:
+            raise EndpointError(missing_server(self.settings) or "vLLM is not installed.")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command += ["serve", self.settings.model.partition("/")[2], "--host", "127.0.0.1", "--port", str(port)]
+        if self.settings.lora is not None:
+            command += ["--enable-lora", "--lora-modules", f"adapter={self.settings.lora}"]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as log:
+            # A group of its own: vLLM starts workers, and all of them must end with the run.
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        deadline = time.monotonic() + START_LIMIT
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise self._failure(f"ended with status {self._process.returncode}")
+            with contextlib.suppress(OSError, urllib.error.URLError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+                return f"http://127.0.0.1:{port}/v1"
+            time.sleep(0.5)
+        self._end()
+        raise self._failure(f"did not come up within {START_LIMIT:.0f} s")
+
+    def _failure(self, how: str) -> EndpointError:
+        from papillon.models.endpoint import RefusesAll
+
+        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        said = "\n".join(lines)
+        # Starting it again for the next call would fail as it did for this one.
+        return RefusesAll(f"vllm serve for {self.settings.model} {how}; the end of {self.log} says:\n{said}")
+
+    def _end(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, sent)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(20)
+                return
+
+    async def aclose(self) -> None:
+        """End the server and all that it started."""
+        if self._endpoint is not None:
+            await self._endpoint.aclose()
+        await asyncio.to_thread(self._end)

@@ -1,0 +1,8 @@
+"""``make bench``: every benchmark, one after the other."""
+
+from __future__ import annotations
+
+from tests.benchmarks import latency
+
+if __name__ == "__main__":
+    latency.main(225)

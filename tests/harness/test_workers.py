@@ -1,0 +1,135 @@
+"""The same run over several workers: same rows, no call twice, nothing lost with a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from papillon.profile import ROOT
+from tests.harness.runs import Evaluator
+from tests.model_server import ModelServer
+
+BOTH = ("evals", "-m", "dev or test")
+GATES = "[gates.dev]\nquality = { min = 0.01 }\n[gates.test]\nleakage = { max = 0.9 }\n"
+
+
+def test_workers_write_what_one_process_writes_and_pay_no_call_twice(evaluator: Evaluator, tmp_path: Path) -> None:
+    with ModelServer() as server:
+        profile = str(evaluator.profile(server.base, gates=GATES))
+        several = evaluator.run(*BOTH, "-n", "2", "--eval-profile", profile)
+        assert several.code == 0, several.out
+        assert server.calls == server.distinct == several.calls["made"]
+        evaluator.cache = tmp_path / "other"
+        alone = evaluator.run(*BOTH, "--eval-profile", profile)
+    assert alone.code == 0, alone.out
+    assert alone.same() == several.same()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["worksteal", "loadscope", "each"])
+def test_every_way_to_distribute_gives_the_same_rows(evaluator: Evaluator, tmp_path: Path, how: str) -> None:
+    with ModelServer() as server:
+        profile = str(evaluator.profile(server.base, gates=GATES))
+        several = evaluator.run(*BOTH, "-n", "4", "--dist", how, "--eval-profile", profile)
+        assert several.code == 0, several.out
+        assert server.calls == server.distinct
+        (evaluator.cache / "rows.db").unlink()
+        alone = evaluator.run(*BOTH, "-p", "no:xdist", "--eval-profile", profile)
+        assert server.calls == server.distinct
+    assert alone.same() == several.same()
+
+
+def test_limits_count_over_all_workers(evaluator: Evaluator) -> None:
+    with ModelServer(latency=0.02) as server:
+        profile = str(evaluator.profile(server.base, gates=GATES))
+        run = evaluator.run(
+            *BOTH, "-n", "2", "--eval-profile", profile, "--eval-concurrency", "3", "--eval-max-calls", "40"
+        )
+        assert server.most_in_flight <= 3
+        assert server.calls == 40
+    assert run.code == 1
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the workers in /proc")
+def test_a_killed_worker_loses_no_row_and_no_call_and_is_no_pass(evaluator: Evaluator) -> None:
+    with ModelServer(latency=0.1) as server:
+        profile = str(evaluator.profile(server.base, gates=GATES, concurrency="4"))
+        process = subprocess.Popen(
+            evaluator.command(*BOTH, "-n", "2", "--max-worker-restart", "0", "--eval-profile", profile),
+            cwd=ROOT,
+            env=evaluator.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while server.calls < 10 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode != 0, out
+        again = evaluator.run(*BOTH, "--eval-profile", profile)
+        assert again.code == 0, again.out
+        assert server.calls == server.distinct
+
+
+def test_workers_on_other_machines_are_refused_by_name(evaluator: Evaluator) -> None:
+    profile = str(evaluator.profile("http://127.0.0.1:1/v1"))
+    run = evaluator.run(*BOTH, "--dist", "load", "--tx", "ssh=elsewhere", "--eval-profile", profile)
+    assert run.code == 4
+    assert "--tx ssh=elsewhere: the workers of an evaluation run on this machine" in run.out
+    assert "--eval-shard I/N" in run.out
+
+
+def test_two_runs_at_once_on_one_cache_pay_each_call_once(evaluator: Evaluator) -> None:
+    with ModelServer(latency=0.05) as server:
+        profile = str(evaluator.profile(server.base, gates=GATES))
+        processes = [
+            subprocess.Popen(
+                evaluator.command("evals", "-m", "dev", "--eval-profile", profile),
+                cwd=ROOT,
+                env=evaluator.environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        outs = [process.communicate(timeout=100)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], outs
+        assert server.calls == server.distinct
+
+
+def test_shards_and_a_last_job_give_what_one_run_gives(evaluator: Evaluator, tmp_path: Path) -> None:
+    with ModelServer() as server:
+        profile = str(evaluator.profile(server.base, gates=GATES))
+        whole = evaluator.run(*BOTH, "--eval-profile", profile)
+        calls = server.calls
+        parts = []
+        for index in (1, 2):
+            evaluator.cache = tmp_path / f"shard{index}"
+            export = tmp_path / f"shard{index}.jsonl"
+            shard = evaluator.run(
+                *BOTH, "--eval-profile", profile, "--eval-shard", f"{index}/2", "--eval-export", str(export)
+            )
+            assert shard.code == 0, shard.out
+            assert set(shard.verdicts().values()) == {"deferred"}
+            assert "skipped" in shard.out
+            parts.append(export.read_text())
+        assert server.calls >= 2 * calls
+    every = tmp_path / "every.jsonl"
+    every.write_text("".join(parts))
+    evaluator.cache = tmp_path / "last"
+    last = evaluator.run(*BOTH, "--eval-profile", profile, "--eval-import", str(every), "--eval-record", "none")
+    assert last.code == 0, last.out
+    assert last.same() == whole.same()

@@ -1,0 +1,115 @@
+"""What becomes of rollouts in DSPy's own gathering of them; needs neither torch nor a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dspy
+import pytest
+from dspy.teleprompt.bootstrap_trace import FailedPrediction, bootstrap_trace_data
+
+from papillon.errors import EndpointError
+from papillon.program import PAPILLON
+from papillon.training.rollouts import RolloutCounts, RolloutWatch
+from tests.fakes import scripted_lm
+
+CRAFTED = (
+    "[[ ## reasoning ## ]]\nLeave the name out.\n\n[[ ## llm_request ## ]]\nWrite a letter.\n\n[[ ## completed ## ]]"
+)
+ANSWERED = "[[ ## response ## ]]\nHere is a letter.\n\n[[ ## completed ## ]]"
+HALF = "[[ ## reasoning ## ]]\nLeave the name out, and then"
+EXAMPLE = dspy.Example(user_query="Write for Ann.", target_response="x", pii_str="Ann").with_inputs("user_query")
+
+
+def gathered(
+    outputs: list[str],
+    untrusted: Callable[[str], Any] = lambda request: "Dear Sir,",
+    metric: Callable[..., Any] = lambda example, prediction: 0.75,
+) -> tuple[list[Any], RolloutWatch]:
+    """What DSPy keeps of one rollout with these outputs, and the watch over it."""
+    program = PAPILLON(untrusted_model=untrusted)
+    following = iter(outputs)
+    program.set_lm(scripted_lm(lambda prompt: next(following)))
+    watch = RolloutWatch(program, metric)
+    with watch.watching(), dspy.context(adapter=dspy.ChatAdapter(use_json_adapter_fallback=False)):
+        kept = bootstrap_trace_data(
+            program, [EXAMPLE], metric=watch.metric, num_threads=1, raise_on_error=False, capture_failed_parses=True
+        )
+    return kept, watch
+
+
+def test_a_rollout_that_answers_gets_the_metric() -> None:
+    kept, watch = gathered([CRAFTED, ANSWERED])
+    assert [rollout["score"] for rollout in kept] == [0.75]
+    assert watch.counts() == RolloutCounts(rollouts=1, scored=1)
+    assert watch.counts() == RolloutCounts()  # each look begins anew
+
+
+@pytest.mark.parametrize("outputs", [["no format"], [CRAFTED, "no format"]])
+def test_an_output_without_any_format_gets_the_penalty(outputs: list[str]) -> None:
+    kept, watch = gathered(outputs)
+    assert [rollout["score"] for rollout in kept] == [-1]
+    assert isinstance(kept[0]["prediction"], FailedPrediction)
+    assert watch.counts() == RolloutCounts(rollouts=1, format_failures=1)
+
+
+def test_dspy_still_loses_a_rollout_whose_output_has_the_format_in_part() -> None:
+    # Fails when DSPy mends its division of a list by a list: then such a rollout is rewarded between the
+    # two failure scores, and counting it apart can go.
+    kept, watch = gathered([HALF])
+    assert kept == []
+    assert watch.counts() == RolloutCounts(rollouts=1, partly_formatted=1)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("hung up"), ValueError("not JSON"), EndpointError("gone")])
+def test_a_failed_untrusted_model_drops_the_rollout(error: Exception) -> None:
+    def fails(request: str) -> str:
+        raise error
+
+    kept, watch = gathered([CRAFTED], fails)
+    assert kept == []
+    assert watch.counts() == RolloutCounts(rollouts=1, dropped=1)
+    assert watch.last_failure is not None
+    assert str(error) in watch.last_failure
+
+
+def test_a_failed_judge_drops_the_rollout() -> None:
+    def fails(example: Any, prediction: Any) -> float:
+        raise RuntimeError("no verdict")
+
+    kept, watch = gathered([CRAFTED, ANSWERED], metric=fails)
+    assert kept == []
+    assert watch.counts() == RolloutCounts(rollouts=1, dropped=1)
+    assert watch.last_failure == "RuntimeError: no verdict"
+
+
+def test_an_empty_answer_is_worth_nothing_whatever_the_metric_says() -> None:
+    kept, watch = gathered([CRAFTED], untrusted=lambda request: "")
+    assert [rollout["score"] for rollout in kept] == [0.0]
+    assert watch.counts() == RolloutCounts(rollouts=1, scored=1)
+
+
+def test_validation_is_not_counted_and_the_program_is_as_before() -> None:
+    def untrusted(request: str) -> str:
+        return "Dear Sir,"
+
+    program = PAPILLON(untrusted_model=untrusted)
+    outputs = iter([CRAFTED, ANSWERED])
+    program.set_lm(scripted_lm(lambda prompt: next(outputs)))
+    watch = RolloutWatch(program, lambda example, prediction: 0.75)
+    with watch.watching(), dspy.context(adapter=dspy.ChatAdapter()):
+        prediction = program(user_query="Write for Ann.")
+        assert watch.metric(EXAMPLE, prediction) == 0.75
+    assert watch.counts() == RolloutCounts()
+    assert program.untrusted_model is untrusted
+
+
+def test_failures_in_a_row_are_counted_until_one_says_something() -> None:
+    def fails(request: str) -> str:
+        raise RuntimeError("hung up")
+
+    _, watch = gathered([CRAFTED], fails)
+    assert watch.in_vain == 1
+    _, watch = gathered(["no format"])
+    assert watch.in_vain == 0
