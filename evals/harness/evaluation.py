@@ -76,6 +76,11 @@ class _Sent:
             return Leakage(0)
         return await (self._task or self._judged())
 
+    async def settled(self) -> None:
+        """Wait for the judge's calls in flight: they are paid for, and must get recorded."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
     def cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
@@ -110,7 +115,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
             quality = await judge.quality(example.row.user_query, answer, example.row.target_response)
         leaked = await sent.leakage()
     except Exception as error:
-        sent.cancel()
+        await sent.settled()
         return Outcome(row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES), turn.keys)
     leakage = leaked.leaked / len(units) if units else 0.0
     composite = (quality.score + 1 - leakage) / 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import tempfile
@@ -16,9 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from papillon.errors import InfrastructureError
+from papillon.errors import InfrastructureError, PapillonError
 
 __all__ = ["Ask", "Listener", "WorkerLine"]
+
+STOPPED = "The run was stopped before this item had its result; run again to go on."
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -28,7 +31,9 @@ class Listener:
 
     def __init__(self, answer: Ask) -> None:
         self._answer = answer
-        self._folder = tempfile.mkdtemp(prefix="papillon-")  # mode 0700: nobody else may ask
+        # Mode 0700: nobody else may ask. A socket's path holds some hundred bytes, which a long TMPDIR would fill.
+        short = len(os.fsencode(tempfile.gettempdir())) < 70
+        self._folder = tempfile.mkdtemp(prefix="papillon-", dir=None if short else "/tmp")  # noqa: S108
         self.path = str(Path(self._folder) / "run.sock")
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -48,12 +53,21 @@ class Listener:
             threading.Thread(target=self._serve, args=(line,), name="papillon-worker-line", daemon=True).start()
 
     def _serve(self, line: socket.socket) -> None:
-        with line, line.makefile("rwb") as stream, contextlib.suppress(OSError, ValueError):
+        # A worker may leave while its answer is being written, and again while the stream is closed.
+        with contextlib.suppress(OSError), line, line.makefile("rwb") as stream:
             for question in stream:
-                stream.write(json.dumps(self._answer(json.loads(question))).encode() + b"\n")
+                stream.write(json.dumps(self._reply(json.loads(question))).encode() + b"\n")
                 stream.flush()
         with self._lock:
             self._open.discard(line)
+
+    def _reply(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"answer": self._answer(question)}
+        except PapillonError as error:
+            return {"error": str(error)}
+        except Exception as error:
+            return {"error": f"The run could not answer {question}: {type(error).__name__}: {error}"}
 
     def close(self) -> None:
         """End every conversation; workers that still wait learn of it at once."""
@@ -72,7 +86,11 @@ class WorkerLine:
 
     def __init__(self, path: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(path)
+        try:
+            self._socket.connect(path)
+        except OSError:
+            self._socket.close()
+            raise InfrastructureError(STOPPED) from None
         self._stream = self._socket.makefile("rwb")
 
     def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -83,8 +101,11 @@ class WorkerLine:
         except OSError:
             answer = b""
         if not answer:
-            raise InfrastructureError("The run was stopped before this item had its result; run again to go on.")
-        data: dict[str, Any] = json.loads(answer)
+            raise InfrastructureError(STOPPED)
+        reply = json.loads(answer)
+        if "error" in reply:
+            raise InfrastructureError(reply["error"])
+        data: dict[str, Any] = reply["answer"]
         return data
 
     def close(self) -> None:

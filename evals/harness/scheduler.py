@@ -21,6 +21,8 @@ __all__ = ["PROGRAM", "Job", "Progress", "Scheduler"]
 #: The subject of a job that runs the program itself; other subjects are controls by name.
 PROGRAM = "program"
 
+UNSTARTED = "The run was stopped before this example had its turn; run again to go on, what is recorded is replayed."
+
 
 @dataclass(frozen=True)
 class Job:
@@ -89,7 +91,7 @@ class Scheduler:
                 for order, job in enumerate(self.open_jobs):
                     await room.acquire()
                     if self._stopped.is_set():
-                        self._finish(job, _unstarted(job))
+                        self._finish(job, _without_score(job, UNSTARTED))
                         room.release()
                     else:
                         under_way.create_task(self._take(job, order, room))
@@ -104,9 +106,13 @@ class Scheduler:
 
     async def _take(self, job: Job, order: int, room: asyncio.Semaphore) -> None:
         try:
-            self._finish(job, await self._work(job, order))
+            outcome = await self._work(job, order)
+        except Exception as error:
+            # A fault of the harness itself: it costs this example its score and the run its pass, nothing else.
+            outcome = _without_score(job, f"The harness failed on this example: {type(error).__name__}: {error}")
         finally:
             room.release()
+        self._finish(job, outcome)
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         self._done[job.subject == PROGRAM] += 1
@@ -163,7 +169,7 @@ class Scheduler:
         )
 
 
-def _unstarted(job: Job) -> Outcome:
+def _without_score(job: Job, error: str) -> Outcome:
     example = job.example
     row = Row(
         id=example.id,
@@ -171,7 +177,7 @@ def _unstarted(job: Job) -> Outcome:
         trial=job.trial,
         group=example.group,
         status="infrastructure_error",
-        error="The run was stopped before this example had its turn; run again to go on, what is recorded is replayed.",
+        error=error,
         quality=None,
         verdict=None,
         leaked=None,

@@ -86,8 +86,6 @@ class _Owner(EvalSession):
         self.report = Report(config)
 
     def check(self) -> None:
-        # Read now: what cannot be read is refused before anything is collected.
-        _ = self.plan.examples, self.plan.baselines
         profile, record = self.plan.settings.profile, self.plan.settings.record
         models = [profile.local, profile.untrusted]
         if profile.judge.kind == "llm" and profile.judge.model is not None:
@@ -96,6 +94,8 @@ class _Owner(EvalSession):
             missing = missing_means(model)
             if missing is not None and record != "none" and not self.config.option.collectonly:
                 raise UsageError(missing)
+        # Read now: what cannot be read is refused before anything is collected.
+        _ = self.plan.examples, self.plan.baselines
 
     def begin(self, node_ids: list[str]) -> None:
         """Start the run for what was selected."""
