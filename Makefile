@@ -10,7 +10,7 @@ eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow $(ARGS)
