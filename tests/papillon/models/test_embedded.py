@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import dspy
@@ -30,14 +31,8 @@ def ask(text: str, **config) -> Request:
 
 @pytest.fixture(scope="module")
 def engine():
-    engine = Embedded(sampling={"max_tokens": 12})
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def narrow():
-    engine = Embedded(sampling={"max_tokens": 12}, context=256)
+    # A short context loads faster; nothing here needs a long one.
+    engine = Embedded(sampling={"max_tokens": 12}, context=512)
     yield engine
     engine.close()
 
@@ -70,7 +65,7 @@ def test_a_seed_repeats_an_answer_and_another_seed_draws_anew(engine):
 
 def test_the_requests_own_seed_stands_before_the_engines(engine):
     request = ask("Name a colour.", temperature=1.5, top_p=1.0)
-    seeded = Embedded(sampling={"max_tokens": 12, "seed": 8}).complete(request).text
+    seeded = Embedded(sampling={"max_tokens": 12, "seed": 8}, context=512).complete(request).text
     assert seeded == engine.complete(ask("Name a colour.", temperature=1.5, top_p=1.0, seed=8)).text
     assert seeded != engine.complete(request).text
 
@@ -99,24 +94,24 @@ def test_dspys_json_adapter_gets_every_type_of_a_judges_answer(engine):
     assert (type(answer.reason), type(answer.leaked), type(answer.certain)) == (str, int, bool)
 
 
-def test_a_prompt_that_does_not_fit_says_by_how_much(narrow):
+def test_a_prompt_that_does_not_fit_says_by_how_much(engine):
     with pytest.raises(
         ContextLengthError,
-        match=r"^Expected a prompt of at most 244 tokens beside 12 for the answer, got \d{3}; "
-        "the embedded model holds 256 in all",
+        match=r"^Expected a prompt of at most 500 tokens beside 12 for the answer, got \d{3}; "
+        "the embedded model holds 512 in all",
     ):
-        narrow.complete(ask("word " * 300))
+        engine.complete(ask("word " * 600))
 
 
-def test_a_prompt_that_leaves_no_room_for_the_answer_does_not_fit(narrow):
-    with pytest.raises(ContextLengthError, match="^Expected a prompt of at most 6 tokens beside 250"):
-        narrow.complete(ask("Say yes.", max_tokens=250))
+def test_a_prompt_that_leaves_no_room_for_the_answer_does_not_fit(engine):
+    with pytest.raises(ContextLengthError, match="^Expected a prompt of at most 6 tokens beside 506"):
+        engine.complete(ask("Say yes.", max_tokens=506, temperature=0.0))
 
 
-def test_dspy_names_a_prompt_that_does_not_fit_as_its_own_error(narrow):
-    lm = dspy.LM("embedded/SmolLM2-135M-Instruct", engine=narrow, cache=False, num_retries=0)
+def test_dspy_names_a_prompt_that_does_not_fit_as_its_own_error(engine):
+    lm = dspy.LM("embedded/SmolLM2-135M-Instruct", engine=engine, cache=False, num_retries=0)
     with pytest.raises(dspy.ContextWindowExceededError):
-        lm("word " * 300)
+        lm("word " * 600)
 
 
 def test_the_event_loop_goes_on_while_the_model_writes(engine):
@@ -132,10 +127,10 @@ def test_the_event_loop_goes_on_while_the_model_writes(engine):
     assert asyncio.run(watched()) > 5
 
 
-def test_an_engine_that_was_closed_loads_the_model_again(narrow):
-    before = narrow.complete(ask("Name a colour.")).text
-    narrow.close()
-    assert narrow.complete(ask("Name a colour.")).text == before
+def test_an_engine_that_was_closed_loads_the_model_again(engine):
+    before = engine.complete(ask("Name a colour.")).text
+    engine.close()
+    assert engine.complete(ask("Name a colour.")).text == before
 
 
 def test_a_copy_of_an_engine_is_the_engine(engine):
@@ -169,8 +164,11 @@ def test_missing_weights_name_the_package_that_carries_them(monkeypatch):
 
 def test_missing_llama_cpp_is_named_at_the_first_call(monkeypatch):
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    with pytest.raises(EndpointError, match=r"^Expected the package xllamacpp, which runs the embedded model, and it"):
-        Embedded(context=512).complete(ask("Hello."))
+    with (
+        closing(Embedded(context=1024)) as engine,
+        pytest.raises(EndpointError, match=r"^Expected the package xllamacpp, which runs the embedded model, and it"),
+    ):
+        engine.complete(ask("Hello."))
 
 
 def test_weights_that_llama_cpp_cannot_load_are_named(tmp_path):
@@ -178,8 +176,11 @@ def test_weights_that_llama_cpp_cannot_load_are_named(tmp_path):
     with pytest.raises(EndpointError, match=r"^Expected the weights of a model in .*weights\.gguf, but .*No such file"):
         Embedded(weights=weights)
     weights.write_bytes(b"no model")
-    with pytest.raises(EndpointError, match=r"^llama.cpp cannot load .*weights\.gguf: "):
-        Embedded(weights=weights).complete(ask("Hello."))
+    with (
+        closing(Embedded(weights=weights)) as engine,
+        pytest.raises(EndpointError, match=r"^llama.cpp cannot load .*weights\.gguf: "),
+    ):
+        engine.complete(ask("Hello."))
 
 
 def test_an_adapter_that_is_no_gguf_file_is_refused(tmp_path):
