@@ -18,6 +18,9 @@ from papillon.errors import UsageError
 
 SESSION = pytest.StashKey[EvalSession]()
 
+#: Where the suites' items stand among each other, whatever their files are called.
+ORDER = {"test_example": 1, "test_control": 2, "test_judge": 3, "test_gate": 4}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("papillon", "evaluation of PAPILLON")
@@ -76,8 +79,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items[:] = [item for item in items if not item.get_closest_marker("gpu")]
     # A suite without cases in this run has no items, not a skipped one.
     items[:] = [item for item in items if not item.name.endswith("[NOTSET]")]
-    # Gates come last: whatever ran before them, they judge every selected row.
-    items.sort(key=lambda item: getattr(item, "originalname", "") == "test_gate")
+    # Examples first, as they are worked on; gates last: whatever ran before them, they judge every selected row.
+    items.sort(key=lambda item: ORDER.get(getattr(item, "originalname", ""), 0))
 
 
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:

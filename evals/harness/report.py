@@ -45,6 +45,7 @@ class Report:
             if not terminal._tw.width_of_current_line:
                 terminal.currentfspath = None  # at the start of a line there is nothing to break
             terminal.write_line(progress_line(self._run, terminal._tw.fullwidth))
+            terminal.flush()  # a log file that fills up in blocks would show nothing for minutes
             # pytest would print the suite's path again before the next letter.
             terminal.currentfspath = path
 

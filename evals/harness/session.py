@@ -6,6 +6,7 @@ Three classes, each with the hooks of its role. The run itself lives in the firs
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -151,6 +152,7 @@ class ControllerSession(_Owner):
     def __init__(self, plan: Plan, config: pytest.Config) -> None:
         super().__init__(plan, config)
         self._listener = Listener(self._answer)
+        self._over = threading.Event()
         self._expected: set[str] = set()
         self._reported: set[str] = set()
 
@@ -177,14 +179,22 @@ class ControllerSession(_Owner):
             self._expected = set(ids)
             self.begin(ids)
 
+    def begin(self, node_ids: list[str]) -> None:
+        super().begin(node_ids)
+        # The controller waits for its workers; while they wait for the run, only a thread can show how far it is.
+        threading.Thread(target=self._show_progress, name="papillon-progress", daemon=True).start()
+
+    def _show_progress(self) -> None:
+        while not self._over.wait(0.5):
+            self.report.tick()
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
             self._reported.add(report.nodeid)
-        if self.run is not None:
-            self.report.tick()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._over.set()
         # First of all, so that workers that still wait learn that the session is over.
         self._listener.close()
         missing = self._expected - self._reported

@@ -104,7 +104,7 @@ def test_a_prompt_that_does_not_fit_says_by_how_much(engine):
 
 
 def test_a_prompt_that_leaves_no_room_for_the_answer_does_not_fit(engine):
-    with pytest.raises(ContextLengthError, match="^Expected a prompt of at most 6 tokens beside 506"):
+    with pytest.raises(ContextLengthError, match=r"^Expected a prompt of at most 6 tokens beside 506"):
         engine.complete(ask("Say yes.", max_tokens=506, temperature=0.0))
 
 
@@ -191,7 +191,7 @@ def test_an_adapter_that_is_no_gguf_file_is_refused(tmp_path):
 def test_a_request_with_tools_is_refused(engine):
     tool = FunctionTool(name="search", parameters={"type": "object", "properties": {}})
     request = Request(model="embedded/x", messages=(Message.user("Hello."),), tools=(tool,))
-    with pytest.raises(EndpointError, match="^Expected a request without tools"):
+    with pytest.raises(EndpointError, match=r"^Expected a request without tools"):
         engine.complete(request)
 
 
