@@ -108,16 +108,16 @@ class GroupedMean:
         random = np.random.default_rng(_SEED)
         unseen = random.standard_exponential(draws) * self._unseen
         block = max(1, _NUMBERS // 10 // len(kinds))
-        # k equal groups weigh what one of Gamma(k) weighs, so only distinct groups are drawn for.
-        sums = np.concatenate(
-            [
-                random.standard_gamma(count, size=(min(block, draws - start), len(kinds))) @ table
-                for start in range(0, draws, block)
-            ]
-        )
-        total = sums[:, 1] + unseen
+        sums = np.empty((2, draws))
+        for start in range(0, draws, block):
+            # k equal groups weigh what one of Gamma(k) weighs, so only distinct groups are drawn for.
+            weights = random.standard_gamma(count, size=(min(block, draws - start), len(kinds)))
+            for total, column in zip(sums, table.T, strict=True):
+                # Not a matrix product: BLAS may sum in another order with another number of threads.
+                total[start : start + block] = np.einsum("ij,j->i", weights, column)
         lowest, highest = self.bounds
-        return (sums[:, 0] + lowest * unseen) / total, (sums[:, 0] + highest * unseen) / total
+        size = sums[1] + unseen
+        return (sums[0] + lowest * unseen) / size, (sums[0] + highest * unseen) / size
 
     def interval(self, level: float = 0.95) -> Interval:
         """The two-sided interval at ``level`` (0..1)."""
