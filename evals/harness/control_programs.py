@@ -54,36 +54,30 @@ class PassedOn(dspy.Module):  # type: ignore[misc]
 
 
 def _passed_on(request: str, raw: Any) -> dspy.Prediction:
-    try:
-        text = response_text(raw)
-    except (ValueError, TypeError):
-        # As in the program under evaluation: an unusable reply makes an empty answer, not a failed run.
-        text = ""
+    text = _text(raw)
     return dspy.Prediction(llm_request=request, llm_response=text, response=text)
 
 
-class AnswerQuery(dspy.Signature):  # type: ignore[misc]
-    """
-    Respond to a user query.
-    """
-
-    user_query = dspy.InputField(desc="the user's request you need to fulfill")
-    response = dspy.OutputField(desc="your final response to the user's request")
+def _text(raw: Any) -> str:
+    try:
+        return response_text(raw)
+    except (ValueError, TypeError):
+        # As in the program under evaluation: an unusable reply makes an empty answer, not a failed run.
+        return ""
 
 
 class LocalAnswer(dspy.Module):  # type: ignore[misc]
-    """Sends nothing and answers what the local model says by itself; its adapter is the context's, as for PAPILLON."""
+    """Sends nothing and answers what the local model says to the bare query: no prompt of ours can fail it."""
 
     def __init__(self, local_lm: dspy.LM) -> None:
         super().__init__()
-        self.answer_query = dspy.Predict(AnswerQuery)
-        self.set_lm(local_lm)
+        self.local_lm = local_lm
 
     def forward(self, user_query: str) -> dspy.Prediction:
-        return _alone(self.answer_query(user_query=user_query).response)
+        return _alone(_text(self.local_lm(user_query)))
 
     async def aforward(self, user_query: str) -> dspy.Prediction:
-        return _alone((await self.answer_query.acall(user_query=user_query)).response)
+        return _alone(_text(await self.local_lm.acall(user_query)))
 
 
 def control_program(name: str, example: Example, *, untrusted: UntrustedModel, local_lm: dspy.LM) -> dspy.Module:

@@ -30,7 +30,7 @@ from tests.fakes import scripted_lm
 from tests.model_server import ModelServer
 
 ECHO = scripted_lm(lambda prompt: f"Heard: {prompt}")
-LOCAL = scripted_lm({"response": "What the small model says."})
+LOCAL = scripted_lm(lambda prompt: "What the small model says.")
 QUERY = "Write to Ana Brandt of Zenturo about the invoice."
 
 

@@ -51,7 +51,7 @@ def test_an_answer_comes_with_its_tokens_and_the_reason_for_its_end(engine):
     assert (cut.finish_reason, cut.usage.output_tokens) == ("length", 12)
     assert 30 < cut.usage.input_tokens < 60
     assert cut.text
-    ended = engine.complete(ask("What is the capital of France?", max_tokens=60, temperature=0.0))
+    ended = engine.complete(ask("What is the capital of France? Answer in one word.", max_tokens=40, temperature=0.0))
     assert ended.finish_reason == "stop"
     assert "Paris" in ended.text
 
