@@ -13,7 +13,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
 slow: $(READY)
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow -n auto $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
