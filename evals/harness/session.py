@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ class Line:
         return self._ask({"ask": "judge", "id": question})
 
 
-class EvalSession:
+class EvalSession(ABC):
     """What the roles share: the plan, and how it becomes items."""
 
     def __init__(self, plan: Plan, config: pytest.Config) -> None:
@@ -56,9 +57,9 @@ class EvalSession:
     def check(self) -> None:
         """Refuse before collection what cannot work; raises UsageError."""
 
+    @abstractmethod
     def line(self) -> Line:
         """An item's way to ask."""
-        raise NotImplementedError
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Turn the plan's examples and gates into items, marked with their split."""
