@@ -95,4 +95,6 @@ def evaluation(pytestconfig: pytest.Config) -> Any:
     session = pytestconfig.stash.get(SESSION, None)
     if session is None:
         raise pytest.UsageError("The suites in evals/ run only when asked for by path: type pytest evals -m dev.")
+    # Items run where there are no workers, or in one of them; never in the controller.
+    assert isinstance(session, (LocalSession, WorkerSession))
     return session.line()

@@ -54,12 +54,9 @@ class EvalSession(ABC):
     def __init__(self, plan: Plan, config: pytest.Config) -> None:
         self.plan, self.config = plan, config
 
+    @abstractmethod
     def check(self) -> None:
         """Refuse before collection what cannot work; raises UsageError."""
-
-    @abstractmethod
-    def line(self) -> Line:
-        """An item's way to ask."""
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Turn the plan's examples and gates into items, marked with their split."""
@@ -209,6 +206,9 @@ class ControllerSession(_Owner):
 
 class WorkerSession(EvalSession):
     """One of xdist's workers: it knows the plan and asks the controller for everything else."""
+
+    def check(self) -> None:
+        """The controller has checked before it started this worker."""
 
     def line(self) -> Line:
         return Line(WorkerLine(self.config.workerinput["papillon_socket"]))  # type: ignore[attr-defined]
