@@ -23,6 +23,7 @@ from evals.harness.statistics import (
     variance_components,
     z_value,
 )
+from papillon.profile import GateSettings
 
 __all__ = [
     "GateResult",
@@ -45,15 +46,8 @@ _COSTS = ("leakage", "verbatim_leakage", "errors")
 _TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """What is asked of a split's mean: at least ``min``, at most ``max``; ``confident`` asks it of the interval."""
-
-    split: str
-    metric: str
-    min: float | None = None
-    max: float | None = None
-    confident: bool = False
+#: What is asked of a split's mean: just what a profile says of a threshold.
+Threshold = GateSettings
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from evals.harness.gates import (
     GateResult,
     Regression,
-    Threshold,
     deferred,
     judge_gain,
     judge_regressions,
@@ -15,7 +14,7 @@ from evals.harness.gates import (
 )
 from evals.harness.plan import GateItem, Plan
 from evals.harness.rows import Row
-from papillon.profile import GateSettings, RegressionSettings
+from papillon.profile import RegressionSettings
 
 __all__ = ["judge_gates"]
 
@@ -35,9 +34,9 @@ def judge_gates(plan: Plan, split: str, rows: Sequence[Row], control: Sequence[R
         if isinstance(gate.asked, RegressionSettings):
             compared.setdefault(gate.asked, []).append(gate)
         elif gate.metric != "gain":
-            judged[gate.id] = judge_threshold(_threshold(gate.asked), rows, of=of)
+            judged[gate.id] = judge_threshold(gate.asked, rows, of=of)
         elif control:
-            judged[gate.id] = judge_gain(_threshold(gate.asked), rows, control, of=of)
+            judged[gate.id] = judge_gain(gate.asked, rows, control, of=of)
     for settings, gates in compared.items():
         asked = [Regression(split, gate.metric, settings.baseline.name, settings.max_drop) for gate in gates]
         results = judge_regressions(asked, rows, plan.baselines[settings.baseline], of=of)
@@ -45,7 +44,3 @@ def judge_gates(plan: Plan, split: str, rows: Sequence[Row], control: Sequence[R
     if plan.settings.shard is not None:
         judged = {gate_id: [deferred(result) for result in results] for gate_id, results in judged.items()}
     return judged
-
-
-def _threshold(asked: GateSettings) -> Threshold:
-    return Threshold(asked.split, asked.metric, asked.min, asked.max, asked.confident)
