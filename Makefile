@@ -35,5 +35,5 @@ $(READY): pyproject.toml Makefile
 	@test -n "$(PYTHON)" || { echo "Expected Python 3.11 or 3.12 as python3 on the PATH, and found neither; install one, or say make PYTHON=/path/to/python3.11." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<1"
-	VIRTUAL_ENV=$(VENV) UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev
+	VIRTUAL_ENV=$(VENV) UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --no-progress --inexact --compile-bytecode --extra dev
 	@touch $(READY)

@@ -13,7 +13,7 @@ import json
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -193,7 +193,7 @@ def _dataset(name: str, source: Path | str, records: Iterable[_Record], *, lenie
 
 def _canonical(row: PupaRow) -> bytes:
     # JSON's escapes keep every text apart and encode whatever JSON lines may hold, lone surrogates too.
-    return json.dumps(astuple(row), separators=(",", ":")).encode("ascii") + b"\n"
+    return json.dumps([getattr(row, column) for column in COLUMNS], separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def _text(record: dict[str, object], column: str, where: str) -> str:

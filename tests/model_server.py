@@ -59,6 +59,7 @@ class ModelServer:
         return [body for body in self.bodies if text in json.dumps(body, ensure_ascii=False)]
 
     async def _complete(self, request: web.Request) -> web.Response:
+        arrived = self._loop.time()
         body = await request.json()
         self.calls += 1
         number = self.calls
@@ -67,17 +68,18 @@ class ModelServer:
             self.headers.append(dict(request.headers))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        text = self._rule(body) if self._rule is not None else None
+        if text is None:
+            text = answer_fields(body)
         try:
             if self.latency:
-                await asyncio.sleep(self.latency)
+                # The set time includes the server's own work, which is done first.
+                await asyncio.sleep(arrived + self.latency - self._loop.time())
         finally:
             self.in_flight -= 1
         if self._failing is not None and (failure := self._failing(body, number)) is not None:
             status, headers, text = failure
             return web.Response(status=status, headers=headers, text=text)
-        text = self._rule(body) if self._rule is not None else None
-        if text is None:
-            text = answer_fields(body)
         asked = sum(len(message["content"]) for message in body["messages"]) // 4
         return web.json_response(
             {

@@ -6,6 +6,7 @@ It holds the models, the scheduler and the rows. What is printed and written is 
 from __future__ import annotations
 
 import datetime
+import gc
 import secrets
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
@@ -130,9 +131,14 @@ class Run:
         self.fingerprint = self._kept.fingerprint
         if not asked and not self.scheduler.open_jobs and self.fingerprint is not None:
             return
-        # DSPy is imported here and not before: what is kept needs none of it.
+        # DSPy is imported here and not before: what is kept needs none of it. Its half a million objects stay to
+        # the end, so the garbage collector need not walk through them again and again.
+        gc.disable()
         from evals.harness.subjects import Subjects
         from papillon.models.roles import open_models
+
+        gc.freeze()
+        gc.enable()
 
         models = open_models(
             settings.profile, settings.cache, record=settings.record, budget=self.budget, ledger=self.ledger
@@ -143,6 +149,8 @@ class Run:
         for question in asked:
             examining = examine_judge(self.subjects.judge, question, order=len(self.scheduler.jobs))
             self._examined[question] = models.loop.submit(examining)
+        # The gates' numpy is imported while the first calls are under way, not after the last.
+        import numpy  # noqa: F401
 
     def _import(self) -> None:
         settings = self.plan.settings

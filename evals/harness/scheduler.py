@@ -95,6 +95,8 @@ class Scheduler:
                         room.release()
                     else:
                         under_way.create_task(self._take(job, order, room))
+                        # Its first call goes out before the next job's prompt is written.
+                        await asyncio.sleep(0)
         except BaseException as error:
             # Whoever waits for an item must learn of it, or the session would hang.
             for future in self._outcomes.values():

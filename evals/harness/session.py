@@ -6,6 +6,7 @@ Three classes, each with the hooks of its role. The run itself lives in the firs
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from abc import ABC, abstractmethod
 from typing import Any
@@ -111,6 +112,10 @@ class _Owner(EvalSession):
 
     def end(self, session: pytest.Session) -> None:
         """Close the run, write what was asked for, and see that only a clean run ends in 0."""
+        plugins = self.config.pluginmanager
+        if "hypothesis" not in sys.modules and (plugin := plugins.get_plugin("hypothesispytest")) is not None:
+            # It would import all of hypothesis, a third of a second, to say that no test used it.
+            plugins.unregister(plugin)
         if self.run is None:
             return
         self.run.close()

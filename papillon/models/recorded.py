@@ -87,9 +87,9 @@ class Recorded:
             except Exception:
                 self.ledger.failed += 1
                 raise
-            answer = Answer(response.message.text or "", response.finish_reason)
-            record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
-            self.store.put(record, replace=self.mode == "all")
+        answer = Answer(response.message.text or "", response.finish_reason)
+        record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
+        self.store.put(record, replace=self.mode == "all")
         self.made.add(call.key)
         self.ledger.made += 1
         return record

@@ -16,6 +16,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")
 
 import dspy
 
+from papillon.models.adapters import adapter_for
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.models.loop import ModelLoop
@@ -117,9 +118,7 @@ class Models:
     def adapter(self, role: str) -> dspy.Adapter:
         """The adapter that the role's profile asks for."""
         settings = self.settings[role]
-        if settings.adapter == "json":
-            return dspy.JSONAdapter()
-        return dspy.ChatAdapter(use_json_adapter_fallback=settings.json_fallback)
+        return adapter_for(settings.adapter, json_fallback=settings.json_fallback)
 
     def stop(self) -> None:
         """Let no new call start; those in flight finish and are recorded."""

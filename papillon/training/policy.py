@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from papillon.errors import UsageError
-from papillon.models.embedded import weights_file
+from papillon.models.weights import weights_file
 from papillon.training.sampling import Sampling, draw
 from papillon.training.settings import Lora, TrainSettings
 

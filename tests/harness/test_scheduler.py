@@ -122,6 +122,21 @@ class TestWorkingAhead:
             scheduler.outcomes(scheduler.jobs)
             assert started == scheduler.jobs
 
+    def test_a_jobs_first_call_goes_out_before_the_next_jobs_prompt_is_written(self) -> None:
+        seen: list[str] = []
+
+        async def work(job: Job, order: int) -> Outcome:
+            seen.append(f"written {order}")
+            await asyncio.sleep(0)
+            seen.append(f"sent {order}")
+            await asyncio.sleep(0.01)
+            return outcome(job)
+
+        scheduler = Scheduler(jobs(3), work, window=3)
+        with working(scheduler) as done:
+            done.result(5)
+        assert seen.index("sent 0") < seen.index("written 2")
+
     def test_outcomes_come_in_the_order_asked_for(self) -> None:
         async def work(job: Job, order: int) -> Outcome:
             await asyncio.sleep(0.002 * (5 - order))
