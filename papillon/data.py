@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -187,8 +186,10 @@ def _dataset(name: str, source: Path | str, records: Iterable[_Record], *, lenie
             raise DataError(f"Expected text in {source}, {place}, column {empty}, got none; fill it or drop the row.")
     if not rows:
         raise DataError(f"Expected at least one row in {source}, found none; give a file that holds some.")
-    digest = hashlib.sha256(b"".join(map(_canonical, rows))).hexdigest()
-    return Dataset(name, tuple(rows), digest, tuple(left_out), sum(not row.units for row in rows))
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(_canonical(row))
+    return Dataset(name, tuple(rows), digest.hexdigest(), tuple(left_out), sum(not row.units for row in rows))
 
 
 def _canonical(row: PupaRow) -> bytes:
@@ -220,34 +221,44 @@ def _cause(error: Exception) -> str:
     return f"{type(error).__name__}: {first.rstrip('.')}" if first else type(error).__name__
 
 
-def _records(path: Path) -> list[_Record]:
+def _records(path: Path) -> Iterable[_Record]:
     """The file's rows by its suffix, with the place of each; imports only what that kind of file needs."""
-    readers = {".csv": _csv_records, ".jsonl": _jsonl_records, ".parquet": _parquet_records}
+    readers: dict[str, Callable[[Path], Iterable[_Record]]] = {
+        ".csv": _csv_records,
+        ".jsonl": _jsonl_records,
+        ".parquet": _parquet_records,
+    }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"Expected a .csv, .jsonl or .parquet file, got {path}; convert it or rename it.")
     return reader(path)
 
 
-def _read(path: Path) -> str:
+def _lines(path: Path, newline: str) -> Iterator[str]:
+    """The file's lines, one at a time: a data set of a hundred megabytes is never held twice."""
     try:
-        data = path.read_bytes()
+        with path.open(encoding="utf-8-sig", newline=newline) as file:
+            for number, line in enumerate(file, 1):
+                if "\0" in line:
+                    raise DataError(
+                        f"Expected UTF-8 text in {path}, got a NUL byte in line {number}; save it anew as UTF-8."
+                    )
+                yield line
     except OSError as error:
         raise DataError(
             f"Expected a readable file at {path}, got an error ({error.strerror or error}); "
             "check its path and its permissions."
         ) from error
-    try:
-        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        data, at = path.read_bytes(), error.start
+        try:
+            data.decode("utf-8-sig")
+        except UnicodeDecodeError as whole:
+            at = whole.start  # the decoder of a stream knows its place in a block alone
+        count = data.count(b"\n", 0, at) + 1
         raise DataError(
-            f"Expected UTF-8 text in {path}, got the byte 0x{data[error.start]:02x} in line {line}; save it as UTF-8."
+            f"Expected UTF-8 text in {path}, got the byte 0x{data[at]:02x} in line {count}; save it as UTF-8."
         ) from error
-    if (at := text.find("\0")) >= 0:
-        line = text.count("\n", 0, at) + 1
-        raise DataError(f"Expected UTF-8 text in {path}, got a NUL byte in line {line}; save it anew as UTF-8.")
-    return text
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
@@ -261,15 +272,13 @@ def _check_columns(path: Path, columns: list[str]) -> None:
         raise DataError(f"Expected each column once in {path}, got {', '.join(twice)} twice; rename one.")
 
 
-def _csv_records(path: Path) -> list[_Record]:
-    text = _read(path)
-    records: list[_Record] = []
-    place = "the header"
+def _csv_records(path: Path) -> Iterator[_Record]:
+    number, place = 0, "the header"
     limit = csv.field_size_limit()
-    csv.field_size_limit(max(limit, len(text)))  # the default of 131,072 characters may be less than a query
+    csv.field_size_limit(max(limit, _size(path)))  # the default of 131,072 characters may be less than a query
     try:
         # newline="" hands line ends inside quotes on as they are written.
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        lines = csv.reader(_lines(path, ""), strict=True)
         columns = next(lines, [])
         _check_columns(path, columns)
         place = f"row 1, line {lines.line_num + 1}"
@@ -280,34 +289,41 @@ def _csv_records(path: Path) -> list[_Record]:
                     "check the quotes and commas there."
                 )
             if values:  # a blank line is no row, for csv.DictReader and pandas as well
-                records.append((place, dict(zip(columns, values, strict=True))))
-            place = f"row {len(records) + 1}, line {lines.line_num + 1}"
+                number += 1
+                yield place, dict(zip(columns, values, strict=True))
+            place = f"row {number + 1}, line {lines.line_num + 1}"
     except csv.Error as error:
         raise DataError(
             f"Expected CSV in {path}, {place}, got an error ({error}); check the quotes and commas there."
         ) from error
     finally:
         csv.field_size_limit(limit)
-    return records
 
 
-def _jsonl_records(path: Path) -> list[_Record]:
-    records: list[_Record] = []
-    # Not splitlines(): U+2028 and its like may stand inside a JSON string.
-    for line, text in enumerate(_read(path).split("\n"), 1):
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # reading it says why
+
+
+def _jsonl_records(path: Path) -> Iterator[_Record]:
+    number = 0
+    # Lines end at \n alone: U+2028 and its like may stand inside a JSON string.
+    for line, text in enumerate(_lines(path, "\n"), 1):
         if not text.strip():
             continue
-        place = f"row {len(records) + 1}, line {line}"
+        number += 1
+        place = f"row {number}, line {line}"
         try:
-            record = json.loads(text)
+            record = json.loads(text.rstrip("\n"))
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"Expected one JSON object in {path}, {place}, got text that is not JSON ({_cause(error)}); correct it."
             ) from error
         if not isinstance(record, dict):
             raise DataError(f"Expected one JSON object in {path}, {place}, got {type(record).__name__}; correct it.")
-        records.append((place, record))
-    return records
+        yield place, record
 
 
 def _parquet_records(path: Path) -> list[_Record]:

@@ -46,16 +46,19 @@ class Plan:
 
     @cached_property
     def examples(self) -> dict[str, list[Example]]:
-        return self._select(limit=self.settings.limit, sharded=True)
+        limit, shard = self.settings.limit, self.settings.shard
+        if limit is None and shard is None:
+            return self._everything
+        return select_examples(self.dataset, self.settings.profile.split, limit=limit, shard=shard)
+
+    @cached_property
+    def _everything(self) -> dict[str, list[Example]]:
+        return select_examples(self.dataset, self.settings.profile.split, limit=None, shard=None)
 
     @cached_property
     def whole(self) -> dict[str, int]:
         """How many examples each split has before any limit or shard."""
-        return {split: len(examples) for split, examples in self._select(limit=None, sharded=False).items()}
-
-    def _select(self, *, limit: int | None, sharded: bool) -> dict[str, list[Example]]:
-        how = self.settings.profile.split
-        return select_examples(self.dataset, how, limit=limit, shard=self.settings.shard if sharded else None)
+        return {split: len(examples) for split, examples in self._everything.items()}
 
     @cached_property
     def gates(self) -> list[GateItem]:

@@ -126,7 +126,8 @@ def _split_line(run: Run, split: str) -> str:
     rows = run.rows(split)
     counts = Counter[str](row.status for row in rows)
     whole, seen = run.plan.whole.get(split, 0), len({row.id for row in rows})
-    parts = [f"{split}: {seen} of {whole} examples" if seen != whole else f"{split}: {seen} examples"]
+    examples = "example" if whole == 1 else "examples"
+    parts = [f"{split}: {seen} of {whole} {examples}" if seen != whole else f"{split}: {seen} {examples}"]
     parts.append(f"{counts['scored']} scored")
     for status, name in (("program_error", "program errors"), ("infrastructure_error", "without a score")):
         if counts[status]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import latency
+from tests.benchmarks import latency, scale
 
 if __name__ == "__main__":
     latency.main(225)
+    scale.main()

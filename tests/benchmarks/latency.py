@@ -14,6 +14,7 @@ import tempfile
 import time
 import urllib.request
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from papillon.profile import ROOT
@@ -24,13 +25,19 @@ LATENCY = 0.2
 
 @dataclass(frozen=True)
 class Line:
-    """One measured way: wall seconds of the evaluation and of its whole process, and the calls counted."""
+    """One measured way: wall seconds of the evaluation, where it tells, and of its whole process, and its calls."""
 
     what: str
     in_flight: int
-    evaluation: float
+    examples: int
+    evaluation: float | None
     process: float
     calls: int
+
+    def __str__(self) -> str:
+        evaluation = "" if self.evaluation is None else f"{self.evaluation:.2f}"
+        counted = f"{self.in_flight:>5} {self.examples:>8} {evaluation:>9} {self.process:>9.2f} {self.calls:>7}"
+        return f"{self.what:<32} {counted}"
 
 
 class Bench:
@@ -43,23 +50,24 @@ class Bench:
             count: int = json.load(reply)
         return count
 
-    def measure(self, what: str, in_flight: int, command: list[str]) -> None:
+    def measure(self, what: str, in_flight: int, command: list[str], examples: int | None = None, **env: str) -> Line:
         before, started = self.counted(), time.perf_counter()
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment())
+        environment = {**_environment(), "PYTHONPATH": str(ROOT), **env}
+        where = ROOT if "evals" in command else self.folder
+        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False, env=environment)
         process = time.perf_counter() - started
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         results = self.folder / "results.json"
+        evaluation = None
         if results.exists():
             evaluation = json.loads(results.read_text())["run"]["seconds"]
             results.unlink()
-        else:
+        elif "pytest" not in command:
             evaluation = float(done.stdout.split()[-1])
-        line = Line(what, in_flight, evaluation, process, self.counted() - before)
+        line = Line(what, in_flight, examples or self.dev, evaluation, process, self.counted() - before)
         self.lines.append(line)
-        print(
-            f"{line.what:<28} {line.in_flight:>4} {line.evaluation:>8.2f} {line.process:>8.2f} {line.calls:>7}",
-            flush=True,
-        )
+        print(line, flush=True)
+        return line
 
     def ours(self, in_flight: int, *arguments: str, cache: str | None = None) -> list[str]:
         profile = self.folder / f"profile{in_flight}.toml"
@@ -75,9 +83,28 @@ class Bench:
         return [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)]
 
 
-def environment() -> dict[str, str]:
+def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return {**kept, "PYTHONWARNINGS": "ignore"}
+
+
+#: The header over the lines of a table.
+HEADER = f"{'':<32} {'slots':>5} {'examples':>8} {'evaluat.':>9} {'process':>9} {'calls':>7}"
+
+
+def ratio(what: str, own: float | None, other: float | None, bar: float) -> str:
+    """``what`` with the two numbers' ratio beside its bar."""
+    assert own is not None
+    assert other is not None
+    return f"{what}: {own / other:.3f} (bar {bar:.2f})"
+
+
+def write(name: str, lines: list[Line], said: list[str]) -> None:
+    """Print what was found and keep it with the table in ``.papillon/bench``."""
+    print("\n".join(said), flush=True)
+    out = ROOT / ".papillon" / "bench" / f"{name}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({"lines": [asdict(line) for line in lines], "ratios": said}, indent=1) + "\n")
 
 
 def main(dev: int) -> None:
@@ -85,30 +112,33 @@ def main(dev: int) -> None:
         bench = Bench(Path(name), base, dev)
         examples = bench.folder / "examples.csv"
         write_examples(examples, dev)
-        print(f"{dev} examples, {LATENCY * 1000:.0f} ms a call{'':<8} slots evaluat.  process   calls")
-        for in_flight in (16, 64):
-            bench.measure("bare aiohttp client", in_flight, bench.python("bare_client", base, dev * CALLS, in_flight))
-            bench.measure("this project", in_flight, bench.ours(in_flight))
-            bench.measure("this project, -n 4", in_flight, bench.ours(in_flight, "-n", "4"))
-            bench.measure("dspy.Evaluate", in_flight, bench.python("dspy_evaluate", base, examples, dev, in_flight))
+        print(f"{LATENCY * 1000:.0f} ms a call\n{HEADER}")
+        said = []
+        for slots, most, whole in ((16, 1.03, 1.00), (64, 1.10, 0.97)):
+            bare = bench.measure("bare aiohttp client", slots, bench.python("bare_client", base, dev * CALLS, slots))
+            own = bench.measure("this project", slots, bench.ours(slots))
+            bench.measure("this project, -n 4", slots, bench.ours(slots, "-n", "4"))
+            other = bench.measure("dspy.Evaluate", slots, bench.python("dspy_evaluate", base, examples, dev, slots))
+            said.append(ratio(f"{slots} slots: evaluation over bare client", own.evaluation, bare.evaluation, most))
+            said.append(ratio(f"{slots} slots: process over dspy.Evaluate's", own.process, other.process, whole))
+            latency = dev * CALLS * LATENCY / slots
+            if slots == 16:
+                said.append(ratio("16 slots: process over the latency alone", own.process, latency, 1.12))
+            for package, module in (("inspect_ai", "inspect_evaluate"), ("deepeval", "deepeval_evaluate")):
+                if find_spec(package):
+                    bench.measure(package, slots, bench.python(module, base, examples, dev, slots))
+        plain = [sys.executable, "-m", "pytest", str(ROOT / "tests/benchmarks/plain_pytest.py"), "-q"]
+        bench.measure("pytest, a test an example, -n 16", 16, [*plain, "-n", "16"], BENCH=f"{base} {examples} {dev}")
+        fifth = dev // 5  # all of them would take five minutes
+        bench.measure("pytest, one test after another", 1, plain, fifth, BENCH=f"{base} {examples} {fifth}")
         cached = str(bench.folder / "cached")
         bench.measure("this project, recording", 64, bench.ours(64, cache=cached))
-        bench.measure("this project, all recorded", 64, bench.ours(64, cache=cached))
-        for what in ("dspy.Evaluate, caching", "dspy.Evaluate, all cached"):
-            bench.measure(what, 64, bench.python("dspy_evaluate", base, examples, dev, 64, "cache"))
-        by_name = {(line.what, line.in_flight): line for line in bench.lines}
-        for in_flight, most, whole in ((16, 1.03, 1.00), (64, 1.10, 0.97)):
-            bare, own = by_name["bare aiohttp client", in_flight], by_name["this project", in_flight]
-            other = by_name["dspy.Evaluate", in_flight]
-            print(f"{in_flight} in flight: over the bare client {own.evaluation / bare.evaluation:.3f} (bar {most})")
-            print(
-                f"{in_flight} in flight: process over dspy.Evaluate's {own.process / other.process:.3f} (bar {whole})"
-            )
-        kept, cached_line = by_name["this project, all recorded", 64], by_name["dspy.Evaluate, all cached", 64]
-        print(f"all recorded: process over dspy.Evaluate's {kept.process / cached_line.process:.3f} (bar 0.75)")
-        out = ROOT / ".papillon" / "bench" / "latency.json"
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps([asdict(line) for line in bench.lines], indent=1) + "\n")
+        kept = bench.measure("this project, all recorded", 64, bench.ours(64, cache=cached))
+        bench.measure("dspy.Evaluate, caching", 64, bench.python("dspy_evaluate", base, examples, dev, 64, "cache"))
+        others = bench.python("dspy_evaluate", base, examples, dev, 64, "cache")
+        other = bench.measure("dspy.Evaluate, all cached", 64, others)
+        said.append(ratio("all recorded: process over dspy.Evaluate's", kept.process, other.process, 0.75))
+        write("latency", bench.lines, said)
 
 
 if __name__ == "__main__":
