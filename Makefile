@@ -3,8 +3,10 @@ PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3 python,$(if $
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Training needs 8 GB of packages; they live in an environment of their own.
+GPU := .venv-gpu
 
-.PHONY: eval test slow lint format bench clean
+.PHONY: eval test slow test-training lint format bench clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -14,6 +16,9 @@ test: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow -n auto $(ARGS)
+
+test-training: $(GPU)/.ready
+	$(GPU)/bin/python -m pytest tests/papillon/training tests/papillon/models/test_transformers.py $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -28,7 +33,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(GPU)
 
 # Written last, so its existence means that everything before it was done.
 $(READY): pyproject.toml Makefile
@@ -37,3 +42,8 @@ $(READY): pyproject.toml Makefile
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<1"
 	VIRTUAL_ENV=$(VENV) UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --no-progress --inexact --compile-bytecode --extra dev
 	@touch $(READY)
+
+$(GPU)/.ready: $(READY)
+	$(PYTHON) -m venv $(GPU)
+	VIRTUAL_ENV=$(GPU) UV_PROJECT_ENVIRONMENT=$(GPU) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev --extra gpu
+	@touch $@

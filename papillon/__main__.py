@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from papillon.errors import PapillonError, UsageError
@@ -24,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
+    _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
+    _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
     given = parser.parse_args(arguments)
     try:
@@ -48,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _ask_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", help="the private query")
     parser.add_argument("--profile", metavar="P", help="which models (default: embedded, or PAPILLON_PROFILE)")
-    parser.add_argument("--program", metavar="F", type=Path, help="a saved program instead of the zero-shot one")
+    parser.add_argument("--program", metavar="F", type=Path, help="a saved program, or a training's folder, instead")
     parser.set_defaults(run=_ask)
 
 
@@ -56,6 +61,10 @@ def _ask(given: argparse.Namespace) -> int:
     if not given.query.strip():
         raise UsageError("Expected a query, got an empty one; say what you want to ask.")
     profile = load_profile(given.profile)
+    from papillon.models.trained import with_program
+
+    if (saved := given.program or profile.program) is not None:
+        profile = with_program(profile, saved)
     import dspy
     from dspy.utils.exceptions import AdapterParseError, LMError
 
@@ -72,8 +81,8 @@ def _ask(given: argparse.Namespace) -> int:
             return untrusted(request)
 
         program = PAPILLON(untrusted_model=shown)
-        if (saved := given.program or profile.program) is not None:
-            load_program(program, saved)
+        if profile.program is not None:
+            load_program(program, profile.program)
         program.set_lm(models.lm("local"))
         print(f"  stays on this machine, with {profile.local.model}:\n\n{given.query}\n", flush=True)
         with dspy.context(adapter=models.adapter("local")):
@@ -99,6 +108,127 @@ def _data(given: argparse.Namespace) -> int:
     from papillon.data_report import data_report
 
     print(data_report(load(given.dataset), width=shutil.get_terminal_size().columns))
+    return 0
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", metavar="P", help="models, judge, data and settings (default: embedded)")
+    parser.add_argument("--smoke", action="store_true", help="two rounds over a handful of examples (embedded)")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="auto|arbor|cuda|cpu",
+        help="Arbor's server, or one device in this process (default: the first of them that is there)",
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="default: .papillon/training/, named by profile and time"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the training in --out, or with the last one")
+    parser.set_defaults(run=_train)
+
+
+def _train(given: argparse.Namespace) -> int:
+    from papillon.training.task import TrainingTask, last_training, new_folder
+
+    profile = load_profile(given.profile or ("embedded" if given.smoke else None))
+    task = TrainingTask.of(profile, smoke=given.smoke, device=given.device)
+    folder = given.out or (last_training() if given.resume else new_folder(profile.name))
+    from judges import make_judge, metric
+    from papillon.models.roles import open_models
+
+    models = open_models(profile, CACHE)
+    try:
+        overall = metric(make_judge(profile.judge.kind, models), models.loop.run)
+        trained = task.train(models, overall, folder, resume=given.resume, say=partial(print, flush=True))
+    except KeyboardInterrupt:
+        again = [*sys.argv[1:], *([] if given.resume else ["--resume"]), *([] if given.out else ["--out", str(folder)])]
+        print(f"papillon train: interrupted; go on with: papillon {shlex.join(again)}", file=sys.stderr)
+        return 130
+    finally:
+        models.close()
+    print(trained)
+    return 0
+
+
+def _optimize_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--optimizer", required=True, metavar="gepa|mipro|simba", help="which of DSPy's optimizers")
+    parser.add_argument("--profile", metavar="P", help="default: embedded, or PAPILLON_PROFILE")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="for --eval-program (default: .papillon/optimized/OPTIMIZER.json)"
+    )
+    parser.add_argument(
+        "--max-calls",
+        type=int,
+        default=300,
+        metavar="N",
+        help="calls for the optimisation, made or replayed (default: 300); scoring dev comes on top",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the optimizer's choices (default: 0)")
+    parser.set_defaults(run=_optimize)
+
+
+def _optimize(given: argparse.Namespace) -> int:
+    if given.max_calls < 1:
+        raise UsageError(f"--max-calls: expected a number of at least 1, got {given.max_calls}; allow some calls.")
+    profile = load_profile(given.profile)
+    from evals.harness.examples import select_examples
+    from evals.harness.improvement import improvement_table, score_program
+    from judges import feedback_metric, make_judge
+    from papillon.data import load, to_dspy
+    from papillon.errors import BudgetSpent
+    from papillon.models.roles import open_models
+    from papillon.models.trained import with_program
+    from papillon.optimizing import check_optimizer, optimize
+    from papillon.program import PAPILLON, load_program, save_program
+    from papillon.splits import split
+
+    optimizer = check_optimizer(given.optimizer)
+    if profile.program is not None:
+        profile = with_program(profile, profile.program)
+    out = given.out or CACHE.parent / "optimized" / f"{optimizer}.json"
+    if given.out is None:
+        with suppress(OSError):
+            out.parent.mkdir(parents=True, exist_ok=True)
+    if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
+        raise UsageError(f"--out: expected a file in a folder that can be written to, got {str(out)!r}; name another.")
+    dataset = load(profile.dataset)
+    train = [to_dspy(dataset.rows[index]) for index in split(dataset.rows, profile.split)["train"]]
+    dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
+    models = open_models(profile, CACHE)
+    try:
+        for role in models.settings:
+            if role != "judge" or profile.judge.kind == "llm":
+                models.lm(role)  # a missing key is the user's matter before anything is paid for
+        program = PAPILLON(untrusted_model=models.lm("untrusted"))
+        if profile.program is not None:
+            load_program(program, profile.program)
+        print(f"scoring the program on {len(dev)} dev examples", flush=True)
+        before = score_program(program, dev, models, profile)
+        print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)
+        screen = sys.stdout
+        found = optimize(
+            optimizer,
+            program,
+            train,
+            feedback_metric(make_judge(profile.judge.kind, models)),
+            models,
+            max_calls=given.max_calls,
+            calls_per_example=3 if profile.judge.kind == "lexical" else 6,
+            threads=profile.concurrency,
+            seed=given.seed,
+            log=out.with_suffix(".log"),
+            say=lambda line: print(line, file=screen, flush=True),
+        )
+        save_program(found.program, out)
+        if found.ended is not None and not isinstance(found.ended, BudgetSpent):
+            cause = str(found.ended).rstrip(".")
+            raise PapillonError(f"{cause}. The best program so far is in {out}; run again to go on.")
+        print("scoring what came out on the same dev examples", flush=True)
+        after = score_program(found.program, dev, models, profile)
+        print("\n" + improvement_table(optimizer, found, before, after, models.ledger))
+    finally:
+        models.close()
+    print(f"\nsaved in {out}; evaluate it with: pytest evals -m dev --eval-program {out}")
     return 0
 
 

@@ -6,11 +6,9 @@ itself is for ``gates``.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 from evals.harness.rows import METRICS, Row
 from papillon.errors import UsageError
+from papillon.files import write_whole
 
 __all__ = ["SCHEMA", "Baseline", "accept", "read_baseline", "refuse_mismatch", "write_baseline"]
 
@@ -118,15 +117,7 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
         splits.append(f"{json.dumps(split)}: [\n{lines}\n]")
     heads = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in data.items()]
     text = "{\n" + ",\n".join([*heads, '"rows": {\n' + ",\n".join(splits) + "\n}"]) + "\n}\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise UsageError(f"Expected to write baseline {path}, but it cannot be written: {error.strerror}.") from error
+    write_whole(path, text)
 
 
 def read_baseline(path: Path) -> Baseline:

@@ -7,7 +7,7 @@ DSPy: a report may show what a judge did without it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -52,11 +52,13 @@ async def examine_judge(
     *,
     cases: Sequence[Case] | None = None,
     order: int = 0,
+    answered: Callable[[], None] = lambda: None,
 ) -> Examination:
     """Put one of a judge's two questions to it for every case, all at once; the models' slots bound the calls.
 
-    ``cases`` are the project's own by default; ``order`` is the calls' place in the run. A case that the judge
-    does not answer, for whatever reason, counts as failed; never raises for what a model or the judge did.
+    ``cases`` are the project's own by default; ``order`` is the calls' place in the run; ``answered`` is called
+    after each case. A case that the judge does not answer, for whatever reason, counts as failed; never raises
+    for what a model or the judge did.
     """
     asked: Sequence[Case] = cases or (leakage_cases() if question == "leakage" else quality_cases())
     turn = Turn(order)
@@ -67,6 +69,8 @@ async def examine_judge(
             return await _answer(judge, case)
         except Exception as error:
             return error
+        finally:
+            answered()
 
     answers = await asyncio.gather(*map(answer, asked))
     report = judge_report(asked, [None if isinstance(said, Exception) else said for said in answers])  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from papillon.errors import UsageError
+from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
 
 __all__ = ["OPTIONS", "Option", "RunSettings", "Shard", "resolve"]
@@ -42,7 +43,7 @@ OPTIONS = (
     Option("--eval-split", "tutorial|grouped", "how the data is split (default: the profile's, else grouped)"),
     Option("--eval-limit", "N", "the first N examples of each split (default: all)"),
     Option("--eval-trials", "K", "independent samples per example (default: the profile's, else 1)"),
-    Option("--eval-program", "FILE.json", "a saved DSPy program (default: the zero-shot one)"),
+    Option("--eval-program", "FILE.json|FOLDER", "a saved program, or a training's folder (default: zero-shot)"),
     Option("--eval-judge", "llm|lexical", "which judge scores (default: the profile's)"),
     Option("--eval-concurrency", "N", "model calls in flight at once, over all workers (default: the profile's)"),
     Option(
@@ -59,6 +60,8 @@ OPTIONS = (
     Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
     Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
     Option("--eval-shard", "I/N", "only the I-th of N parts of every split (default: all of it)"),
+    Option("--full-train", None, "with -m gpu: the full training instead of its smoke test (profile: arbor)"),
+    Option("--train-device", "auto|arbor|cuda|cpu", "with -m gpu: who trains (default: auto, which needs a GPU)"),
 )
 
 
@@ -121,8 +124,10 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         split=_choice(given, "--eval-split", ("tutorial", "grouped")) or profile.split,
         trials=_count(given, "--eval-trials") or profile.trials,
         concurrency=_count(given, "--eval-concurrency") or profile.concurrency,
-        program=_existing(given, "--eval-program", "a saved DSPy program", folder) or profile.program,
+        program=_program(given, folder) or profile.program,
     )
+    if profile.program is not None:
+        profile = with_program(profile, profile.program)
     changed = {
         "--eval-dataset": profile.dataset != before.dataset,
         "--eval-split": profile.split != before.split,
@@ -172,7 +177,7 @@ def _check_together(settings: RunSettings) -> None:
         if settings.profile.judge.kind == "llm" and settings.profile.judge.model is not None:
             asked.append(settings.profile.judge.model)
         for model in asked:
-            if model.model.startswith("embedded/"):
+            if model.model.startswith(("embedded/", "transformers/")):
                 continue
             for key, value in (("price", model.price), ("max_tokens", model.max_tokens)):
                 if value is None:
@@ -241,6 +246,13 @@ def _existing(given: dict[str, Any], flag: str, what: str, folder: Path) -> Path
     path = _path(given, flag, folder)
     if path is not None and not path.is_file():
         raise _refuse(flag, what, str(path))
+    return path
+
+
+def _program(given: dict[str, Any], folder: Path) -> Path | None:
+    path = _path(given, "--eval-program", folder)
+    if path is not None and not path.exists():
+        raise _refuse("--eval-program", "a saved DSPy program, or a training's folder", str(path))
     return path
 
 

@@ -5,6 +5,7 @@ Each hook is a few lines that hand over to the session's own object. Importing t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from evals.harness.asked import asks_for_evaluation, asks_for_training
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.session import ControllerSession, EvalSession, LocalSession, WorkerSession
+from evals.harness.training_suite import Training, resolve_training
 from papillon.errors import UsageError
 
 SESSION = pytest.StashKey[EvalSession]()
+TRAINING = pytest.StashKey[Training]()
 
 #: Where the suites' items stand among each other, whatever their files are called.
 ORDER = {"test_example": 1, "test_control": 2, "test_judge": 3, "test_gate": 4}
@@ -31,7 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     given = {option.dest: config.getoption(option.dest) for option in OPTIONS}
-    if not asks_for_evaluation(config) and not any(given.values()):
+    trains = asks_for_training(config)
+    try:
+        if trains or given["full_train"] or given["train_device"]:
+            config.stash[TRAINING] = resolve_training(given, config.invocation_params.dir, asked=trains)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    # Where only a training is asked for, the options are its own, and no evaluation begins.
+    evaluates = not trains and any(value for name, value in given.items() if name.startswith("eval_"))
+    if not asks_for_evaluation(config) and not evaluates:
         return
     try:
         settings = resolve(given, config.invocation_params.dir)
@@ -72,11 +83,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not asks_for_training(config):
-        training = [item for item in items if item.get_closest_marker("gpu")]
-        if training:
-            config.hook.pytest_deselected(items=training)
-            items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+    training = [item for item in items if item.get_closest_marker("gpu")]
+    if asks_for_training(config):
+        other = "test_smoke_training" if config.stash[TRAINING].full else "test_full_training"
+        training = [item for item in training if getattr(item, "originalname", "") == other]
+    if training:
+        config.hook.pytest_deselected(items=training)
+        items[:] = [item for item in items if item not in training]
     # A suite without cases in this run has no items, not a skipped one.
     items[:] = [item for item in items if not item.name.endswith("[NOTSET]")]
     # Examples first, as they are worked on; gates last: whatever ran before them, they judge every selected row.
@@ -98,3 +111,33 @@ def evaluation(pytestconfig: pytest.Config) -> Any:
     # Items run where there are no workers, or in one of them; never in the controller.
     assert isinstance(session, (LocalSession, WorkerSession))
     return session.line()
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Shows a line at once, also while output is captured."""
+    terminal: Any = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    capture: Any = pytestconfig.pluginmanager.get_plugin("capturemanager")
+
+    def line(text: str) -> None:
+        if terminal is not None and pytestconfig.option.verbose >= 0:
+            with capture.global_and_fixture_disabled():
+                terminal.ensure_newline()
+                terminal.write_line(text)
+                terminal.flush()
+
+    return line
+
+
+@pytest.fixture(scope="session")
+def training(pytestconfig: pytest.Config, say: Callable[[str], None]) -> Training:
+    """What the command line asks of the training suite; its tests skip or fail where nothing can be trained."""
+    asked = pytestconfig.stash.get(TRAINING, None)
+    if asked is None:
+        raise pytest.UsageError("A training runs only where it is asked for: type pytest -m gpu.")
+    if (missing := asked.missing()) is not None:
+        if asked.full or asked.device != "auto":
+            pytest.fail(missing, pytrace=False)
+        say(missing)
+        pytest.skip(missing)
+    return asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import papillon
 from evals.harness.run import Run
-from papillon.errors import UsageError
+from papillon.files import write_whole
 
 __all__ = ["SCHEMA", "as_json", "write_json"]
 
@@ -73,12 +72,4 @@ def versions() -> dict[str, str]:
 
 def write_json(data: dict[str, Any], path: Path) -> None:
     """Write a JSON object whole or not at all; raises UsageError where the file cannot be written."""
-    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UsageError(f"Expected to write {path}, but it cannot be written: {error.strerror}.") from error
+    write_whole(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")

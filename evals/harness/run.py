@@ -19,7 +19,7 @@ from evals.harness.judging import Examination, examine_judge, judge_bars
 from evals.harness.kept import KeptRows
 from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
 from evals.harness.rows import Outcome, Row
-from evals.harness.scheduler import PROGRAM, Job, Scheduler
+from evals.harness.scheduler import PROGRAM, Job, Scheduler, result_of
 from evals.harness.verdicts import judge_gates
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
@@ -86,6 +86,8 @@ class Run:
         self.subjects: Subjects | None = None
         self._work: Future[None] | None = None
         self._examined: dict[str, Future[Examination]] = {}
+        #: How many of its labelled cases the judge has answered.
+        self.cases_answered = 0
 
     # What is to be done
 
@@ -147,10 +149,15 @@ class Run:
         self.fingerprint = self.subjects.fingerprint
         self._work = models.loop.submit(self.subjects.running(self.scheduler))
         for question in asked:
-            examining = examine_judge(self.subjects.judge, question, order=len(self.scheduler.jobs))
+            examining = examine_judge(
+                self.subjects.judge, question, order=len(self.scheduler.jobs), answered=self._case_answered
+            )
             self._examined[question] = models.loop.submit(examining)
         # The gates' numpy is imported while the first calls are under way, not after the last.
         import numpy  # noqa: F401
+
+    def _case_answered(self) -> None:
+        self.cases_answered += 1
 
     def _import(self) -> None:
         settings = self.plan.settings
@@ -202,7 +209,7 @@ class Run:
             result = self.control(control, split, waiting)
             return {"verdict": result.verdict, "note": result.note}
         if question["ask"] == "judge":
-            examination = self.examination(name)
+            examination = self.examination(name, waiting)
             bars = [{**result.to_json(), "note": result.note} for result in self.judge_gates(name)]
             return {"results": bars, "failed": len(examination.report.failed), "causes": list(examination.causes)}
         raise KeyError(question["ask"])
@@ -237,9 +244,9 @@ class Run:
         asked = Threshold(split, "gain", min=-1.0)
         return judge_gain(asked, self.rows(split), control)[0] if control else None
 
-    def examination(self, question: str) -> Examination:
+    def examination(self, question: str, waiting: Waiting = None) -> Examination:
         """What came of putting one of its questions to the judge for every labelled case."""
-        return self._examined[question].result()
+        return result_of(self._examined[question], waiting)
 
     def judge_gates(self, question: str) -> list[GateResult]:
         """The bars of the judge's own test; none where an option chose another judge than the profile's."""

@@ -12,11 +12,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TypeVar
 
 from evals.harness.examples import Example
 from evals.harness.rows import Outcome, Row
 
-__all__ = ["PROGRAM", "Job", "Progress", "Scheduler"]
+__all__ = ["PROGRAM", "Job", "Progress", "Scheduler", "result_of"]
+
+T = TypeVar("T")
 
 #: The subject of a job that runs the program itself; other subjects are controls by name.
 PROGRAM = "program"
@@ -132,16 +135,7 @@ class Scheduler:
 
     def outcomes(self, jobs: Iterable[Job], waiting: Callable[[], None] | None = None) -> list[Outcome]:
         """The jobs' outcomes, waited for; ``waiting`` is called every half second meanwhile."""
-        found = []
-        for job in jobs:
-            future = self._outcomes[job.key]
-            while waiting is not None and not future.done():
-                try:
-                    future.result(timeout=0.5)
-                except TimeoutError:
-                    waiting()
-            found.append(future.result())
-        return found
+        return [result_of(self._outcomes[job.key], waiting) for job in jobs]
 
     @property
     def seconds(self) -> float:
@@ -169,6 +163,16 @@ class Scheduler:
             seconds=seconds,
             left=seconds / all_done * (len(self.jobs) - all_done) if all_done else None,
         )
+
+
+def result_of(future: Future[T], waiting: Callable[[], None] | None = None) -> T:
+    """A future's result, waited for; ``waiting`` is called every half second meanwhile."""
+    while waiting is not None and not future.done():
+        try:
+            future.result(timeout=0.5)
+        except TimeoutError:
+            waiting()
+    return future.result()
 
 
 def _without_score(job: Job, error: str) -> Outcome:

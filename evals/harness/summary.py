@@ -26,6 +26,8 @@ def progress_line(run: Run, width: int) -> str:
         parts.append(f"{at.done}/{at.total} examples")
     if at.controls:
         parts.append(f"{at.controls_done}/{at.controls} control samples")
+    if run.examined:
+        parts.append(f"judge {run.cases_answered} cases")
     if at.left is not None:
         parts.append(f"{clock(at.left)} left")
     if at.quality is not None and at.leakage is not None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from papillon.errors import UsageError
+from papillon.models.transformers import missing_transformers, transformers_name
 from papillon.models.vllm import missing_server, served_name
 from papillon.profile import ModelSettings
 
 __all__ = [
+    "HERE",
     "OPENAI_BASE",
     "api_key",
     "base_of",
@@ -21,16 +23,27 @@ __all__ = [
     "sampling_of",
 ]
 
+#: Providers whose models run in this process: they cost nothing, and answer by a seed.
+HERE = ("embedded", "transformers")
+
 OPENAI_BASE = "https://api.openai.com/v1"
 
 
 def provider_of(settings: ModelSettings) -> str:
-    """``embedded``, ``openai`` or ``vllm``, from the model's name; raises UsageError for any other."""
+    """``embedded``, ``openai``, ``vllm`` or ``transformers``, from the model's name; raises UsageError for any other.
+
+    Also for an adapter on a model that somebody else serves: it would be left out without a word.
+    """
     provider, slash, name = settings.model.partition("/")
-    if not slash or not name or provider not in ("embedded", "openai", "vllm"):
+    if not slash or not name or provider not in ("embedded", "openai", "vllm", "transformers"):
         raise UsageError(
-            "Expected a model as embedded/NAME, openai/NAME (any OpenAI-compatible server, with api_base) or "
-            f"vllm/NAME, got {settings.model!r}; correct 'model' in the profile."
+            "Expected a model as embedded/NAME, openai/NAME (any OpenAI-compatible server, with api_base), vllm/NAME "
+            f"or transformers/NAME, got {settings.model!r}; correct 'model' in the profile."
+        )
+    if settings.lora is not None and (provider == "openai" or (provider == "vllm" and settings.api_base is not None)):
+        raise UsageError(
+            f"Expected a model that this run loads itself for the adapter in {settings.lora}, got {settings.model}, "
+            "which a server has; let 'model' be the adapter's name there, or leave 'lora' and 'api_base' out."
         )
     return provider
 
@@ -54,6 +67,8 @@ def identity_of(settings: ModelSettings) -> dict[str, Any]:
         served = Embedded(sampling=sampling_of(settings), lora=settings.lora).fingerprint
     elif provider_of(settings) == "vllm" and settings.api_base is None:
         served = settings.endpoint or served_name(settings)
+    elif provider_of(settings) == "transformers":
+        served = settings.endpoint or transformers_name(settings)
     else:
         served = settings.endpoint or base_of(settings)
     return {
@@ -66,8 +81,8 @@ def identity_of(settings: ModelSettings) -> dict[str, Any]:
 
 
 def price_of(settings: ModelSettings) -> Callable[[int | None, int | None], float | None]:
-    """Input and output tokens to USD; None where a price or a count is unknown. The embedded model costs nothing."""
-    if provider_of(settings) == "embedded":
+    """Input and output tokens to USD; None where a price or a count is unknown; 0 for a model in this process."""
+    if provider_of(settings) in HERE:
         return lambda given, taken: 0.0
     if settings.price is None:
         return lambda given, taken: None
@@ -90,6 +105,8 @@ def missing_means(settings: ModelSettings) -> str | None:
     """One sentence on what this model needs and does not have here (a key, a GPU, vLLM), else None."""
     if provider_of(settings) == "vllm" and settings.api_base is None:
         return missing_server(settings)
+    if provider_of(settings) == "transformers":
+        return missing_transformers(settings)
     return _missing_key(settings)
 
 

@@ -16,14 +16,16 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")
 
 import dspy
 
+from papillon.errors import UsageError
 from papillon.models.adapters import adapter_for
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.models.loop import ModelLoop
-from papillon.models.providers import api_key, base_of, identity_of, price_of, provider_of, sampling_of
+from papillon.models.providers import HERE, api_key, base_of, identity_of, price_of, provider_of, sampling_of
 from papillon.models.recorded import Recorded
 from papillon.models.retry import AsyncEngine, Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
+from papillon.models.transformers import missing_transformers
 from papillon.profile import ModelSettings, Profile, RecordMode
 from papillon.store import KeyLocks, Neighbours, Store
 
@@ -142,7 +144,7 @@ class Models:
         known = identity_of(settings)
         who = {name: known[name] for name in ("model", "served", "sampling")} | {"trial": trial, "attempt": attempt}
         seed = settings.seed
-        if seed is None and provider_of(settings) == "embedded":
+        if seed is None and provider_of(settings) in HERE:
             seed = 0
         # Each trial and attempt is a draw of its own, also where a fixed seed makes draws repeatable.
         drawn = None if seed is None else seed + 7919 * trial + 104729 * attempt
@@ -177,6 +179,14 @@ class Models:
 
             own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
             model = VllmServer(settings, self.store.folder.parent / "logs", sampling_of(settings))
+            self._closers.append(model.aclose)
+        elif provider_of(settings) == "transformers":
+            from papillon.models.transformers import Transformers
+
+            if (missing := missing_transformers(settings)) is not None:
+                raise UsageError(missing)
+            own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
+            model = Transformers(settings, sampling_of(settings))
             self._closers.append(model.aclose)
         else:
             from papillon.models.endpoint import Endpoint

@@ -80,6 +80,16 @@ def for_arbor_server(settings: TrainSettings) -> tuple[TrainSettings, list[str]]
     a share is smaller than that. So the tutorial's 4 on 3 GPUs with groups of 8 (shares of 3, 3 and 2)
     becomes 1. Raises UsageError where no accumulation makes the batch a multiple of the group.
     """
+    if settings.model.split("/")[0] == "embedded" or settings.model.endswith(".gguf"):
+        raise UsageError(
+            f"Expected a hub name or a folder as train.model for Arbor, which reads no GGUF, got {settings.model!r}; "
+            "name another model, or train on one device."
+        )
+    if settings.guided:
+        raise UsageError(
+            "Expected train.guided to be false for Arbor, whose sampler writes no markers, got true; "
+            "set it to false, or train on one device."
+        )
     group, gpus = settings.num_samples_per_input, settings.num_training_gpus
     share = -(-group // gpus)
     last = group - share * (gpus - 1)

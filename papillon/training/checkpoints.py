@@ -7,7 +7,6 @@ which is the last and which the best. So a training that is killed at any moment
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from papillon.errors import UsageError
+from papillon.files import write_whole
 
-__all__ = ["Checkpoint", "Checkpoints", "Mark", "write_whole"]
+__all__ = ["Checkpoint", "Checkpoints", "Mark"]
 
 Mark = Literal["last", "best"]
 
@@ -83,14 +83,3 @@ class Checkpoints:
         for folder in self.folder.glob("step-*"):
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file in one go: a reader sees the old text or the new, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

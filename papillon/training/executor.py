@@ -28,6 +28,7 @@ from arbor.server.api.schemas import (
     GRPOTerminateRequest,
 )
 
+from papillon.training.guide import Guide
 from papillon.training.learner import Learner, Rewarded
 from papillon.training.policy import Completion, Policy
 from papillon.training.rounds import Group, Round, Rounds
@@ -45,6 +46,7 @@ class _Waiting:
     limit: int
     sampling: Sampling
     numbers: torch.Tensor
+    guide: Guide | None
     answer: Future[Completion]
 
 
@@ -129,7 +131,8 @@ class Sampler:
             nth = self._times_asked[prompt]
             self._times_asked[prompt] += 1
             numbers = uniforms(limit, self.settings.seed, self.round, prompt, nth)
-        return _Waiting(prompt, limit, sampling, numbers, Future())
+        guide = self.policy.guide(request["messages"], limit) if self.settings.guided else None
+        return _Waiting(prompt, limit, sampling, numbers, guide, Future())
 
     def _serve(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -154,7 +157,8 @@ class Sampler:
             numbers[row, : waiting.limit] = waiting.numbers
         try:
             with self.device:
-                done = self.policy.sample([w.prompt for w in batch], numbers, batch[0].sampling, limit)
+                guides = [w.guide for w in batch]
+                done = self.policy.sample([w.prompt for w in batch], numbers, batch[0].sampling, limit, guides)
         except Exception as error:  # the request that waits is where it belongs
             for waiting in batch:
                 waiting.answer.set_exception(error)

@@ -7,7 +7,7 @@ completions are. What is done with that is the learner's matter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +17,10 @@ from torch import Tensor
 
 from papillon.errors import UsageError
 from papillon.models.weights import weights_file
+from papillon.training.guide import Guide, asked_fields
 from papillon.training.sampling import Sampling, draw
 from papillon.training.settings import Lora, TrainSettings
+from papillon.training.surroundings import unannounced
 
 __all__ = ["Completion", "Policy"]
 
@@ -47,6 +49,7 @@ class Policy:
         generation = getattr(model, "generation_config", None)
         ends = [tokenizer.eos_token_id, getattr(generation, "eos_token_id", None)]
         self.ends = sorted({i for end in ends for i in (end if isinstance(end, list) else [end]) if i is not None})
+        self._field_ends: frozenset[int] | None = None
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.ends[0]
 
     @classmethod
@@ -60,9 +63,12 @@ class Policy:
         if source.endswith(".gguf"):
             path = Path(source)
             where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+        # A download shows its progress; reading a file need not.
+        quietly = unannounced() if "gguf_file" in where else nullcontext()
         try:
-            tokenizer = AutoTokenizer.from_pretrained(**where)
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype)
+            with quietly:
+                tokenizer = AutoTokenizer.from_pretrained(**where)
+                model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype)
         except (OSError, ValueError) as error:
             reason = str(error).strip().split("\n")[0]
             raise UsageError(
@@ -91,17 +97,36 @@ class Policy:
             *([self.tokenizer.eos_token_id] if finished else ()),
         )
 
+    def guide(self, messages: Sequence[dict[str, str]], limit: int) -> Guide | None:
+        """A guide through the chat format that ``messages`` ask for, None where they ask for another."""
+        fields = asked_fields(messages)
+        if not fields:
+            return None
+        if self._field_ends is None:
+            words = {token: word.replace("\u010a", "\n") for word, token in self.tokenizer.get_vocab().items()}
+            marking = {token for token, word in words.items() if "\n\n" in word or "[[" in word}
+            self._field_ends = frozenset(marking | set(self.ends))
+        heads = [f"[[ ## {name} ## ]]\n" for name in fields]
+        texts = [heads[0], *(f"\n\n{head}" for head in heads[1:])]
+        markers = [self.tokens(text, finished=False) for text in texts]
+        return Guide([*markers, self.tokens("\n\n[[ ## completed ## ]]\n")], self._field_ends, limit)
+
     def sample(
-        self, prompts: Sequence[tuple[int, ...]], numbers: Tensor, sampling: Sampling, limit: int
+        self,
+        prompts: Sequence[tuple[int, ...]],
+        numbers: Tensor,
+        sampling: Sampling,
+        limit: int,
+        guides: Sequence[Guide | None] = (),
     ) -> list[Completion]:
         """One completion of at most ``limit`` tokens for each prompt.
 
-        ``numbers`` [B, limit] in [0, 1) decide which tokens. Equal prompts are read once, and sequences that
-        have ended leave the batch.
+        ``numbers`` [B, limit] in [0, 1) decide which tokens, ``guides`` which of them are written. Equal prompts are
+        read once, and sequences that have ended leave the batch.
         """
         self.model.eval()
         with torch.no_grad():
-            drawn = self._draw(prompts, numbers, sampling, limit)
+            drawn = self._draw(prompts, numbers, sampling, limit, guides or [None] * len(prompts))
         return [self._completion(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True)]
 
     def logprobs(
@@ -126,11 +151,12 @@ class Policy:
         """The adapter's weights by name."""
         from peft import get_peft_model_state_dict
 
-        return cast("dict[str, Tensor]", get_peft_model_state_dict(self.model))
+        return cast("dict[str, Tensor]", get_peft_model_state_dict(self.model, save_embedding_layers=False))
 
     def save_adapter(self, folder: Path) -> None:
         """Write the adapter in peft's own format: adapter_config.json and adapter_model.safetensors."""
-        self.model.save_pretrained(str(folder))
+        # Left to decide, peft asks the hub whether the model's vocabulary has grown, and waits where there is none.
+        self.model.save_pretrained(str(folder), save_embedding_layers=False)
 
     def load_adapter(self, folder: Path) -> None:
         """Put the weights of a saved adapter in the place of this one's."""
@@ -139,7 +165,12 @@ class Policy:
         set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device=self.device))
 
     def _draw(
-        self, prompts: Sequence[tuple[int, ...]], numbers: Tensor, sampling: Sampling, limit: int
+        self,
+        prompts: Sequence[tuple[int, ...]],
+        numbers: Tensor,
+        sampling: Sampling,
+        limit: int,
+        guides: Sequence[Guide | None],
     ) -> list[list[int]]:
         distinct = list(dict.fromkeys(prompts))
         ids, mask = self._pad(distinct, left=True)
@@ -159,7 +190,9 @@ class Policy:
         for step in range(limit):
             token = draw(logits, numbers[live, step], sampling, seen)
             for row, value in zip(live.tolist(), token.tolist(), strict=True):
-                drawn[row].append(value)
+                guide = guides[row]
+                drawn[row].append(value if guide is None else guide.write(value))
+            token = torch.tensor([drawn[row][-1] for row in live.tolist()], device=self.device)
             going = torch.tensor([drawn[row][-1] not in self.ends for row in live.tolist()])
             if step == limit - 1 or not going.any():
                 break

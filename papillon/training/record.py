@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from papillon.errors import UsageError
-from papillon.training.checkpoints import write_whole
+from papillon.files import write_whole
 from papillon.training.settings import TrainSettings
 
 __all__ = ["RunRecord"]
@@ -40,11 +40,11 @@ class RunRecord:
         Raises UsageError where a training lies there that is not to be resumed, or one of other settings.
         """
         file = self.folder / "settings.json"
-        if file.exists():
-            if not resume:
-                raise UsageError(
-                    f"Expected a folder without a training in it, got {self.folder}; resume it, or name another."
-                )
+        if not resume and self.metrics.exists():
+            raise UsageError(
+                f"Expected a folder without a training in it, got {self.folder}; resume it, or name another."
+            )
+        if resume and file.exists():
             before = json.loads(file.read_text(encoding="utf-8"))
             now = json.loads(json.dumps(self.settings.to_json()))
             for name in _FIXED:

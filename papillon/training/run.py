@@ -26,7 +26,7 @@ from papillon.training.gguf_adapter import write_gguf_adapter
 from papillon.training.record import RunRecord
 from papillon.training.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
-from papillon.training.surroundings import kept_quiet
+from papillon.training.surroundings import kept_quiet, let_go, unannounced
 
 __all__ = ["Trained", "train"]
 
@@ -39,6 +39,16 @@ class Trained:
     rounds: int
     score_before: float | None
     score_after: float | None
+
+    def __str__(self) -> str:
+        scores = ""
+        if self.score_before is not None and self.score_after is not None:
+            scores = f", validation {self.score_before:.1f} before and {self.score_after:.1f} after"
+        return (
+            f"Trained {self.rounds} rounds{scores}: {self.folder}\n"
+            f"Next: pytest evals -m dev --eval-program {self.folder}\n"
+            f'  or: papillon ask "..." --program {self.folder}'
+        )
 
 
 def train(
@@ -62,6 +72,8 @@ def train(
     DivergenceError or InfrastructureError for what ends it; its checkpoints stay.
     """
     check_arbor_version()
+    with unannounced():
+        import arbor  # noqa: F401
     record = RunRecord(folder, settings, say)
     record.open(resume=resume)
     watch = RolloutWatch(program, metric, settings.failure_score)
@@ -98,6 +110,7 @@ def train(
         for predictor, lm in zip(predictors, before, strict=True):
             predictor.lm = lm
         record.close()
+        let_go()
     best = [score for score in (final, compiler.best_validation_score) if score is not None]
     return Trained(
         folder,

@@ -51,6 +51,9 @@ class TrainSettings:
     top_k: int = -1
     repetition_penalty: float = 1.0
 
+    #: The sampler writes the format's markers itself, for a model too small to hit them; on one device alone.
+    guided: bool = False
+
     # What one round is: some examples, each run several times.
     num_train_steps: int = 500
     num_dspy_examples_per_grpo_step: int = 4
@@ -141,7 +144,8 @@ class TrainSettings:
             num_samples_per_input=4,
             num_threads=min(self.num_threads, 8),
             num_steps_for_val=2,
-            max_tokens=min(self.max_tokens, 160),
+            # Where the markers are written, nothing need be long.
+            max_tokens=min(self.max_tokens, 64 if self.guided else 160),
             warmup_steps=0,
             learning_rate=max(self.learning_rate, 1e-4),
             num_training_gpus=1,

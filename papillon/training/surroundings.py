@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
-__all__ = ["kept_quiet"]
+__all__ = ["kept_quiet", "let_go", "unannounced", "without_bars"]
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Inside, nobody draws a progress bar: the rounds have lines of their own."""
+    from tqdm.std import tqdm
+
+    draw = tqdm.__init__
+
+    def undrawn(bar: Any, *arguments: Any, **more: Any) -> None:
+        draw(bar, *arguments, **{**more, "disable": True})
+
+    with patch.object(tqdm, "__init__", undrawn):
+        yield
+
+
+@contextmanager
+def unannounced() -> Iterator[None]:
+    """Inside, libraries are imported and models read without their greetings, warnings and bars."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with without_bars():
+            yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager
@@ -31,10 +62,17 @@ def kept_quiet(log: Path) -> Iterator[None]:
     # After each call LiteLLM asks its proxy where to keep logs, which fails loudly without the proxy's packages.
     nowhere = patch.object(ColdStorageHandler, "_get_configured_cold_storage_custom_logger", staticmethod(lambda: None))
     try:
-        with nowhere:
+        with nowhere, without_bars():
             yield
     finally:
         for logger, handlers, propagate, level in before:
             logger.handlers, logger.propagate = handlers, propagate
             logger.setLevel(level)
         handler.close()
+
+
+def let_go() -> None:
+    """Collect the clients that LiteLLM leaves with open sockets, here, where that is known and no fault."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

@@ -79,7 +79,7 @@ class Evaluator:
         kept.pop("PAPILLON_PROFILE", None)
         return {**kept, "COLUMNS": "120", **changed}
 
-    def run(self, *arguments: str, cwd: Path = ROOT, **environment: str) -> EvalRun:
+    def run(self, *arguments: str, cwd: Path = ROOT, timeout: float = 120, **environment: str) -> EvalRun:
         """Run to the end; the results are None where none were written."""
         results = self.folder / "results.json"
         results.unlink(missing_ok=True)
@@ -89,7 +89,7 @@ class Evaluator:
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout,
             check=False,
         )
         out = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)

@@ -102,6 +102,13 @@ def test_the_lexical_judge_is_tested_per_unit_and_reaches_its_bars() -> None:
     assert (value(report, "blind_spot") or 0) > 0.9
 
 
+def test_each_case_is_told_of_when_it_is_answered_or_has_failed() -> None:
+    told: list[int] = []
+    judge = Scripted({"For Ada.": 1, "Out of work.": JudgeError("no"), "Di is unemployed.": 2})
+    asyncio.run(examine_judge(judge, "leakage", cases=REQUESTS, answered=lambda: told.append(len(told))))
+    assert told == [0, 1, 2]
+
+
 def test_a_judge_of_counts_is_tested_by_its_counts() -> None:
     report = examined(Scripted({"For Ada.": 1, "Out of work.": 1, "Di is unemployed.": 2}), "leakage", REQUESTS).report
     assert (value(report, "count_error"), report.wrong) == (pytest.approx(1 / 3), ("l2",))

@@ -76,7 +76,8 @@ class TestDefaults:
         assert settings(profile="openai").profile.name == "openai"
 
     def test_every_option_says_what_it_is_in_one_group_with_one_prefix(self) -> None:
-        assert all(option.flag.startswith("--eval-") and option.help for option in OPTIONS)
+        bare = {"--full-train", "--train-device"}
+        assert all((option.flag.startswith("--eval-") or option.flag in bare) and option.help for option in OPTIONS)
         assert len({option.dest for option in OPTIONS}) == len(OPTIONS)
 
 
@@ -148,7 +149,10 @@ class TestPaths:
         text = refused(tmp_path, **{"import": "none.jsonl"})
         assert text == f"--eval-import: expected a file of recorded calls, got '{tmp_path}/none.jsonl'."
         text = refused(tmp_path, program="none.json")
-        assert text == f"--eval-program: expected a saved DSPy program, got '{tmp_path}/none.json'."
+        assert (
+            text
+            == f"--eval-program: expected a saved DSPy program, or a training's folder, got '{tmp_path}/none.json'."
+        )
 
     @pytest.mark.parametrize("value", ["nope", "none.csv", "."])
     def test_data_that_is_neither_a_name_nor_a_file(self, value: str) -> None:
@@ -187,7 +191,11 @@ class TestWrongValues:
     def test_the_option_the_value_and_what_is_right_are_named(self, option: str, value: str, expected: str) -> None:
         assert refused(**{option.replace("-", "_"): value}) == f"--eval-{option}: expected {expected}, got {value!r}."
 
-    @pytest.mark.parametrize("option", [option for option in OPTIONS if option.metavar], ids=lambda option: option.flag)
+    @pytest.mark.parametrize(
+        "option",
+        [option for option in OPTIONS if option.metavar and option.flag.startswith("--eval-")],
+        ids=lambda option: option.flag,
+    )
     def test_an_empty_text_is_no_value(self, option: Any) -> None:
         # As a shell gives for an unset variable: "--eval-profile $PROFILE" must not mean the default.
         assert refused(**{option.dest.removeprefix("eval_"): ""}).startswith(f"{option.flag}: expected ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -285,3 +286,11 @@ def test_a_kept_row_counts_only_while_its_calls_are_recorded(evaluator: Evaluato
             file.unlink()
         evaluator.run(*DEV, "--eval-profile", profile, "--eval-limit", "2")
         assert server.calls == 2 * calls
+
+
+@pytest.mark.slow
+def test_the_judges_own_test_shows_how_far_it_is(evaluator: Evaluator) -> None:
+    with ModelServer(latency=1.5) as server:
+        profile = str(evaluator.profile(server.base, concurrency="64"))
+        run = evaluator.run("evals", "-m", "judges", "--eval-profile", profile)
+    assert re.search(r"^judge \d+ cases · \d+ calls made", run.out, re.MULTILINE), run.out

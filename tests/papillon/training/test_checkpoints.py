@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.training.checkpoints import Checkpoint, Checkpoints, write_whole
+from papillon.training.checkpoints import Checkpoint, Checkpoints
 
 
 def weights(text: str = "w") -> object:
@@ -48,10 +48,3 @@ def test_a_broken_pointer_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoints.json").write_text("{")
     with pytest.raises(UsageError, match=r"Expected JSON in .*checkpoints\.json, got: .*; train into another folder"):
         Checkpoints(tmp_path).last()
-
-
-def test_a_file_is_replaced_in_one_go(tmp_path: Path) -> None:
-    write_whole(tmp_path / "new" / "file", "one")
-    write_whole(tmp_path / "new" / "file", "two")
-    assert (tmp_path / "new" / "file").read_text() == "two"
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]

@@ -150,3 +150,19 @@ def test_another_arbor_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"Expected arbor-ai 0\.2\.17, .* got arbor-ai 0\.3\.0; run: pip install"):
         check_arbor_version("0.3.0")
     check_arbor_version("0.2.17")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"guided": True}, r"Expected train\.guided to be false for Arbor, .* or train on one device\."),
+        (
+            {"model": "embedded"},
+            r"a hub name or a folder as train\.model for Arbor, .* got 'embedded'",
+        ),
+        ({"model": "x/y.gguf"}, r"got 'x/y\.gguf'; name another model, or train on one device\."),
+    ],
+)
+def test_what_arbor_cannot_train_is_refused(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        for_arbor_server(TrainSettings.from_json(changed))

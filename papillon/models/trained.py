@@ -1,0 +1,62 @@
+"""What a training left behind, put to use: a profile with the trained program and the model it was trained in.
+
+The folder's ``settings.json`` says which model that is; who runs it (llama.cpp, vLLM or transformers) follows
+from the model and from the profile's own local one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from papillon.errors import UsageError
+from papillon.profile import ModelSettings, Profile
+
+__all__ = ["EMBEDDED", "with_program"]
+
+EMBEDDED = "embedded/SmolLM2-135M-Instruct"
+_SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
+
+
+def with_program(profile: Profile, path: Path) -> Profile:
+    """The profile with the saved program at ``path``, a file or a training's folder.
+
+    A training's folder (``program.json`` beside ``adapter/`` and ``settings.json``) also replaces the local model:
+    by the one that was trained, with its adapter, the sampling values of its training and its chat format; where
+    the training wrote the format's markers (``guided``), the profile's own format stays. Raises UsageError for a
+    folder that no finished training left.
+    """
+    if not path.is_dir():
+        return replace(profile, program=path)
+    if not (path / "program.json").is_file():
+        begun = (path / "settings.json").is_file()
+        raise UsageError(
+            f"Expected a finished training in {path}, with program.json and adapter/, got "
+            + ("one that has not finished; go on with papillon train --resume." if begun else "none; check the path.")
+        )
+    profile = replace(profile, program=path / "program.json")
+    adapter = path / "adapter"
+    if not adapter.is_dir():
+        return profile
+    try:
+        settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
+        trained = _model(profile.local, str(settings["model"]), adapter)
+        format_ = profile.local.adapter if settings.get("guided") else "chat"
+        sampling: dict[str, Any] = {name: settings[name] for name in _SAMPLING}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"Expected the settings of a training in {path / 'settings.json'}, but they cannot be read: {error}; "
+            "name the adapter as local.lora in a profile instead."
+        ) from error
+    local = replace(profile.local, model=trained, adapter=format_, lora=adapter.resolve(), **sampling)
+    return replace(profile, local=local)
+
+
+def _model(local: ModelSettings, base: str, adapter: Path) -> str:
+    if local.model == f"vllm/{base}":
+        return local.model
+    if base.split("/")[0] == "embedded" and (adapter / "adapter.gguf").is_file():
+        return EMBEDDED
+    return f"transformers/{base}"

@@ -1,0 +1,140 @@
+"""A training as a profile asks for it: which settings, which device, which examples, and who the program consults.
+
+How the training goes is ``run``'s matter; the metric is handed in, since judges are not this package's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from papillon.data import Dataset, load, to_dspy
+from papillon.errors import UsageError
+from papillon.models.providers import missing_means
+from papillon.profile import ROOT, ModelSettings, Profile
+from papillon.splits import split
+from papillon.training.devices import Device, choose_device, count_gpus
+from papillon.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from papillon.models.roles import Models
+    from papillon.training.run import Trained
+
+__all__ = ["TRAININGS", "TrainingTask", "last_training", "new_folder", "training_settings"]
+
+#: Where trainings leave their folders unless told otherwise.
+TRAININGS = ROOT / ".papillon" / "training"
+
+#: A smoke test's examples: enough for two rounds and a validation.
+_SMOKE = {"train": 4, "dev": 1}
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What is trained, on what, and where; make one with :meth:`of`."""
+
+    profile: Profile
+    settings: TrainSettings
+    device: Device
+    dataset: Dataset
+    smoke: bool = False
+
+    @classmethod
+    def of(cls, profile: Profile, *, smoke: bool = False, device: str = "auto", or_cpu: bool = True) -> TrainingTask:
+        """The training of a profile; ``smoke`` makes it two rounds over a handful of its examples.
+
+        Raises UsageError for settings, data or a device that cannot be had; nothing is loaded yet.
+        """
+        settings = training_settings(profile, smoke=smoke)
+        gpus = count_gpus()
+        # Arbor's sampler writes no markers, so what needs them is trained on one GPU even where there are more.
+        chosen = choose_device(
+            device, min(gpus, 1) if settings.guided and device == "auto" else gpus, settings, or_cpu=or_cpu
+        )
+        judge = profile.judge.model if profile.judge.kind == "llm" else None
+        for model in (profile.untrusted, judge):
+            if model is not None and (missing := missing_means(model)) is not None:
+                raise UsageError(missing)
+        return cls(profile, settings, chosen, load(profile.dataset), smoke)
+
+    def examples(self, part: str) -> list[Any]:
+        """The split's ``train`` or ``dev`` examples as DSPy has them; raises UsageError where there are none."""
+        rows = [self.dataset.rows[i] for i in split(self.dataset.rows, self.profile.split)[part]]
+        if not rows:
+            raise UsageError(
+                f"Expected examples in the {part} part of {self.dataset.name}, got none of its "
+                f"{len(self.dataset.rows)} rows; give a data set of more rows."
+            )
+        return [to_dspy(row) for row in rows[: _SMOKE[part] if self.smoke else None]]
+
+    def train(
+        self,
+        models: Models,
+        metric: Callable[..., float],
+        folder: Path,
+        *,
+        resume: bool = False,
+        say: Callable[[str], None] = print,
+    ) -> Trained:
+        """Train in ``folder``; the untrusted model is ``models``', whose calls are recorded.
+
+        ``metric(example, prediction)`` is in 0..1. Raises what ``papillon.training.run.train`` raises.
+        """
+        from papillon.program import PAPILLON, load_program
+        from papillon.training.run import train
+
+        program = PAPILLON(untrusted_model=models.lm("untrusted"))
+        if (start := self.profile.program) is not None:
+            load_program(program, start / "program.json" if start.is_dir() else start)
+        say(
+            f"Training {self.settings.model} on {self.device}: {self.settings.num_train_steps} rounds of "
+            f"{self.settings.num_dspy_examples_per_grpo_step} x {self.settings.num_samples_per_input} rollouts "
+            f"over {self.dataset.name}, into {folder}"
+        )
+        return train(
+            self.settings,
+            program,
+            self.examples("train"),
+            self.examples("dev"),
+            metric,
+            folder,
+            self.device,
+            resume=resume,
+            say=say,
+        )
+
+
+def training_settings(profile: Profile, *, smoke: bool = False) -> TrainSettings:
+    """The settings of a profile's ``train`` table; without ``train.model``, the profile's local model is trained.
+
+    A local model that only a server has cannot be: then it is the tutorial's. Raises ProfileError.
+    """
+    table = dict(profile.train)
+    table.setdefault("model", _trainable(profile.local) or TrainSettings.model)
+    settings = TrainSettings.from_json(table)
+    if profile.path is not None and (beside := profile.path.parent / settings.model).exists():
+        settings = replace(settings, model=str(beside.resolve()))
+    return settings.smoke() if smoke else settings
+
+
+def _trainable(local: ModelSettings) -> str | None:
+    provider, _, name = local.model.partition("/")
+    return {"embedded": "embedded", "vllm": name, "transformers": name}.get(provider)
+
+
+def new_folder(name: str) -> Path:
+    """A folder for a training that begins now, not made yet."""
+    return TRAININGS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def last_training() -> Path:
+    """The folder of the training that began last; raises UsageError where there is none."""
+    found = [file.parent for file in TRAININGS.glob("*/settings.json")]
+    if not found:
+        raise UsageError(
+            f"Expected a training in {TRAININGS} to resume, got none; name its folder with --out, or drop --resume."
+        )
+    return max(found, key=lambda folder: (folder / "versions.json").stat().st_mtime)

@@ -1,0 +1,402 @@
+"""Prompt optimisation: what it finds, what it spends, what ends it, and what the untrusted model gets to see."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+
+from judges import LexicalJudge, feedback_metric
+from papillon import PAPILLON, load, save_program, to_dspy
+from papillon.__main__ import main
+from papillon.errors import BudgetSpent, EndpointError, InfrastructureError, JudgeError, UsageError
+from papillon.models.roles import Models, open_models
+from papillon.optimizing import OPTIMIZERS, Optimized, check_optimizer, optimize
+from papillon.profile import load_profile
+from tests.model_server import ModelServer, answer_fields
+
+ROWS = load("mini").rows[:12]
+EXAMPLES = [to_dspy(row) for row in ROWS]
+OTHERS = [name for name in OPTIMIZERS if name != "mipro"]
+
+
+@pytest.fixture(params=OPTIMIZERS)
+def optimizer(request: pytest.FixtureRequest) -> Any:
+    if request.param == "mipro":
+        pytest.importorskip("optuna", reason="MIPROv2 needs optuna: pip install 'papillon-evals[optimize]'")
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PAPILLON_PROFILE", raising=False)
+    monkeypatch.setattr("papillon.__main__.CACHE", tmp_path / "cache")
+
+
+def better_when_told() -> Callable[[dict[str, Any]], str | None]:
+    """The final answer is the target where the prompt was worked on, or at every second draw; else it is poor."""
+    draws = count()
+
+    def rule(body: dict[str, Any]) -> str | None:
+        text, messages = answer_fields(body), body["messages"]
+        if not text.startswith("[[ ## response ## ]]"):
+            return None
+        worked_on = "instruction numbered" in messages[0]["content"] or len(messages) > 2
+        if not worked_on and not (body.get("temperature") == 1.0 and next(draws) % 2):
+            return None
+        prompt = messages[-1]["content"]
+        target = next((row.target_response for row in ROWS if row.user_query in prompt), "No idea.")
+        return f"[[ ## response ## ]]\n{target}\n\n[[ ## completed ## ]]"
+
+    return rule
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer(rule=better_when_told()) as server:
+        yield server
+
+
+def profile(folder: Path, base: str, **keys: str) -> str:
+    path = folder / "own.toml"
+    lines = [
+        f'{role} = {{ model = "openai/{role}", api_base = "{base}", endpoint = "{role}", max_attempts = 1 }}'
+        for role in ("local", "untrusted")
+    ]
+    lines.append('judge = { kind = "lexical" }')
+    path.write_text("\n".join([*lines, *(f'{key} = "{value}"' for key, value in keys.items())]))
+    return str(path)
+
+
+class Optimising:
+    """Runs an optimizer over the loopback server's models, each time with models opened anew over one store."""
+
+    def __init__(self, folder: Path, server: ModelServer) -> None:
+        self.folder, self.server = folder, server
+        self.said: list[str] = []
+
+    def models(self) -> Models:
+        return open_models(load_profile(profile(self.folder, self.server.base)), self.folder / "cache")
+
+    def __call__(self, optimizer: Any, max_calls: int, *, metric: Any = None, seed: int = 0) -> Optimized:
+        models = self.models()
+        try:
+            return optimize(
+                optimizer,
+                PAPILLON(untrusted_model=str),
+                EXAMPLES,
+                metric or feedback_metric(LexicalJudge()),
+                models,
+                max_calls=max_calls,
+                threads=2,
+                seed=seed,
+                log=self.folder / "log",
+                say=self.said.append,
+            )
+        finally:
+            models.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path, server: ModelServer) -> Optimising:
+    return Optimising(tmp_path, server)
+
+
+def prompts(program: dspy.Module) -> str:
+    return json.dumps(
+        [(each.signature.instructions, [dict(demo) for demo in each.demos]) for each in program.predictors()]
+    )
+
+
+UNCHANGED = prompts(PAPILLON(untrusted_model=str))
+
+
+class TestWhatItFinds:
+    def test_a_better_prompt_where_there_is_one(
+        self, run: Optimising, optimizer: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        found = run(optimizer, 90)
+        assert found.before == 0.5
+        assert found.after == 1.0
+        assert prompts(found.program) != UNCHANGED
+        calls = 3 * found.validation
+        assert run.said[0] == (
+            f"  candidate 1, after {calls} of 90 calls: 0.500 on {found.validation} validation examples, best 0.500"
+        )
+        assert any(line.endswith("best 1.000") for line in run.said)
+        said = capsys.readouterr()
+        assert said.out + said.err == ""
+
+    def test_the_program_itself_where_nothing_beats_it(self, run: Optimising, optimizer: Any) -> None:
+        found = run(optimizer, 60, metric=lambda gold, pred: dspy.Prediction(score=0.25, feedback="So so."))
+        assert (found.before, found.after) == (0.25, 0.25)
+        assert prompts(found.program) == UNCHANGED
+
+    def test_an_answer_without_the_format_is_a_score_of_0(self, tmp_path: Path) -> None:
+        query = EXAMPLES[3].user_query
+
+        def rule(body: dict[str, Any]) -> str | None:
+            return "rubbish" if query in body["messages"][-1]["content"] else None
+
+        with ModelServer(rule=rule) as server:
+            run = Optimising(tmp_path, server)
+            with_it = next(seed for seed in range(50) if query in chosen_by(seed))
+            found = run("simba", 40, seed=with_it)
+        assert found.ended is None
+        assert found.before == 0.5 * (1 - 1 / found.validation)
+
+    def test_too_few_examples_are_refused(self, run: Optimising) -> None:
+        models = run.models()
+        try:
+            with pytest.raises(UsageError, match="at least 2 different queries in the train split, got 1; use"):
+                optimize(
+                    "gepa",
+                    PAPILLON(str),
+                    EXAMPLES[:1] * 3,
+                    feedback_metric(LexicalJudge()),
+                    models,
+                    max_calls=9,
+                    log=run.folder / "log",
+                )
+        finally:
+            models.close()
+
+
+def chosen_by(seed: int) -> set[str]:
+    from papillon.optimizing import _parts
+
+    return {example.user_query for example in _parts(EXAMPLES, 40 // 3, seed)[1]}
+
+
+class TestWhatItSpends:
+    @pytest.mark.parametrize("cap", [1, 7, 25])
+    def test_never_more_than_the_cap_and_its_end_is_no_failure(
+        self, run: Optimising, server: ModelServer, optimizer: Any, cap: int
+    ) -> None:
+        found = run(optimizer, cap)
+        assert isinstance(found.ended, BudgetSpent) or len(found.calls) < cap
+        assert server.calls == found.made == len(found.calls) <= cap
+        if cap == 1:
+            assert isinstance(found.ended, BudgetSpent)
+            assert (found.before, found.after) == (None, None)
+            assert prompts(found.program) == UNCHANGED
+            # Ended from within: no evaluation went on to an average with zeros in it.
+            assert "Average Metric" not in (run.folder / "log").read_text()
+
+    def test_what_was_better_when_the_calls_ran_out_is_kept(self, run: Optimising) -> None:
+        caps = range(30, 75, 4)
+        found = next(found for cap in caps if (found := run("gepa", cap)).after == 1.0 and found.ended)
+        assert isinstance(found.ended, BudgetSpent)
+        assert "instruction numbered" in prompts(found.program)
+
+    def test_again_for_nothing_with_the_same_outcome(
+        self, run: Optimising, server: ModelServer, optimizer: Any
+    ) -> None:
+        first = run(optimizer, 50)
+        paid = server.calls
+        second = run(optimizer, 50)
+        assert server.calls == paid
+        assert second.made == 0
+        assert second.calls == first.calls
+        assert prompts(second.program) == prompts(first.program)
+
+    def test_the_cap_is_lifted_afterwards(self, run: Optimising) -> None:
+        models = run.models()
+        try:
+            optimize(
+                "simba",
+                PAPILLON(str),
+                EXAMPLES,
+                feedback_metric(LexicalJudge()),
+                models,
+                max_calls=1,
+                log=run.folder / "log",
+            )
+            assert models.lm("untrusted")("Anything else?")
+        finally:
+            models.close()
+
+    def test_another_draw_of_the_same_prompt_is_another_call(self, run: Optimising, server: ModelServer) -> None:
+        from papillon.candidates import CandidateWatch
+
+        models = run.models()
+        try:
+            lm = CandidateWatch(EXAMPLES, feedback_metric(LexicalJudge()), lambda: 0, 9, print).lm(models, "local")
+            for rollout in (1, 2, 10**9, 1, 2, 10**9):
+                lm.copy(rollout_id=rollout, temperature=1.0)("The same prompt.")
+        finally:
+            models.close()
+        assert server.calls == 3
+
+
+class TestWhatLeaves:
+    def test_the_untrusted_model_receives_the_request_and_nothing_else(
+        self, run: Optimising, server: ModelServer, optimizer: Any
+    ) -> None:
+        run(optimizer, 90)
+        crafted = {
+            text.partition("[[ ## llm_request ## ]]\n")[2].partition("\n")[0]
+            for body in server.bodies
+            if "[[ ## llm_request ## ]]" in (text := answer_fields(body))
+        }
+        sent = [body for body in server.bodies if body["model"] == "untrusted"]
+        assert sent
+        for body in sent:
+            (message,) = body["messages"]
+            assert message["content"] in crafted
+        # The optimizer did ask on its own account, or drew anew, and showed queries when it did.
+        own = [body for body in server.bodies if body not in sent]
+        asked = {"gepa": "new_instruction", "mipro": "proposed_instruction", "simba": '"temperature": 1.0'}[optimizer]
+        assert any(asked in json.dumps(body) for body in own)
+        assert {body["model"] for body in server.bodies} == {"local", "untrusted"}
+
+
+class TestFailures:
+    def test_a_model_that_fails_ends_it_and_is_no_score(self, tmp_path: Path, optimizer: Any) -> None:
+        def failing(body: dict[str, Any], number: int) -> Any:
+            return (500, {}, "broken") if number > 20 else None
+
+        with ModelServer(rule=better_when_told(), failing=failing) as server:
+            run = Optimising(tmp_path, server)
+            found = run(optimizer, 90)
+            assert server.calls <= 22
+        assert isinstance(found.ended, EndpointError)
+        assert "500" in str(found.ended)
+        assert found.before in (None, 0.5)
+
+    def test_so_does_a_judge(self, run: Optimising, server: ModelServer, optimizer: Any) -> None:
+        judged = count()
+
+        def metric(gold: Any, pred: Any) -> Any:
+            if next(judged) >= 3:
+                raise JudgeError("The judge is out.")
+            return dspy.Prediction(score=1.0, feedback="Fine.")
+
+        found = run(optimizer, 90, metric=metric)
+        assert str(found.ended) == "The judge is out."
+        assert server.calls <= 5 * 3
+        assert found.before is None
+
+    def test_a_fault_of_the_program_is_named(self, run: Optimising, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("papillon.program._crafted_request", lambda crafted: {}["llm_request"])
+        found = run("gepa", 60)
+        assert isinstance(found.ended, InfrastructureError)
+        assert str(found.ended) == "KeyError: 'llm_request'"
+
+
+class TestTheCommand:
+    @pytest.fixture
+    def own(self, tmp_path: Path, server: ModelServer) -> str:
+        data = tmp_path / "rows.jsonl"
+        columns = ("user_query", "target_response", "pii_units")
+        data.write_text("\n".join(json.dumps({name: getattr(row, name) for name in columns}) for row in ROWS))
+        return profile(tmp_path, server.base, dataset="rows.jsonl")
+
+    def test_a_gain_is_shown_and_what_came_out_can_be_evaluated(
+        self, own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "found.json"
+        assert main(["optimize", "--optimizer", "gepa", "--profile", own, "--max-calls", "70", "--out", str(out)]) == 0
+        said = capsys.readouterr().out
+        head, row = said.partition("\noptimizer ")[2].splitlines()[:2]
+        assert head.split() == ["calls", "tokens", "in/out", "USD", "before", "after", "gain", "n"]
+        assert row.split()[0] == "gepa"
+        assert " 0.500   1.000  +0.500 (" in row
+        assert f"saved in {out}; evaluate it with: pytest evals -m dev --eval-program {out}" in said
+        assert main(["ask", "Hello, I am Ann.", "--profile", own, "--program", str(out)]) == 0
+
+    def test_calls_that_run_out_at_once_leave_the_program_as_it_was(
+        self, own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["optimize", "--optimizer", "simba", "--profile", own, "--max-calls", "2"]) == 0
+        said = capsys.readouterr().out
+        assert "the calls ran out before the program itself was scored, so it is saved as it was" in said
+        assert "none: unchanged" in said
+        assert (tmp_path / "optimized" / "simba.json").is_file()
+
+    def test_it_starts_from_the_profiles_own_program(self, own: str, tmp_path: Path) -> None:
+        program = PAPILLON(untrusted_model=str)
+        craft = program.craft_redacted_request.predict
+        craft.signature = craft.signature.with_instructions("Be very discreet.")
+        save_program(program, tmp_path / "saved.json")
+        with Path(own).open("a") as file:
+            file.write('\nprogram = "saved.json"')
+        out = tmp_path / "found.json"
+        assert main(["optimize", "--optimizer", "simba", "--profile", own, "--max-calls", "2", "--out", str(out)]) == 0
+        assert "Be very discreet." in out.read_text()
+
+    def test_a_failure_keeps_what_was_found_and_exits_with_1(
+        self, tmp_path: Path, server: ModelServer, own: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        server._failing = lambda body, number: (500, {}, "") if number > 3 * 4 + 16 else None
+        out = tmp_path / "found.json"
+        assert main(["optimize", "--optimizer", "gepa", "--profile", own, "--out", str(out)]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("papillon optimize: Model ")
+        assert said.endswith(f"The best program so far is in {out}; run again to go on.\n")
+        assert said.count("\n") == 1
+        assert out.is_file()
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            (
+                ["--optimizer", "adam"],
+                "--optimizer: expected one of gepa, mipro, simba, got 'adam'; name one of these.",
+            ),
+            (
+                ["--optimizer", "gepa", "--max-calls", "0"],
+                "--max-calls: expected a number of at least 1, got 0; allow some calls.",
+            ),
+            (
+                ["--optimizer", "gepa", "--out", "none/found.json"],
+                "--out: expected a file in a folder that can be written to, got 'none/found.json'; name another.",
+            ),
+            (
+                ["--optimizer", "gepa", "--profile", "openai"],
+                "environment variable OPENAI_API_KEY, which is not set",
+            ),
+        ],
+    )
+    def test_what_the_user_can_mend_exits_with_4_before_any_call(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        server: ModelServer,
+        own: str,
+        arguments: list[str],
+        complaint: str,
+    ) -> None:
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        monkeypatch.setattr("papillon.data.load", lambda name: load("mini"))
+        given = arguments if "--profile" in arguments else [*arguments, "--profile", own]
+        assert main(["optimize", *given]) == 4
+        said = capsys.readouterr().err
+        assert said.startswith("papillon optimize: ")
+        assert complaint in said
+        assert said.count("\n") == 1
+        assert server.calls == 0
+
+    def test_a_folder_that_refuses_writing_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: str, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(os, "access", lambda path, mode: not (Path(path) == tmp_path and mode == os.W_OK))
+        out = tmp_path / "found.json"
+        assert main(["optimize", "--optimizer", "gepa", "--profile", own, "--out", str(out)]) == 4
+        assert f"--out: expected a file in a folder that can be written to, got '{out}'" in capsys.readouterr().err
+
+    def test_without_optuna_mipro_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with pytest.raises(UsageError) as refused:
+            check_optimizer("mipro")
+        assert str(refused.value) == (
+            "--optimizer mipro: MIPROv2 needs optuna, which is not installed: install it with "
+            "pip install 'papillon-evals[optimize]', or take gepa or simba."
+        )
+        assert [check_optimizer(name) for name in OTHERS] == OTHERS

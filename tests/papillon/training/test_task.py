@@ -1,0 +1,101 @@
+"""What a profile's training consists of, and the sentence for each that cannot be."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from papillon.errors import ProfileError, UsageError
+from papillon.profile import load_profile
+from papillon.training import task
+from papillon.training.task import TrainingTask, last_training, new_folder, training_settings
+
+EMBEDDED, ARBOR = load_profile("embedded"), load_profile("arbor")
+
+
+@pytest.mark.parametrize(("name", "model"), [("embedded", "embedded"), ("arbor", "Qwen/Qwen2.5-1.5B-Instruct")])
+def test_what_is_trained_is_the_profiles_local_model(name: str, model: str) -> None:
+    assert training_settings(load_profile(name)).model == model
+
+
+def test_a_model_that_only_a_server_has_is_not_trained_but_the_tutorials_is() -> None:
+    assert training_settings(load_profile("openai")).model == "Qwen/Qwen2.5-1.5B-Instruct"
+
+
+def test_the_profiles_table_sets_what_it_names(tmp_path: Path) -> None:
+    own = replace(EMBEDDED, train={"model": "own", "learning_rate": 0.5})
+    assert training_settings(own).learning_rate == 0.5
+    assert training_settings(own).model == "own"
+    (tmp_path / "own").mkdir()
+    assert training_settings(replace(own, path=tmp_path / "p.toml")).model == str(tmp_path / "own")
+
+
+def test_an_unknown_setting_is_refused_by_name() -> None:
+    with pytest.raises(ProfileError, match=r"got 'learning_rat'; remove or correct it\.$"):
+        training_settings(replace(EMBEDDED, train={"learning_rat": 1}))
+
+
+def test_a_smoke_test_is_two_rounds_over_a_handful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task, "count_gpus", lambda: 0)
+    smoke = TrainingTask.of(EMBEDDED, smoke=True, device="auto")
+    assert (smoke.device, smoke.settings.num_train_steps) == ("cpu", 2)
+    assert (len(smoke.examples("train")), len(smoke.examples("dev"))) == (4, 1)
+    whole = TrainingTask.of(EMBEDDED, device="cpu")
+    assert (len(whole.examples("train")), len(whole.examples("dev"))) == (20, 20)
+    example = whole.examples("train")[0]
+    assert set(example.keys()) == {"user_query", "target_response", "pii_str"}
+    assert not {e.user_query for e in whole.examples("train")} & {e.user_query for e in whole.examples("dev")}
+
+
+def test_what_needs_its_markers_written_is_trained_on_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task, "count_gpus", lambda: 8)
+    assert TrainingTask.of(EMBEDDED, smoke=True).device == "cuda"
+
+
+def test_too_few_rows_are_said_before_anything_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task, "count_gpus", lambda: 0)
+    (tmp_path / "one.csv").write_text("user_query,target_response,pii_units\nI am Ann,Hello,Ann\n")
+    one = TrainingTask.of(replace(EMBEDDED, dataset=str(tmp_path / "one.csv")), device="cpu")
+    with pytest.raises(UsageError, match=r"in the train part of one\.csv, got none of its 1 rows; give a data set of"):
+        one.examples("train")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "device", "said"),
+    [
+        (0, "cuda", "Expected a CUDA GPU to train on, got none"),
+        (2, "arbor", "Expected 4 GPUs for --train-device arbor"),
+        (0, "tpu", "to be auto, arbor, cuda or cpu, got 'tpu'"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, device: str, said: str
+) -> None:
+    monkeypatch.setattr(task, "count_gpus", lambda: gpus)
+    with pytest.raises(UsageError, match=said):
+        TrainingTask.of(ARBOR, device=device)
+
+
+def test_without_the_gpu_extra_the_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UsageError, match=r"packages of the gpu extra.*got no torch; run .* pip install -e"):
+        TrainingTask.of(EMBEDDED)
+
+
+def test_the_last_training_is_the_one_to_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task, "TRAININGS", tmp_path / "training")
+    with pytest.raises(UsageError, match=r"Expected a training in .*/training to resume, got none; name its folder"):
+        last_training()
+    for age, name in enumerate(("newest", "older", "oldest")):
+        folder = tmp_path / "training" / name
+        folder.mkdir(parents=True)
+        for file in ("settings.json", "versions.json"):
+            (folder / file).write_text("{}")
+            os.utime(folder / file, (1e9 - age, 1e9 - age))
+    assert last_training() == tmp_path / "training" / "newest"
+    assert new_folder("own").parent == tmp_path / "training"
+    assert new_folder("own").name.startswith("own-2")
