@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import glob
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -33,6 +34,12 @@ __all__ = ["VllmServer", "missing_server", "served_name"]
 #: Seconds that loading a model may take; the first start downloads it.
 START_LIMIT = 1800.0
 LOG_LINES = 12
+
+#: What vLLM takes as the largest rank of an adapter.
+RANKS = (8, 16, 32, 64, 128, 256)
+
+#: The environment may name a proxy, which the loopback is not behind.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def missing_server(settings: ModelSettings) -> str | None:
@@ -109,7 +116,10 @@ class VllmServer:
             port = probe.getsockname()[1]
         command += ["serve", self.settings.model.partition("/")[2], "--host", "127.0.0.1", "--port", str(port)]
         if self.settings.lora is not None:
-            command += ["--enable-lora", "--lora-modules", f"adapter={self.settings.lora}"]
+            rank = json.loads((self.settings.lora / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+            most = next(size for size in RANKS if size >= rank or size == RANKS[-1])
+            command += ["--enable-lora", "--max-lora-rank", str(most)]
+            command += ["--lora-modules", f"adapter={self.settings.lora}"]
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             # A group of its own: vLLM starts workers, and all of them must end with the run.
@@ -121,7 +131,7 @@ class VllmServer:
             if self._process.poll() is not None:
                 raise self._failure(f"ended with status {self._process.returncode}")
             with contextlib.suppress(OSError, urllib.error.URLError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+                _direct.open(f"http://127.0.0.1:{port}/health", timeout=2).close()
                 return f"http://127.0.0.1:{port}/v1"
             time.sleep(0.5)
         self._end()
