@@ -1,0 +1,87 @@
+"""A run that is stopped, from the keyboard or by a kill, loses nothing that it has paid for and says how to go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from papillon.profile import ROOT
+from papillon.store import Store
+from tests.harness.runs import Evaluator
+from tests.model_server import ModelServer
+
+DEV = ("evals", "-m", "dev")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals a process group"),
+]
+
+
+def started(evaluator: Evaluator, server: ModelServer, *arguments: str) -> subprocess.Popen[str]:
+    """A run in a group of its own, as a terminal would have it, that has asked the server a few times."""
+    process = subprocess.Popen(
+        evaluator.command(*DEV, *arguments),
+        cwd=ROOT,
+        env=evaluator.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while server.calls < 10 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.calls >= 10
+    return process
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_ctrl_c_stops_new_calls_records_those_in_flight_and_says_how_to_go_on(
+    evaluator: Evaluator, workers: tuple[str, ...]
+) -> None:
+    with ModelServer(latency=0.5) as server:
+        profile = str(evaluator.profile(server.base, concurrency="4"))
+        process = started(evaluator, server, *workers, "--eval-profile", profile)
+        os.killpg(process.pid, signal.SIGINT)
+        asked = server.calls
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 2, out
+        # Those in flight, and one wave more that the signal found on its way.
+        assert server.calls <= asked + 8, out
+        with Store(evaluator.cache, read_only=True) as store:
+            assert len(store) == server.calls
+        assert "Run the same command again to go on" in out
+        again = evaluator.run(*DEV, "--eval-profile", profile)
+        assert again.code == 0, again.out
+        assert server.calls == server.distinct
+
+
+def test_a_killed_run_frees_its_keys_at_once_for_one_that_waits_for_them(evaluator: Evaluator) -> None:
+    with ModelServer(latency=1.0) as server:
+        profile = str(evaluator.profile(server.base, concurrency="4"))
+        common = ("--eval-profile", profile, "--eval-limit", "4")
+        process = started(evaluator, server, *common)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=10)
+        begun = time.monotonic()
+        again = evaluator.run(*DEV, *common)
+        assert again.code == 0, again.out
+        # Nothing waited for a lock to grow old; calls cut off by the kill are asked again, four at most.
+        assert time.monotonic() - begun < 30
+        assert server.calls <= server.distinct + 4
+
+
+@pytest.mark.parametrize("how", [("-x",), ("--maxfail", "2")], ids=["x", "maxfail"])
+def test_a_failing_item_stops_new_calls_in_workers_too(evaluator: Evaluator, how: tuple[str, ...]) -> None:
+    with ModelServer(latency=0.2, failing=lambda body, number: (400, {}, "") if number <= 3 else None) as server:
+        profile = str(evaluator.profile(server.base, concurrency="2"))
+        run = evaluator.run(*DEV, *how, "-n", "2", "--eval-profile", profile)
+        assert server.calls < 60, run.out
+    assert run.code != 0
+    assert "Run the same command again to go on" in run.out
