@@ -100,9 +100,13 @@ def train(
                 raise session.failure or error from None
             if valset:
                 final = float(
-                    dspy.Evaluate(devset=list(valset), num_threads=settings.num_threads, display_progress=False)(
-                        program, metric=watch.metric
-                    ).score
+                    dspy.Evaluate(
+                        devset=list(valset),
+                        num_threads=settings.num_threads,
+                        display_progress=False,
+                        # An output without a format is a score of 0, however many there are.
+                        max_errors=len(valset) + 1,
+                    )(program, metric=watch.metric).score
                 )
         _keep(session.finish(final), folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")
