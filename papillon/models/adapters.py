@@ -1,15 +1,25 @@
-"""Adapters: DSPy's own, which here write a signature's system message once.
+"""Adapters: DSPy's own, spared what they would do anew for every call.
 
-The message depends on the signature alone, and DSPy would write it anew for every call.
+A signature's system message depends on the signature alone, and how a text is written as JSON on nothing.
 """
 
 from __future__ import annotations
 
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import dspy
+from pydantic import TypeAdapter
 
 __all__ = ["adapter_for"]
+
+
+class _Text(str):
+    """A str that brings pydantic's schema of str along; DSPy has one built for each value of each prompt."""
+
+    __pydantic_core_schema__ = TypeAdapter(str).core_schema
+    __pydantic_validator__ = TypeAdapter(str).validator
+    __pydantic_serializer__ = TypeAdapter(str).serializer
 
 
 class _WritesOnce:
@@ -22,6 +32,13 @@ class _WritesOnce:
         if signature not in written:
             written[signature] = super().format_system_message(signature)  # type: ignore[misc]
         return written[signature]
+
+    def format_user_message_content(
+        self, signature: type[dspy.Signature], inputs: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> str:
+        known = {name: _Text(value) if type(value) is str else value for name, value in inputs.items()}
+        content: str = super().format_user_message_content(signature, known, *args, **kwargs)  # type: ignore[misc]
+        return content
 
 
 class _ChatAdapter(_WritesOnce, dspy.ChatAdapter):  # type: ignore[misc]

@@ -76,9 +76,14 @@ class Call:
     identity: Mapping[str, Any]
 
     @cached_property
+    def text(self) -> str:
+        """The identity's canonical JSON."""
+        return canonical_json(self.identity)
+
+    @cached_property
     def key(self) -> str:
         """sha256 over the identity's canonical JSON, 64 hexadecimal digits."""
-        return hashlib.sha256(canonical_json(self.identity).encode()).hexdigest()
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         return self.key == other.key if isinstance(other, Call) else NotImplemented
@@ -115,11 +120,19 @@ class Record:
     @classmethod
     def of(cls, call: Call, answer: Answer, usage: Usage) -> Record:
         """The record of ``call``."""
-        return cls(call.key, call.identity, answer, usage)
+        record = cls(call.key, call.identity, answer, usage)
+        # The call's text is there already, and is most of the record's.
+        vars(record).update(_call_text=call.text)
+        return record
+
+    @cached_property
+    def _call_text(self) -> str:
+        return canonical_json(self.call)
 
     @cached_property
     def _body(self) -> str:
-        return canonical_json({"answer": vars(self.answer), "call": self.call, "usage": vars(self.usage)})
+        answer, usage = canonical_json(vars(self.answer)), canonical_json(vars(self.usage))
+        return f'{{"answer":{answer},"call":{self._call_text},"usage":{usage}}}'
 
     @cached_property
     def checksum(self) -> str:

@@ -13,7 +13,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -99,6 +101,11 @@ def ratio(what: str, own: float | None, other: float | None, bar: float) -> str:
     return f"{what}: {own / other:.3f} (bar {bar:.2f})"
 
 
+def median(lines: Sequence[Line]) -> Line:
+    """The line whose process took neither the longest nor the shortest of three."""
+    return sorted(lines, key=lambda line: line.process)[len(lines) // 2]
+
+
 def write(name: str, lines: list[Line], said: list[str]) -> None:
     """Print what was found and keep it with the table in ``.papillon/bench``."""
     print("\n".join(said), flush=True)
@@ -115,10 +122,18 @@ def main(dev: int) -> None:
         print(f"{LATENCY * 1000:.0f} ms a call\n{HEADER}")
         said = []
         for slots, most, whole in ((16, 1.03, 1.00), (64, 1.10, 0.97)):
-            bare = bench.measure("bare aiohttp client", slots, bench.python("bare_client", base, dev * CALLS, slots))
-            own = bench.measure("this project", slots, bench.ours(slots))
+            ways: dict[str, Callable[[], list[str]]] = {
+                "bare aiohttp client": partial(bench.python, "bare_client", base, dev * CALLS, slots),
+                "this project": partial(bench.ours, slots),
+                "dspy.Evaluate": partial(bench.python, "dspy_evaluate", base, examples, dev, slots),
+            }
+            lines: dict[str, list[Line]] = {what: [] for what in ways}
+            # In turn and three times, for the medians: one pair alone swings by a tenth on a shared machine.
+            for _ in range(3):
+                for what, command in ways.items():
+                    lines[what].append(bench.measure(what, slots, command()))
+            bare, own, other = map(median, lines.values())
             bench.measure("this project, -n 4", slots, bench.ours(slots, "-n", "4"))
-            other = bench.measure("dspy.Evaluate", slots, bench.python("dspy_evaluate", base, examples, dev, slots))
             said.append(ratio(f"{slots} slots: evaluation over bare client", own.evaluation, bare.evaluation, most))
             said.append(ratio(f"{slots} slots: process over dspy.Evaluate's", own.process, other.process, whole))
             latency = dev * CALLS * LATENCY / slots
