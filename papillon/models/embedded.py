@@ -29,6 +29,9 @@ __all__ = ["CONTEXT", "DEFAULTS", "Embedded", "copies"]
 
 #: The tokens that the model was trained for; a prompt and its answer share them.
 CONTEXT = 8192
+#: The tokens that a copy has room for at first. All of CONTEXT would take 140 MB more, which few prompts need, and
+#: answers are the same.
+FIRST_ROOM = 2048
 #: Sampling values where neither the request nor the engine sets one.
 DEFAULTS: Mapping[str, Any] = {
     "temperature": 0.3,
@@ -163,8 +166,7 @@ class Embedded:
     def _response(self, reply: Mapping[str, Any], request: Request, max_tokens: int) -> Response:
         from dspy.lm15 import ContextLengthError, Message, Response, Usage
 
-        error, usage = reply.get("error"), reply.get("usage", {})
-        given = (error or {}).get("n_prompt_tokens") or usage.get("prompt_tokens", 0)
+        error, usage, given = reply.get("error"), reply.get("usage", {}), _prompt_tokens(reply)
         if given + max_tokens > self.context:
             raise ContextLengthError(
                 f"Expected a prompt of at most {self.context - max_tokens} tokens beside {max_tokens} for the answer, "
@@ -185,9 +187,9 @@ class Embedded:
 class _Pool:
     """Up to ``size`` copies of one model, each with one slot and one thread, loaded when first wanted.
 
-    Copies share the file's pages. One copy with several slots would answer by what else is in its batch,
-    and one with several threads by their number; beside other busy processes such threads also wait for
-    each other until a token takes half a second.
+    Copies share the file's pages; each is loaded anew with all of the context when a call first needs it. One
+    copy with several slots would answer by what else is in its batch, and one with several threads by their
+    number; beside other busy processes such threads also wait for each other until a token takes half a second.
     """
 
     def __init__(self, weights: Path, lora: Path | None, context: int, *, size: int) -> None:
@@ -195,26 +197,35 @@ class _Pool:
         self.threads = ThreadPoolExecutor(size, thread_name_prefix="embedded-model")
         self._turns = threading.BoundedSemaphore(size)
         self._loading = threading.Lock()
-        self._idle: list[Any] = []
+        self._idle: list[tuple[Any, int]] = []
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """One answer, or llama.cpp's own error as it words it; waits where all copies are busy."""
         with self._turns:
             # Lists append and pop whole, so the copies need no lock.
-            server = self._idle.pop() if self._idle else self._load()
+            server, room = self._idle.pop() if self._idle else (None, min(FIRST_ROOM, self.context))
             try:
+                server = server or self._load(room)
                 reply: dict[str, Any] = server.handle_chat_completions(body)
+                if room < self.context and _prompt_tokens(reply) + body["max_tokens"] > room:
+                    # The small copy is let go of first: two large ones and a small one are not held at once.
+                    server, room = None, self.context
+                    server = self._load(room)
+                    reply = server.handle_chat_completions(body)
+            except EndpointError:
+                raise
             except Exception as error:
                 raise EndpointError(f"The embedded model gave no answer: {_one_line(error)}.") from error
             finally:
-                self._idle.append(server)
+                if server is not None:
+                    self._idle.append((server, room))
             return reply
 
     def close(self) -> None:
         self.threads.shutdown(wait=False)
         self._idle.clear()
 
-    def _load(self) -> Any:
+    def _load(self, room: int) -> Any:
         with self._loading:
             try:
                 import xllamacpp
@@ -225,7 +236,7 @@ class _Pool:
             params.model.path = str(prepared(self.weights) if shipped else self.weights)
             if self.lora is not None:
                 params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(self.lora), 1.0)]
-            params.n_ctx = self.context
+            params.n_ctx = room
             params.n_parallel = 1
             params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
             params.n_batch, params.n_ubatch = 512, 128
@@ -244,10 +255,16 @@ _pools: dict[tuple[Path, Path | None, int], _Pool] = {}
 _pools_lock = threading.Lock()
 
 
+def _prompt_tokens(reply: Mapping[str, Any]) -> int:
+    """How many tokens the prompt has, also where llama.cpp refused it for its length."""
+    refused, usage = reply.get("error") or {}, reply.get("usage") or {}
+    return int(refused.get("n_prompt_tokens") or usage.get("prompt_tokens") or 0)
+
+
 def copies() -> int:
     """How many calls can run side by side: one for each processor that this process may use, four at most.
 
-    A copy takes 210 MB beside the weights that all share.
+    A copy takes 70 MB beside the weights that all share, and 210 MB once a long prompt has come.
     """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(4, usable)
