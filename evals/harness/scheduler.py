@@ -24,6 +24,9 @@ T = TypeVar("T")
 #: The subject of a job that runs the program itself; other subjects are controls by name.
 PROGRAM = "program"
 
+#: The work in a control's sample, as a share of that in the program's: it makes fewer calls, or none.
+CONTROL = 0.2
+
 UNSTARTED = "The run was stopped before this example had its turn; run again to go on, what is recorded is replayed."
 
 
@@ -147,7 +150,8 @@ class Scheduler:
         rows = self._scored[:]
         seconds = self.seconds
         total = sum(job.subject == PROGRAM for job in self.jobs)
-        done, all_done = self._done[True], sum(self._done.values())
+        done, controls_done = self._done[True], self._done[False]
+        worked = done + CONTROL * controls_done
 
         def mean(metric: str) -> float | None:
             values = [score for row in rows if (score := row.score(metric)) is not None]
@@ -156,12 +160,12 @@ class Scheduler:
         return Progress(
             done=done,
             total=total,
-            controls_done=all_done - done,
+            controls_done=controls_done,
             controls=len(self.jobs) - total,
             quality=mean("quality"),
             leakage=mean("leakage"),
             seconds=seconds,
-            left=seconds / all_done * (len(self.jobs) - all_done) if all_done else None,
+            left=seconds / worked * (total + CONTROL * (len(self.jobs) - total) - worked) if worked else None,
         )
 
 
