@@ -19,6 +19,7 @@ from evals.harness.examples import Example
 from evals.harness.pairing import Pairs, mean_by_example, trials_by_example
 from evals.harness.rows import Row
 from evals.harness.statistics import Interval
+from evals.harness.subjects import evaluating
 from judges import make_judge
 from papillon.errors import InfrastructureError
 from papillon.models.ledger import Ledger
@@ -40,9 +41,7 @@ def score_program(program: dspy.Module, examples: Sequence[Example], models: Mod
     subject.set_lm(models.lm("local"))
 
     async def scored() -> list[Row]:
-        with dspy.context(
-            adapter=models.adapter("local"), disable_history=True, trace=None, warn_on_type_mismatch=False
-        ):
+        with evaluating(models):
             samples = (evaluate(subject, judge, example, trial=0, order=n) for n, example in enumerate(examples))
             return [outcome.row for outcome in await asyncio.gather(*samples)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dspy
@@ -21,7 +22,15 @@ from papillon.models.roles import Models
 from papillon.profile import Profile
 from papillon.program import PAPILLON, load_program
 
-__all__ = ["Subjects"]
+__all__ = ["Subjects", "evaluating"]
+
+
+def evaluating(models: Models) -> AbstractContextManager[None]:
+    """Inside, programs run with the local model's adapter and without DSPy's own records."""
+    context: AbstractContextManager[None] = dspy.context(
+        adapter=models.adapter("local"), disable_history=True, trace=None, warn_on_type_mismatch=False
+    )
+    return context
 
 
 class Subjects:
@@ -54,9 +63,7 @@ class Subjects:
 
     async def running(self, scheduler: Scheduler) -> None:
         """Work through a scheduler's jobs with this run's adapter and without DSPy's own records."""
-        with dspy.context(
-            adapter=self.models.adapter("local"), disable_history=True, trace=None, warn_on_type_mismatch=False
-        ):
+        with evaluating(self.models):
             await scheduler.run()
 
     async def sample(self, job: Job, order: int) -> Outcome:

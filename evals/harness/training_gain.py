@@ -22,7 +22,7 @@ from evals.harness.rows import METRICS, Row
 from evals.harness.run import Run, Selection
 from evals.harness.training_suite import Training
 from papillon.files import write_whole
-from papillon.models.trained import EMBEDDED, with_program
+from papillon.models.trained import engine_of, with_program
 from papillon.profile import Profile
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask
@@ -110,10 +110,7 @@ def resumable(trainings: Path, name: str, settings: TrainSettings) -> Path | Non
 
 def _untrained(profile: Profile, settings: TrainSettings) -> Profile:
     """The profile with the model that is to be trained, as :func:`with_program` has the trained one."""
-    base = settings.model
-    model = profile.local.model
-    if model != f"vllm/{base}":
-        model = EMBEDDED if base.split("/")[0] == "embedded" else f"transformers/{base}"
+    model = engine_of(profile.local, settings.model, without_torch=True)
     local = replace(profile.local, model=model, max_tokens=settings.max_tokens, **settings.sampling)  # type: ignore[arg-type]
     return replace(profile, local=local)
 

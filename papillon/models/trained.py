@@ -14,7 +14,7 @@ from typing import Any
 from papillon.errors import UsageError
 from papillon.profile import ModelSettings, Profile
 
-__all__ = ["EMBEDDED", "with_program"]
+__all__ = ["engine_of", "with_program"]
 
 EMBEDDED = "embedded/SmolLM2-135M-Instruct"
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
@@ -42,7 +42,7 @@ def with_program(profile: Profile, path: Path) -> Profile:
         return profile
     try:
         settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
-        trained = _model(profile.local, str(settings["model"]), adapter)
+        trained = engine_of(profile.local, str(settings["model"]), without_torch=(adapter / "adapter.gguf").is_file())
         format_ = profile.local.adapter if settings.get("guided") else "chat"
         sampling: dict[str, Any] = {name: settings[name] for name in _SAMPLING}
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -54,9 +54,10 @@ def with_program(profile: Profile, path: Path) -> Profile:
     return replace(profile, local=local)
 
 
-def _model(local: ModelSettings, base: str, adapter: Path) -> str:
+def engine_of(local: ModelSettings, base: str, *, without_torch: bool) -> str:
+    """The model ``base`` as a profile names it: served as ``local`` is, in llama.cpp where that may be, else here."""
     if local.model == f"vllm/{base}":
         return local.model
-    if base.split("/")[0] == "embedded" and (adapter / "adapter.gguf").is_file():
+    if base.split("/")[0] == "embedded" and without_torch:
         return EMBEDDED
     return f"transformers/{base}"

@@ -7,17 +7,18 @@ the same time are answered in one batch; what is drawn follows from the request 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from queue import Empty, Queue
+from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 from papillon.errors import EndpointError, UsageError
+from papillon.models.batches import batches
+from papillon.models.lora import missing_adapter, with_adapter
 from papillon.profile import ModelSettings
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _DEFAULTS = {
     "max_tokens": 512,
     "seed": 0,
 }
+#: What the sequences of one batch must agree in, beside their limit.
+_SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
 #: Most sequences of one batch.
 _BATCH = 16
 
@@ -45,23 +48,12 @@ def missing_transformers(settings: ModelSettings) -> str | None:
             f"Model {settings.model} runs through transformers, and {', '.join(absent)} is not installed; run in an "
             'environment with the gpu extra: pip install -e ".[gpu]".'
         )
-    if settings.lora is not None and not (settings.lora / "adapter_config.json").is_file():
-        return (
-            f"Model {settings.model} asks for the adapter in {settings.lora}, and there is no adapter_config.json; "
-            "name the folder of a trained adapter."
-        )
-    return None
+    return missing_adapter(settings)
 
 
 def transformers_name(settings: ModelSettings) -> str:
     """What this engine serves, for a call's key: the model and its adapter's weights."""
-    name = f"transformers {settings.model.partition('/')[2]}"
-    if settings.lora is None:
-        return name
-    seen = hashlib.sha256()
-    for file in sorted(settings.lora.glob("adapter_*")):
-        seen.update(file.name.encode() + b"\0" + file.read_bytes())
-    return f"{name} with {seen.hexdigest()[:16]}"
+    return with_adapter(f"transformers {settings.model.partition('/')[2]}", settings.lora)
 
 
 @dataclass
@@ -75,7 +67,7 @@ class _Waiting:
     @property
     def kind(self) -> tuple[Any, ...]:
         """What the sequences of one batch must agree in."""
-        return (self.limit, *(self.chosen[name] for name in ("temperature", "top_p", "top_k", "repetition_penalty")))
+        return (self.limit, *(self.chosen[name] for name in _SAMPLING))
 
 
 class Transformers:
@@ -148,30 +140,15 @@ class Transformers:
         return _Waiting(prompt, chosen["max_tokens"], chosen, tuple(request.config.stop or ()), Future())
 
     def _serve(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch = [first]
-            while len(batch) < _BATCH:
-                try:
-                    more = self._queue.get(timeout=0.02)
-                except Empty:
-                    break
-                if more is None:
-                    self._queue.put(None)
-                    break
-                batch.append(more)
-            kinds: dict[tuple[Any, ...], list[_Waiting]] = {}
-            for waiting in batch:
-                kinds.setdefault(waiting.kind, []).append(waiting)
-            for alike in kinds.values():
-                self._answer(alike)
+        for batch in batches(self._queue, _BATCH, lambda waiting: waiting.kind):
+            self._answer(batch)
 
     def _answer(self, batch: list[_Waiting]) -> None:
         import torch
 
         from papillon.training.sampling import Sampling, uniforms
 
-        names = ("temperature", "top_p", "top_k", "repetition_penalty")
-        values = {name: batch[0].chosen[name] for name in names}
+        values = {name: batch[0].chosen[name] for name in _SAMPLING}
         if values["temperature"] == 0:
             values |= {"temperature": 1.0, "top_k": 1}
         limit = batch[0].limit

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import glob
-import hashlib
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from papillon.errors import EndpointError
+from papillon.models.lora import missing_adapter, with_adapter
 from papillon.profile import ModelSettings
 
 if TYPE_CHECKING:
@@ -49,23 +49,12 @@ def missing_server(settings: ModelSettings) -> str | None:
         return f"Model {settings.model} is served by vLLM, which is not installed; install the extra 'gpu', {advice}."
     if not glob.glob("/dev/nvidia[0-9]*") and shutil.which("nvidia-smi") is None:
         return f"Model {settings.model} is served by vLLM, which needs a GPU, and none is here; use one, {advice}."
-    if settings.lora is not None and not (settings.lora / "adapter_config.json").is_file():
-        return (
-            f"Model {settings.model} asks for the adapter in {settings.lora}, and there is no adapter_config.json; "
-            "name the folder of a trained adapter."
-        )
-    return None
+    return missing_adapter(settings)
 
 
 def served_name(settings: ModelSettings) -> str:
     """What the run's own server serves, for a call's key: its port changes, the model and adapter do not."""
-    name = f"vllm {settings.model.partition('/')[2]}"
-    if settings.lora is None:
-        return name
-    seen = hashlib.sha256()
-    for file in sorted(settings.lora.glob("adapter_*")):
-        seen.update(file.name.encode() + b"\0" + file.read_bytes())
-    return f"{name} with {seen.hexdigest()[:16]}"
+    return with_adapter(f"vllm {settings.model.partition('/')[2]}", settings.lora)
 
 
 def _command() -> list[str] | None:

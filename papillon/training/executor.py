@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from queue import Empty, Queue
+from queue import Queue
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from arbor.server.api.schemas import (
     GRPOTerminateRequest,
 )
 
+from papillon.models.batches import batches
 from papillon.training.guide import Guide
 from papillon.training.learner import Learner, Rewarded
 from papillon.training.policy import Completion, Policy
@@ -135,26 +136,12 @@ class Sampler:
         return _Waiting(prompt, limit, sampling, numbers, guide, Future())
 
     def _serve(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch = [first]
-            # Requests of one round come together: a short wait finds the others, and saves a batch.
-            while len(batch) < self.most:
-                try:
-                    more = self._queue.get(timeout=0.02)
-                except Empty:
-                    break
-                if more is None:
-                    self._queue.put(None)
-                    break
-                batch.append(more)
-            for alike in _alike(batch):
-                self._answer(alike)
+        for batch in batches(self._queue, self.most, lambda waiting: (waiting.sampling, waiting.limit)):
+            self._answer(batch)
 
     def _answer(self, batch: list[_Waiting]) -> None:
-        limit = max(waiting.limit for waiting in batch)
-        numbers = torch.zeros(len(batch), limit, dtype=torch.float64)
-        for row, waiting in enumerate(batch):
-            numbers[row, : waiting.limit] = waiting.numbers
+        limit = batch[0].limit
+        numbers = torch.stack([waiting.numbers for waiting in batch])
         try:
             with self.device:
                 guides = [w.guide for w in batch]
@@ -169,14 +156,6 @@ class Sampler:
                 self.tokens += len(completion.tokens)
         for waiting, completion in zip(batch, done, strict=True):
             waiting.answer.set_result(completion)
-
-
-def _alike(batch: list[_Waiting]) -> list[list[_Waiting]]:
-    """The batch in parts that share their sampling values and limit."""
-    parts: dict[tuple[Sampling, int], list[_Waiting]] = {}
-    for waiting in batch:
-        parts.setdefault((waiting.sampling, waiting.limit), []).append(waiting)
-    return list(parts.values())
 
 
 class GroupTrainer:

@@ -54,9 +54,9 @@ class Bench:
 
     def measure(self, what: str, in_flight: int, command: list[str], examples: int | None = None, **env: str) -> Line:
         before, started = self.counted(), time.perf_counter()
-        environment = {**_environment(), "PYTHONPATH": str(ROOT), **env}
+        around = {**environment(), "PYTHONPATH": str(ROOT), **env}
         where = ROOT if "evals" in command else self.folder
-        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False, env=environment)
+        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False, env=around)
         process = time.perf_counter() - started
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         results = self.folder / "results.json"
@@ -85,7 +85,7 @@ class Bench:
         return [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return {**kept, "PYTHONWARNINGS": "ignore"}
 

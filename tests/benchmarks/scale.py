@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from papillon.profile import ROOT
-from tests.benchmarks.latency import HEADER, Bench, _environment, ratio, write
+from tests.benchmarks.latency import HEADER, Bench, environment, ratio, write
 from tests.benchmarks.workload import CALLS, latency_server, write_examples
 
 __all__ = ["main"]
@@ -41,10 +41,10 @@ def recorded(folder: Path, examples: int) -> tuple[Bench, float, float]:
         # The largest process that has ended under this one would be the recording one: ask the replay itself.
         code = "import resource, sys, pytest; pytest.main(sys.argv[1:]); print('peak', resource.getrusage(0).ru_maxrss)"
         done = subprocess.run(
-            [sys.executable, "-c", code, *command[3:]], cwd=ROOT, capture_output=True, text=True, env=_environment()
+            [sys.executable, "-c", code, *command[3:]], cwd=ROOT, capture_output=True, text=True, env=environment()
         )
         collect = subprocess.run(
-            [*command, "--collect-only"], cwd=ROOT, capture_output=True, text=True, env=_environment()
+            [*command, "--collect-only"], cwd=ROOT, capture_output=True, text=True, env=environment()
         )
     peak = int(re.search(r"peak (\d+)", done.stdout)[1]) / 1024  # type: ignore[index]
     print(f"{'':<32} peak memory of the replay {peak:.0f} MB; {collect.stdout.strip().splitlines()[-1]}", flush=True)
@@ -57,7 +57,7 @@ def shared(folder: Path) -> list[str]:
         bench = Bench(folder, base, 60)
         write_examples(folder / "examples.csv", 60)
         command = bench.ours(16, cache=str(folder / "shared"))
-        runs = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=_environment()) for _ in range(2)]
+        runs = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env=environment()) for _ in range(2)]
         assert [run.wait() for run in runs] == [0, 0]
         together = bench.counted()
         workers = bench.measure("this project, -n 4", 16, bench.ours(16, "-n", "4")).calls
