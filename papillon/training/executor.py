@@ -27,7 +27,9 @@ from arbor.server.api.schemas import (
     GRPOStepRequest,
     GRPOTerminateRequest,
 )
+from fastapi import HTTPException
 
+from papillon.errors import InfrastructureError
 from papillon.models.batches import batches
 from papillon.training.guide import Guide
 from papillon.training.learner import Learner, Rewarded
@@ -64,16 +66,25 @@ class Sampler:
         self.drawn: dict[str, list[Completion]] = {}
         self.tokens = 0
         self._times_asked: Counter[tuple[int, ...]] = Counter()
+        self._closing = False
         self._lock = threading.Lock()
         self._queue: Queue[_Waiting | None] = Queue()
         self._thread = threading.Thread(target=self._serve, name="sampler", daemon=True)
         self._thread.start()
 
     async def route_inference(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer one OpenAI-style chat request (what Arbor's route calls)."""
-        waiting = self._waiting(request)
-        self._queue.put(waiting)
-        completion = await asyncio.wrap_future(waiting.answer)
+        """Answer one OpenAI-style chat request (what Arbor's route calls); a failure is a reply that names it."""
+        try:
+            waiting = self._waiting(request)
+            with self._lock:
+                self._refuse_at_the_end()
+                self._queue.put(waiting)
+            completion = await asyncio.wrap_future(waiting.answer)
+        except ValueError:  # a fault of the request, which Arbor's application answers as one
+            raise
+        except Exception as error:
+            # Raised as it is, it would hang up on the client, which then knows of a broken connection only.
+            raise HTTPException(500, detail=f"{type(error).__name__}: {error}") from error
         return {
             "id": f"chatcmpl-{id(waiting)}",
             "object": "chat.completion",
@@ -111,8 +122,10 @@ class Sampler:
         return next((drawn for drawn in found if drawn.prompt == prompt), found[0] if found else None)
 
     def cleanup(self) -> None:
-        """Stop answering; Arbor's application calls this when it shuts down."""
-        self._queue.put(None)
+        """Stop answering: what waits is refused. Arbor's application calls this when it shuts down."""
+        with self._lock:
+            self._closing = True
+            self._queue.put(None)
         self._thread.join(timeout=60)
 
     def _waiting(self, request: dict[str, Any]) -> _Waiting:
@@ -135,6 +148,10 @@ class Sampler:
         guide = self.policy.guide(request["messages"], limit) if self.settings.guided else None
         return _Waiting(prompt, limit, sampling, numbers, guide, Future())
 
+    def _refuse_at_the_end(self) -> None:
+        if self._closing:
+            raise InfrastructureError("Expected a training that goes on, got one that is ending; nothing is sampled.")
+
     def _serve(self) -> None:
         for batch in batches(self._queue, self.most, lambda waiting: (waiting.sampling, waiting.limit)):
             self._answer(batch)
@@ -144,6 +161,7 @@ class Sampler:
         numbers = torch.stack([waiting.numbers for waiting in batch])
         try:
             with self.device:
+                self._refuse_at_the_end()
                 guides = [w.guide for w in batch]
                 done = self.policy.sample([w.prompt for w in batch], numbers, batch[0].sampling, limit, guides)
         except Exception as error:  # the request that waits is where it belongs

@@ -108,6 +108,9 @@ class OneDevice:
             with served(self.trainer, self.sampler) as address:
                 yield address
         finally:
+            # A process that leaves while a thread of it learns dies of that.
+            if self.sampler.device.acquire(timeout=60):
+                self.sampler.device.release()
             torch.set_num_threads(threads)
 
     def finish(self, final_score: float | None) -> Path:

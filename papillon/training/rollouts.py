@@ -49,8 +49,10 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         #: Rollouts dropped one after the other, none between them that said anything about the policy.
         self.in_vain = 0
         self._counts = RolloutCounts()
+        self._rollouts: set[str] = set()
         self._running: set[str] = set()
         self._lock = threading.Lock()
+        self._ended = threading.Condition()
 
     def counts(self) -> RolloutCounts:
         """What happened since the last call of this method."""
@@ -73,8 +75,11 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
             raise
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Inside, the program's calls are counted, and a failure of its untrusted model is never its answer."""
+    def watching(self, *, patience: float = 30.0) -> Iterator[None]:
+        """Inside, the program's calls are counted, and a failure of its untrusted model is never its answer.
+
+        DSPy leaves its threads behind when it is interrupted; what they run is waited for, ``patience`` seconds long.
+        """
         untrusted = getattr(self.program, "untrusted_model", None)
         if untrusted is not None:
             self.program.untrusted_model = _Guarded(untrusted)
@@ -82,19 +87,26 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
             with dspy.context(callbacks=[*dspy.settings.get("callbacks", []), self]):
                 yield
         finally:
+            with self._ended:
+                self._ended.wait_for(lambda: not self._running, timeout=patience)
             if untrusted is not None:
                 self.program.untrusted_model = untrusted
 
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        if instance is not self.program:
+            return
+        self._running.add(call_id)
         # DSPy puts another forward in the program's place while it gathers rollouts, and only then.
-        forward = vars(instance).get("forward")
-        if instance is self.program and getattr(forward, "__name__", "") == "patched_forward":
-            self._running.add(call_id)
+        if getattr(vars(instance).get("forward"), "__name__", "") == "patched_forward":
+            self._rollouts.add(call_id)
 
     def on_module_end(self, call_id: str, outputs: Any | None, exception: Exception | None = None) -> None:
-        if call_id not in self._running:
+        with self._ended:
+            self._running.discard(call_id)
+            self._ended.notify_all()
+        if call_id not in self._rollouts:
             return
-        self._running.discard(call_id)
+        self._rollouts.discard(call_id)
         if exception is None:
             answered = isinstance(outputs, tuple) and isinstance(outputs[0], dspy.Prediction)
             self._count(rollouts=1, scored=int(answered), format_failures=int(not answered))

@@ -89,8 +89,8 @@ def train(
     try:
         with (
             kept_quiet(folder / "training.log"),
-            session.serving() as address,
             watch.watching(),
+            session.serving() as address,
             dspy.context(adapter=adapter),
         ):
             program.set_lm(sampling_model(settings, session.model, address))

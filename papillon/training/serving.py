@@ -27,7 +27,8 @@ def served(grpo_manager: Any, inference_manager: Any, *, timeout: float = 30.0) 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=10)
+    server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="arbor", daemon=True)
     thread.start()
     try:
@@ -41,8 +42,8 @@ def served(grpo_manager: Any, inference_manager: Any, *, timeout: float = 30.0) 
             time.sleep(0.02)
         yield f"http://127.0.0.1:{port}/v1/"
     finally:
+        inference_manager.cleanup()  # first, or the server would wait for answers that nobody needs
         server.should_exit = True
         thread.join(timeout=timeout)
         listener.close()
-        inference_manager.cleanup()
         del app.state.grpo_manager, app.state.inference_manager

@@ -61,10 +61,11 @@ class TestWhatCannotBegin:
         assert said in refused(capsys, *arguments)
 
 
-def profile(folder: Path, base: str, model: str = "tiny", **train: Any) -> str:
+def profile(folder: Path, base: str, model: str = "tiny", dataset: str = "mini", **train: Any) -> str:
     """A profile whose untrusted model is served at ``base`` and whose trained one is of random weights."""
     settings = {"max_tokens": 4, "learning_rate": 3e-3, "bf16": False, **train}
     lines = [
+        f'dataset = "{dataset}"',
         f'local = {{ model = "openai/local", api_base = "{base}" }}',
         f'untrusted = {{ model = "openai/untrusted", api_base = "{base}" }}',
         "[train]",
@@ -139,14 +140,22 @@ class TestTraining:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         out = tmp_path / "run"
+        few = tmp_path / "few.jsonl"
+        few.write_text(
+            "\n".join(
+                json.dumps({"user_query": f"Write to Ann{n}.", "target_response": "Dear Ann", "pii_units": f"Ann{n}"})
+                for n in range(9)
+            )
+        )
+        settings = {"dataset": str(few), "num_samples_per_input": 4, "num_steps_for_val": 100}
         with ModelServer(latency=0.05) as server:
-            own = profile(tmp_path, server.base, num_train_steps=200, num_samples_per_input=4, num_steps_for_val=100)
+            own = profile(tmp_path, server.base, num_train_steps=200, **settings)
             command = [sys.executable, "-m", "papillon", "train", "--device", "cpu", "--profile", own]
             process = subprocess.Popen(
                 [*command, "--out", str(out)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
             )
             metrics = out / "metrics.jsonl"
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 300
             while not (metrics.exists() and len(metrics.read_text().splitlines()) >= 2):
                 assert time.monotonic() < deadline
                 assert process.poll() is None
@@ -161,8 +170,6 @@ class TestTraining:
             )
             assert "Traceback" not in said
             done = json.loads((out / "checkpoints" / "checkpoints.json").read_text())["last"]["step"]
-            own = profile(
-                tmp_path, server.base, num_train_steps=done + 1, num_samples_per_input=4, num_steps_for_val=100
-            )
+            own = profile(tmp_path, server.base, num_train_steps=done + 1, **settings)
             assert main(["train", "--device", "cpu", "--profile", own, "--out", str(out), "--resume"]) == 0
         assert f"round {done + 1}/{done + 1}" in capsys.readouterr().out

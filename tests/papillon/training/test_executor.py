@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -180,3 +181,35 @@ def test_a_prompt_that_does_not_fit_is_refused_with_its_length(server: Server) -
     answer = server.complete([{"role": "user", "content": "x" * 9000}])
     assert answer.status_code == 400
     assert "Expected a prompt below 8192 tokens (train.max_seq_len), got 90" in answer.text
+
+
+def test_a_sampler_that_fails_says_so_in_its_reply_and_goes_on(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: Any) -> Any:
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch, requests.Session() as session:
+        patch.setattr(server.policy, "sample", fails)
+        body = {"model": "arbor:tiny", "messages": MESSAGES}
+        # On one connection: a reply, and not an end of the connection, is what a client can name the cause from.
+        for _ in range(3):
+            answer = session.post(server.address + "chat/completions", json=body, timeout=60)
+            assert answer.status_code == 500
+            assert answer.json() == {"detail": "RuntimeError: out of memory"}
+            assert answer.headers.get("connection") != "close"
+    assert server.complete().status_code == 200
+
+
+def test_what_waits_when_the_training_ends_is_refused_and_so_is_what_comes_after(server: Server) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        with server.sampler.device:  # as when a step is being taken
+            waiting = [threads.submit(server.complete) for _ in range(8)]
+            while server.sampler._times_asked.total() < 8:
+                time.sleep(0.01)
+            ending = threading.Thread(target=server.sampler.cleanup)
+            ending.start()
+            while not server.sampler._closing:
+                time.sleep(0.01)
+        ending.join()
+    for answer in [*(future.result() for future in waiting), server.complete()]:
+        assert answer.status_code == 500
+        assert "Expected a training that goes on, got one that is ending; nothing is sampled." in answer.text

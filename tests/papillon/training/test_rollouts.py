@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import dspy
@@ -113,3 +115,33 @@ def test_failures_in_a_row_are_counted_until_one_says_something() -> None:
     assert watch.in_vain == 1
     _, watch = gathered(["no format"])
     assert watch.in_vain == 0
+
+
+def test_what_still_runs_when_the_watch_ends_is_waited_for() -> None:
+    # DSPy's threads outlive an interrupted run; what they meet then must still meet the guarded program.
+    started, go_on, answers = threading.Event(), threading.Event(), []
+
+    def slow(request: str) -> str:
+        started.set()
+        go_on.wait(10)
+        return "Dear Sir,"
+
+    program = PAPILLON(untrusted_model=slow)
+    following = iter([CRAFTED, ANSWERED])
+    program.set_lm(scripted_lm(lambda prompt: next(following)))
+    watch = RolloutWatch(program, lambda example, prediction: 1.0)
+
+    def interrupted() -> None:
+        with watch.watching(), dspy.context(adapter=dspy.ChatAdapter(use_json_adapter_fallback=False)):
+            context = copy_context()
+            thread = threading.Thread(
+                target=lambda: answers.append(context.run(program, user_query="Write for Ann.").response)
+            )
+            thread.start()
+            assert started.wait(10)
+            threading.Timer(0.2, go_on.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert answers == ["Here is a letter."]
