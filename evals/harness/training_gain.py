@@ -72,7 +72,7 @@ def full_training(training: Training, say: Callable[[str], None] = print) -> Gai
     trainings = settings.cache.parent / "training"
     folder = resumable(trainings, profile.name, task.settings)
     say("Before the training:")
-    plainly = partial(_plainly, guided=task.settings.guided)
+    plainly = partial(_plainly, guided=task.settings.guided == 1)
     _dev_rows(training, plainly(_untrained(profile, task.settings)), say)
     if folder is None or not (folder / "program.json").exists():
         models = open_models(profile, settings.cache, record=settings.record)

@@ -25,8 +25,8 @@ def with_program(profile: Profile, path: Path) -> Profile:
 
     A training's folder (``program.json`` beside ``adapter/`` and ``settings.json``) also replaces the local model:
     by the one that was trained, with its adapter, the sampling values of its training and its chat format; where
-    the training wrote the format's markers (``guided``), the profile's own format stays. Raises UsageError for a
-    folder that no finished training left.
+    the training wrote every marker of that itself (``guided`` 1), the profile's own format stays. Raises UsageError
+    for a folder that no finished training left.
     """
     if not path.is_dir():
         return replace(profile, program=path)
@@ -43,7 +43,7 @@ def with_program(profile: Profile, path: Path) -> Profile:
     try:
         settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
         trained = engine_of(profile.local, str(settings["model"]), without_torch=(adapter / "adapter.gguf").is_file())
-        format_ = profile.local.adapter if settings.get("guided") else "chat"
+        format_ = profile.local.adapter if settings.get("guided") == 1 else "chat"
         sampling: dict[str, Any] = {name: settings[name] for name in _SAMPLING}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(

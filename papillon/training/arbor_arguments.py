@@ -87,8 +87,8 @@ def for_arbor_server(settings: TrainSettings) -> tuple[TrainSettings, list[str]]
         )
     if settings.guided:
         raise UsageError(
-            "Expected train.guided to be false for Arbor, whose sampler writes no markers, got true; "
-            "set it to false, or train on one device."
+            f"Expected train.guided to be 0 for Arbor, whose sampler writes no markers, got {settings.guided:g}; "
+            "set it to 0, or train on one device."
         )
     group, gpus = settings.num_samples_per_input, settings.num_training_gpus
     share = -(-group // gpus)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from papillon.errors import UsageError
 from papillon.training.settings import TrainSettings
 
-__all__ = ["Device", "choose_device", "count_gpus"]
+__all__ = ["Device", "choose_device", "count_gpus", "cpu_threads"]
 
 Device = Literal["arbor", "cuda", "cpu"]
 
@@ -45,3 +47,16 @@ def choose_device(asked: str, gpus: int, settings: TrainSettings, *, or_cpu: boo
     if asked in ("arbor", "cuda", "cpu"):
         return asked  # type: ignore[return-value]
     raise UsageError(f"Expected --train-device to be auto, arbor, cuda or cpu, got {asked!r}.")
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """Inside, torch computes on the CPU with ``count`` threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

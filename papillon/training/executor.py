@@ -9,6 +9,7 @@ the learner take its steps. ArborGRPO and ArborProvider cannot tell the differen
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections import Counter
@@ -31,6 +32,7 @@ from fastapi import HTTPException
 
 from papillon.errors import InfrastructureError
 from papillon.models.batches import batches
+from papillon.training.devices import cpu_threads
 from papillon.training.guide import Guide
 from papillon.training.learner import Learner, Rewarded
 from papillon.training.policy import Completion, Policy
@@ -53,15 +55,30 @@ class _Waiting:
     answer: Future[Completion]
 
 
+def _kind(waiting: _Waiting) -> tuple[Sampling, int, int]:
+    """What a batch has in common; the lengths roughly, since every prompt in it takes as long as the longest."""
+    return waiting.sampling, waiting.limit, len(waiting.prompt).bit_length()
+
+
 class Sampler:
     """The inference manager: answers chat completions, those that wait together in one batch.
 
+    ``gathering`` says whether rollouts are being gathered now, or else a validation is under way.
     It remembers what it drew since the last :meth:`forget`, so that the trainer learns the very tokens
     that were drawn, after the very prompt.
     """
 
-    def __init__(self, policy: Policy, settings: TrainSettings, device: threading.Lock, *, most: int = 64) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        settings: TrainSettings,
+        device: threading.Lock,
+        *,
+        most: int = 64,
+        gathering: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.policy, self.settings, self.device, self.most = policy, settings, device, most
+        self.gathering = gathering
         self.round = 0
         self.drawn: dict[str, list[Completion]] = {}
         self.tokens = 0
@@ -104,6 +121,11 @@ class Sampler:
             },
         }
 
+    def share_guided(self) -> float:
+        """The share of draws whose markers are written: the settings', where rollouts are gathered or it is all."""
+        share = self.settings.guided
+        return share if share == 1 or self.gathering() else 0.0
+
     def forget(self) -> None:
         """Count anew: the n-th draw of a prompt from here follows from the seed, the round, the prompt, n."""
         with self._lock:
@@ -145,7 +167,8 @@ class Sampler:
             nth = self._times_asked[prompt]
             self._times_asked[prompt] += 1
             numbers = uniforms(limit, self.settings.seed, self.round, prompt, nth)
-        guide = self.policy.guide(request["messages"], limit) if self.settings.guided else None
+            guided = float(uniforms(1, "guided", self.settings.seed, self.round, prompt, nth)) < self.share_guided()
+        guide = self.policy.guide(request["messages"], limit) if guided else None
         return _Waiting(prompt, limit, sampling, numbers, guide, Future())
 
     def _refuse_at_the_end(self) -> None:
@@ -153,7 +176,7 @@ class Sampler:
             raise InfrastructureError("Expected a training that goes on, got one that is ending; nothing is sampled.")
 
     def _serve(self) -> None:
-        for batch in batches(self._queue, self.most, lambda waiting: (waiting.sampling, waiting.limit)):
+        for batch in batches(self._queue, self.most, _kind):
             self._answer(batch)
 
     def _answer(self, batch: list[_Waiting]) -> None:
@@ -262,7 +285,8 @@ class GroupTrainer:
     def _learn(self, round_: Round) -> None:
         began = time.perf_counter()
         groups = [[self._rewarded(item) for item in group] for group in round_.fresh]
-        with self.sampler.device:
+        # Nobody else computes meanwhile.
+        with self.sampler.device, cpu_threads(os.cpu_count() or 1):
             learned = self.learner.learn(groups)
         self.sampler.next_round()
         told, self._told = self._told, {}

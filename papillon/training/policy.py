@@ -132,14 +132,26 @@ class Policy:
     def logprobs(
         self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], temperature: float = 1.0
     ) -> tuple[Tensor, Tensor]:
-        """Log-probabilities [B, T] of completions' tokens after their prompts; mask [B, T] of real ones."""
-        before, before_mask = self._pad([prompt for prompt, _ in pairs], left=True)
+        """Log-probabilities [B, T] of completions' tokens after their prompts; mask [B, T] of real ones.
+
+        What all prompts begin with is read once, and its gradient is the sum of theirs: within a group that is the
+        whole prompt, between examples the module's instructions.
+        """
+        prompts = [prompt for prompt, _ in pairs]
+        shared, cache = self._opening(prompts)
+        before, before_mask = self._pad([prompt[shared:] for prompt in prompts], left=True)
         after, after_mask = self._pad([completion for _, completion in pairs], left=False)
-        ids, mask = torch.cat([before, after], 1), torch.cat([before_mask, after_mask], 1)
-        position = (mask.cumsum(-1) - 1).clamp(min=0)
-        width = after.size(1)
-        logits = self._forward(ids, mask, position, use_cache=False, logits_to_keep=width + 1).logits[:, :-1]
-        logits = logits.float() / temperature
+        mask = torch.cat([before_mask.new_ones(len(pairs), shared), before_mask, after_mask], 1)
+        position = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
+        out = self._forward(
+            torch.cat([before, after], 1),
+            mask,
+            position,
+            use_cache=cache is not None,
+            past_key_values=cache,
+            logits_to_keep=after.size(1) + 1,
+        )
+        logits = out.logits[:, :-1].float() / temperature
         chosen = logits.gather(-1, after.unsqueeze(-1)).squeeze(-1)
         return chosen - logits.logsumexp(-1), after_mask.float()
 
@@ -173,17 +185,20 @@ class Policy:
         guides: Sequence[Guide | None],
     ) -> list[list[int]]:
         distinct = list(dict.fromkeys(prompts))
-        ids, mask = self._pad(distinct, left=True)
-        position = (mask.cumsum(-1) - 1).clamp(min=0)
-        out = self._forward(ids, mask, position, use_cache=True, logits_to_keep=1)
+        shared, cache = self._opening(distinct)
+        ids, mask = self._pad([prompt[shared:] for prompt in distinct], left=True)
+        mask = torch.cat([mask.new_ones(len(distinct), shared), mask], 1)
+        position = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
+        out = self._forward(ids, mask, position, use_cache=True, past_key_values=cache, logits_to_keep=1)
         rows = torch.tensor([distinct.index(prompt) for prompt in prompts], device=self.device)
         cache, logits = out.past_key_values, out.logits[rows, -1]
         cache.batch_select_indices(rows)
         mask, place = mask[rows], position[rows, -1]
         seen = None
         if sampling.repetition_penalty != 1.0:
-            real = torch.where(mask == 1, ids[rows], ids[rows, -1:])  # a prompt's last token is no padding
-            seen = torch.zeros_like(logits, dtype=torch.bool).scatter(1, real, True)
+            seen = torch.zeros_like(logits, dtype=torch.bool)
+            for row, prompt in enumerate(prompts):
+                seen[row, list(prompt)] = True
 
         drawn: list[list[int]] = [[] for _ in prompts]
         live = torch.arange(len(prompts))
@@ -208,6 +223,17 @@ class Policy:
             out = self._forward(token.unsqueeze(1), mask, place.unsqueeze(1), use_cache=True, past_key_values=cache)
             logits = out.logits[:, -1]
         return drawn
+
+    def _opening(self, prompts: Sequence[tuple[int, ...]]) -> tuple[int, Any]:
+        """How many tokens all prompts begin with, the last of none among them; and these in a cache, a row each."""
+        shared = next((i for i, tokens in enumerate(zip(*prompts, strict=False)) if len(set(tokens)) > 1), None)
+        shared = min(map(len, prompts)) - 1 if shared is None else min(shared, min(map(len, prompts)) - 1)
+        if not shared or (self.model.training and self.model.is_gradient_checkpointing):  # which keeps no cache
+            return 0, None
+        ids, mask = self._pad([prompts[0][:shared]], left=True)
+        out = self._forward(ids, mask, mask.cumsum(-1) - 1, use_cache=True, logits_to_keep=1)
+        out.past_key_values.batch_repeat_interleave(len(prompts))
+        return shared, out.past_key_values
 
     def _forward(self, ids: Tensor, mask: Tensor, position: Tensor, **more: Any) -> Any:
         return self.model(input_ids=ids, attention_mask=mask, position_ids=position, **more)

@@ -54,6 +54,11 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         self._lock = threading.Lock()
         self._ended = threading.Condition()
 
+    @property
+    def gathering(self) -> bool:
+        """Whether rollouts are under way, and no validation."""
+        return bool(self._rollouts)
+
     def counts(self) -> RolloutCounts:
         """What happened since the last call of this method."""
         with self._lock:

@@ -51,8 +51,9 @@ class TrainSettings:
     top_k: int = -1
     repetition_penalty: float = 1.0
 
-    #: The sampler writes the format's markers itself, for a model too small to hit them; on one device alone.
-    guided: bool = False
+    #: The share of rollouts' draws whose markers the sampler writes, for a model too small to hit the format: with
+    #: 1 all draws always, below it the rollouts' alone, so that there is something to learn; on one device alone.
+    guided: float = 0.0
 
     # What one round is: some examples, each run several times.
     num_train_steps: int = 500
@@ -183,6 +184,7 @@ _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
         name: (lambda value: value >= 0, "0 or more")
         for name in ("warmup_steps", "weight_decay", "beta", "epsilon_high", "seed")
     },
+    "guided": (lambda value: 0 <= value <= 1, "a share in [0, 1]"),
     "epsilon": (lambda value: 0 <= value < 1, "in [0, 1)"),
     "lora_config": (
         lambda lora: lora.r >= 1 and 0 <= lora.lora_dropout < 1 and bool(lora.target_modules),

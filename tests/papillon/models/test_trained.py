@@ -44,8 +44,11 @@ def test_a_folder_brings_the_model_it_trained_with_its_adapter_and_sampling(tmp_
     assert (got.untrusted, got.judge) == (EMBEDDED.untrusted, EMBEDDED.judge)
 
 
-def test_a_guided_training_keeps_the_profiles_own_format(tmp_path: Path) -> None:
-    assert with_program(EMBEDDED, training(tmp_path / "run", guided=True)).local.adapter == EMBEDDED.local.adapter
+def test_a_wholly_guided_training_keeps_the_profiles_own_format(tmp_path: Path) -> None:
+    wholly = with_program(EMBEDDED, training(tmp_path / "wholly", guided=1.0))
+    assert wholly.local.adapter == EMBEDDED.local.adapter
+    # What was helped in part is there to be learned: the trained model answers in the chat format by itself.
+    assert with_program(EMBEDDED, training(tmp_path / "partly", guided=0.5)).local.adapter == "chat"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -213,3 +214,25 @@ def test_what_waits_when_the_training_ends_is_refused_and_so_is_what_comes_after
     for answer in [*(future.result() for future in waiting), server.complete()]:
         assert answer.status_code == 500
         assert "Expected a training that goes on, got one that is ending; nothing is sampled." in answer.text
+
+
+@pytest.mark.parametrize(
+    ("share", "gathering", "expected"),
+    [
+        (0.0, True, (0, 0)),
+        (0.5, True, (15, 45)),
+        (0.5, False, (0, 0)),  # a validation asks what the model can do by itself
+        (1.0, True, (60, 60)),
+        (1.0, False, (60, 60)),
+    ],
+)
+def test_a_share_of_the_rollouts_draws_is_guided(
+    server: Server, monkeypatch: pytest.MonkeyPatch, share: float, gathering: bool, expected: tuple[int, int]
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(server.policy, "guide", lambda messages, limit: asked.append(messages))
+    server.sampler.settings = replace(SETTINGS, guided=share)
+    server.sampler.gathering = lambda: gathering
+    for _ in range(60):
+        server.complete(max_tokens=1)
+    assert expected[0] <= len(asked) <= expected[1]

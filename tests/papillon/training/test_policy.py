@@ -97,6 +97,26 @@ def test_log_probabilities_are_the_models_own(policy: Policy) -> None:
         assert mask[row].sum() == len(completion.tokens)
 
 
+def test_a_prompt_that_is_read_once_has_the_gradient_of_all_its_completions(policy: Policy) -> None:
+    asked = prompts(policy, "hello", "hello", "help me", "a longer one")
+    pairs = [(c.prompt, c.tokens) for c in policy.sample(asked, numbers(4, 9), Sampling(), 9)]
+    gains = torch.tensor([1.0, -0.5, 2.0, 0.25])
+    weights = [weight for weight in policy.model.parameters() if weight.requires_grad]
+
+    def gradient(parts: list[list[int]]) -> list[Any]:
+        for weight in weights:
+            weight.grad = None
+        for rows in parts:
+            found, mask = policy.logprobs([pairs[row] for row in rows])
+            ((found * mask).sum(-1) * gains[rows]).sum().backward()
+        return [weight.grad for weight in weights]
+
+    together, apart = gradient([[0, 1, 2, 3]]), gradient([[0], [1], [2], [3]])
+    assert any(grad is not None and float(grad.abs().max()) > 1e-4 for grad in together)
+    for one, other in zip(together, apart, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
 def test_a_saved_adapter_gives_the_same_model_again(policy: Policy, tmp_path: Path) -> None:
     changed = Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0), seed=1)
     with torch.no_grad():

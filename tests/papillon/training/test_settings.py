@@ -80,6 +80,7 @@ def test_each_call_gives_a_dictionary_of_its_own() -> None:
         ({"bf16": 1}, r"Expected train\.bf16 to be true or false, got 1"),
         ({"loss_type": "ppo"}, r"Expected train\.loss_type to be one of 'grpo', 'bnpo', 'dr_grpo', 'dapo', got 'ppo'"),
         ({"multitask": False}, r"Expected train\.multitask to be one of True, got False"),
+        ({"guided": 1.5}, r"Expected train\.guided to be a share in \[0, 1\], got 1\.5"),
         ({"temperature": 0.0}, r"Expected train\.temperature to be above 0, since equal rollouts teach nothing"),
         ({"top_k": 0}, r"Expected train\.top_k to be -1 \(all tokens\) or 1 or more, got 0"),
         ({"max_completion_length": 0}, r"Expected train\.max_completion_length to be 1 or more, got 0"),
@@ -155,7 +156,7 @@ def test_another_arbor_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"guided": True}, r"Expected train\.guided to be false for Arbor, .* or train on one device\."),
+        ({"guided": 0.5}, r"Expected train\.guided to be 0 for Arbor, .*, got 0\.5; .* or train on one device\."),
         (
             {"model": "embedded"},
             r"a hub name or a folder as train\.model for Arbor, .* got 'embedded'",
