@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from evals.harness.options import Shard
 from papillon.data import Dataset, PupaRow
+from papillon.data_report import Contamination, contamination, left_out_line
 from papillon.splits import groups, split
 
-__all__ = ["Example", "select_examples", "shard_of"]
+__all__ = ["Example", "RunData", "select_examples", "shard_of"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,37 @@ class Example:
     split: str
     row: PupaRow
     group: str
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What a run needs of its data set, without the rows that it never asks: most of a large one's memory.
+
+    ``examples`` by split, after limit and shard, ``whole`` their numbers before; ``rows`` is the size of the set,
+    ``left_out`` a sentence on rows that could not be used, None where all could.
+    """
+
+    name: str
+    sha256: str
+    rows: int
+    left_out: str | None
+    contamination: Contamination
+    examples: dict[str, list[Example]]
+    whole: dict[str, int]
+
+    @classmethod
+    def of(cls, dataset: Dataset, how: str, *, limit: int | None, shard: Shard | None) -> RunData:
+        whole = select_examples(dataset, how, limit=None, shard=None)
+        narrowed = limit is not None or shard is not None
+        return cls(
+            dataset.name,
+            dataset.sha256,
+            len(dataset.rows),
+            left_out_line(dataset),
+            contamination(dataset.rows, how),
+            select_examples(dataset, how, limit=limit, shard=shard) if narrowed else whole,
+            {split: len(examples) for split, examples in whole.items()},
+        )
 
 
 def select_examples(dataset: Dataset, how: str, *, limit: int | None, shard: Shard | None) -> dict[str, list[Example]]:

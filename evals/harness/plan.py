@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from evals.harness.baseline import Baseline, read_baseline, refuse_mismatch
-from evals.harness.examples import Example, select_examples
+from evals.harness.examples import Example, RunData
 from evals.harness.options import RunSettings
-from papillon.data import Dataset, load
+from papillon.data import load
 from papillon.profile import ROOT, GateSettings, RegressionSettings
 
 __all__ = ["CONTROLS", "JUDGED", "SPLITS", "GateItem", "Plan"]
@@ -41,24 +41,19 @@ class Plan:
         self.settings = settings
 
     @cached_property
-    def dataset(self) -> Dataset:
-        return load(self.settings.profile.dataset, offline=self.settings.record == "none")
+    def data(self) -> RunData:
+        settings = self.settings
+        dataset = load(settings.profile.dataset, offline=settings.record == "none")
+        return RunData.of(dataset, settings.profile.split, limit=settings.limit, shard=settings.shard)
 
-    @cached_property
+    @property
     def examples(self) -> dict[str, list[Example]]:
-        limit, shard = self.settings.limit, self.settings.shard
-        if limit is None and shard is None:
-            return self._everything
-        return select_examples(self.dataset, self.settings.profile.split, limit=limit, shard=shard)
+        return self.data.examples
 
-    @cached_property
-    def _everything(self) -> dict[str, list[Example]]:
-        return select_examples(self.dataset, self.settings.profile.split, limit=None, shard=None)
-
-    @cached_property
+    @property
     def whole(self) -> dict[str, int]:
         """How many examples each split has before any limit or shard."""
-        return {split: len(examples) for split, examples in self._everything.items()}
+        return self.data.whole
 
     @cached_property
     def gates(self) -> list[GateItem]:
@@ -93,7 +88,7 @@ class Plan:
     @property
     def compared_data(self) -> dict[str, str]:
         """What of the data must agree for scores to be comparable."""
-        return {"name": self.dataset.name, "sha256": self.dataset.sha256, "split": self.settings.profile.split}
+        return {"name": self.data.name, "sha256": self.data.sha256, "split": self.settings.profile.split}
 
     @property
     def compared_judge(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ def as_json(run: Run) -> dict[str, Any]:
     """The run as the results file has it; see the project's contract for each field."""
     settings = run.plan.settings
     profile = settings.profile
-    dataset = run.plan.dataset
+    data = run.plan.data
     tokens = run.ledger.tokens()
     judge = profile.judge.model.model if profile.judge.kind == "llm" and profile.judge.model else "lexical"
     return {
@@ -34,9 +34,9 @@ def as_json(run: Run) -> dict[str, Any]:
             "profile": profile.name,
             "record": settings.record,
             "dataset": {
-                "name": dataset.name,
-                "sha256": dataset.sha256,
-                "rows": len(dataset.rows),
+                "name": data.name,
+                "sha256": data.sha256,
+                "rows": data.rows,
                 "split": profile.split,
             },
             "program": {

@@ -11,7 +11,6 @@ from evals.harness.judging import agreement_lines, judge_lines, judges_agreement
 from evals.harness.rows import Outcome, Row
 from evals.harness.run import Run
 from judges.lexical import GOOD_ENOUGH
-from papillon.data_report import contamination, left_out_line
 
 __all__ = ["clock", "gate_table", "joined", "progress_line", "summary_lines"]
 
@@ -90,7 +89,7 @@ def _what_ran(run: Run) -> list[str]:
     judged_by = judge.model.model if judge.kind == "llm" and judge.model else "the lexical judge"
     return [
         f"profile {profile.name}",
-        f"{run.plan.dataset.name}, {profile.split} split",
+        f"{run.plan.data.name}, {profile.split} split",
         f"local {profile.local.model}",
         f"untrusted {profile.untrusted.model}",
         f"judged by {judged_by}",
@@ -107,9 +106,9 @@ def _remarks(run: Run) -> list[str]:
     judge = profile.judge
     if judge.kind == "llm" and judge.model is not None and judge.model.model.startswith("embedded/"):
         remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
-    if left_out := left_out_line(run.plan.dataset):
+    if left_out := run.plan.data.left_out:
         remarks.append(left_out)
-    shared = contamination(run.plan.dataset.rows, profile.split)
+    shared = run.plan.data.contamination
     if not shared.clean:
         remarks.append(f"The {profile.split} split is contaminated: dev: {shared.dev}; test: {shared.test}.")
     if departs and profile.regressions and run.plan.settings.baseline_file is None:

@@ -18,7 +18,7 @@ from papillon.models.retry import AsyncEngine
 from papillon.models.slots import Slots
 from papillon.models.turn import current_turn
 from papillon.profile import RecordMode
-from papillon.store import Answer, Call, KeyLocks, Neighbours, Record, Store
+from papillon.store import Answer, Call, Keeper, KeyLocks, Neighbours, Record, Store
 from papillon.store import Usage as Tokens
 
 __all__ = ["Recorded"]
@@ -38,6 +38,7 @@ class Recorded:
     seed: int | None
     mode: RecordMode
     store: Store
+    keeper: Keeper
     locks: KeyLocks | None
     slots: tuple[Slots, ...]
     ledger: Ledger
@@ -89,7 +90,7 @@ class Recorded:
                 raise
         answer = Answer(response.message.text or "", response.finish_reason)
         record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
-        self.store.put(record, replace=self.mode == "all")
+        await self.keeper.put(record)
         self.made.add(call.key)
         self.ledger.made += 1
         return record

@@ -27,7 +27,7 @@ from papillon.models.retry import AsyncEngine, Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
 from papillon.models.transformers import missing_transformers
 from papillon.profile import ModelSettings, Profile, RecordMode
-from papillon.store import KeyLocks, Neighbours, Store
+from papillon.store import Keeper, KeyLocks, Neighbours, Store
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -99,6 +99,7 @@ class Models:
         self._embedded: AdaptiveSlots | None = None
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
+        self._keeper = Keeper(store, replace=record == "all")
         self._engines: dict[str, tuple[AsyncEngine, AdaptiveSlots]] = {}
         self._closers: list[Callable[[], Any]] = []
         self._lms: dict[tuple[str, int, int], dspy.LM] = {}
@@ -154,6 +155,7 @@ class Models:
             seed=drawn,
             mode=self.record,
             store=self.store,
+            keeper=self._keeper,
             locks=self.locks if self.record != "none" else None,
             slots=(own, self.slots),
             ledger=self.ledger,

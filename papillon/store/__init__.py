@@ -1,12 +1,13 @@
 """The store of recorded calls: every model call is recorded once and replayed ever after.
 
 One room per matter: what a call and its record are (records), the one form that diskcache may keep (disk),
-the database of a folder (database) and its errors (failures), reading and writing (store), one caller per key
-over all processes (locks), text that travels (transfer), damage and its repair (check), and the recorded call
-nearest to a miss (nearest).
+the database of a folder (database) and its errors (failures), reading and writing (store), many writers at a time
+(keeper), one caller per key over all processes (locks), text that travels (transfer), damage and its repair
+(check), and the recorded call nearest to a miss (nearest).
 """
 
 from papillon.store.check import Damage, Report, check, repair
+from papillon.store.keeper import Keeper
 from papillon.store.locks import KeyLocks
 from papillon.store.nearest import Nearest, Neighbours, nearest
 from papillon.store.records import Answer, Call, Record, Usage, canonical_json
@@ -18,6 +19,7 @@ __all__ = [
     "Call",
     "Damage",
     "Imported",
+    "Keeper",
     "KeyLocks",
     "Nearest",
     "Neighbours",

@@ -82,14 +82,18 @@ class Store:
             writer = self._require_writer()
             return bool(writer.set(record.key, record) if replace else writer.add(record.key, record))
 
-    def put_all(self, records: Iterable[Record]) -> int:
-        """Keeps every record whose key is not there yet, many to a transaction; how many were written."""
+    def put_all(self, records: Iterable[Record], *, replace: bool = False) -> int:
+        """Keeps every record whose key is not there yet, or with ``replace`` all; how many were written.
+
+        Many go into one transaction: where it fails, none of them is kept.
+        """
         written, rest = 0, iter(records)
         with self._guard, translated(self.folder):
             writer = self._require_writer()
             while batch := list(islice(rest, BATCH)):
                 with writer.transact():
-                    written += sum(writer.add(record.key, record) for record in batch)
+                    keep = writer.set if replace else writer.add
+                    written += sum(keep(record.key, record) for record in batch)
         return written
 
     def __contains__(self, key: object) -> bool:
