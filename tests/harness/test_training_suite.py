@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -193,3 +195,42 @@ class TestTraining:
             assert run.code == 1
             assert "at least 0.9 is asked of the whole interval" in run.out
             assert len(list((evaluator.cache.parent / "training").iterdir())) == 2
+
+    def test_a_full_training_that_was_killed_goes_on_with_the_same_command(
+        self, evaluator: Evaluator, tiny: Callable[..., str]
+    ) -> None:
+        with ModelServer(latency=0.05) as server:
+            own = tiny(
+                server.base,
+                num_train_steps=8,
+                num_dspy_examples_per_grpo_step=1,
+                num_samples_per_input=4,
+                num_steps_for_val=100,
+                min_gain=-1.0,
+            )
+            full = [SUITE, "-m", "gpu", "--full-train", "--train-device", "cpu", "--eval-limit", "2"]
+            process = subprocess.Popen(
+                evaluator.command(*full, "--eval-profile", own),
+                cwd=ROOT,
+                env=evaluator.environment(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            trainings = evaluator.cache.parent / "training"
+            deadline = time.monotonic() + 300
+            while not any(len(file.read_text().splitlines()) >= 2 for file in trainings.glob("*/metrics.jsonl")):
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.02)
+            process.kill()
+            process.wait()
+            (folder,) = trainings.iterdir()
+            assert not (folder / "report.json").exists()
+
+            run = evaluator.run(*full, "--eval-profile", own, timeout=400)
+        assert run.code == 0, run.out
+        assert list(trainings.iterdir()) == [folder]
+        rounds = [json.loads(line)["round"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        assert rounds == list(range(1, 9))
+        assert "round 1/8" not in run.out
+        assert (folder / "report.json").exists()
