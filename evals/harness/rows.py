@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 __all__ = ["METRICS", "Outcome", "Row", "Status", "Verdict"]
@@ -41,7 +41,7 @@ class Row:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))  # flat, and asdict takes ten times as long
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Row:

@@ -21,11 +21,12 @@ class _Inline(ThreadPoolExecutor):
     each hop waits for its turn at the interpreter, and the calls' slots stand empty meanwhile.
     """
 
-    def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+    def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Any:
         asked = work.args[0] if isinstance(work, partial) and work.args else work
         if not getattr(asked, "__module__", "").startswith("dspy.clients."):
             return super().submit(work, *args, **kwargs)
-        done: Future[T] = Future()
+        # The loop takes a future of its own as it is; one of threads would wake it through a socket.
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         try:
             done.set_result(work(*args, **kwargs))
         except Exception as error:

@@ -33,7 +33,7 @@ from fastapi import HTTPException
 from papillon.errors import InfrastructureError
 from papillon.models.batches import batches
 from papillon.training.devices import cpu_threads
-from papillon.training.guide import Guide
+from papillon.training.guide import Guide, asked_fields
 from papillon.training.learner import Learner, Rewarded
 from papillon.training.policy import Completion, Policy
 from papillon.training.rounds import Group, Round, Rounds
@@ -63,7 +63,8 @@ def _kind(waiting: _Waiting) -> tuple[Sampling, int, int]:
 class Sampler:
     """The inference manager: answers chat completions, those that wait together in one batch.
 
-    ``gathering`` says whether rollouts are being gathered now, or else a validation is under way.
+    ``gathering`` says whether rollouts are being gathered now, or else a validation is under way; the program has
+    ``modules`` predictors.
     It remembers what it drew since the last :meth:`forget`, so that the trainer learns the very tokens
     that were drawn, after the very prompt.
     """
@@ -76,9 +77,11 @@ class Sampler:
         *,
         most: int = 64,
         gathering: Callable[[], bool] = lambda: True,
+        modules: int = 1,
     ) -> None:
         self.policy, self.settings, self.device, self.most = policy, settings, device, most
-        self.gathering = gathering
+        self.gathering, self.modules = gathering, modules
+        self._met: list[list[str]] = []
         self.round = 0
         self.drawn: dict[str, list[Completion]] = {}
         self.tokens = 0
@@ -121,10 +124,19 @@ class Sampler:
             },
         }
 
-    def share_guided(self) -> float:
-        """The share of draws whose markers are written: the settings', where rollouts are gathered or it is all."""
+    def share_guided(self, fields: list[str]) -> float:
+        """The share of draws for a module with these fields whose markers are written.
+
+        In a validation it is 0, unless it is 1 throughout. In a round's rollouts one module in turn has the settings'
+        share and the others are wholly guided: ArborGRPO leaves a module's group out where a single rollout did not
+        get that far.
+        """
         share = self.settings.guided
-        return share if share == 1 or self.gathering() else 0.0
+        if share in (0, 1) or not self.gathering():
+            return share if share == 1 else 0.0
+        if fields not in self._met:
+            self._met.append(fields)
+        return share if self._met.index(fields) == self.round % self.modules else 1.0
 
     def forget(self) -> None:
         """Count anew: the n-th draw of a prompt from here follows from the seed, the round, the prompt, n."""
@@ -167,7 +179,8 @@ class Sampler:
             nth = self._times_asked[prompt]
             self._times_asked[prompt] += 1
             numbers = uniforms(limit, self.settings.seed, self.round, prompt, nth)
-            guided = float(uniforms(1, "guided", self.settings.seed, self.round, prompt, nth)) < self.share_guided()
+            share = self.share_guided(asked_fields(request["messages"]))
+            guided = float(uniforms(1, "guided", self.settings.seed, self.round, prompt, nth)) < share
         guide = self.policy.guide(request["messages"], limit) if guided else None
         return _Waiting(prompt, limit, sampling, numbers, guide, Future())
 

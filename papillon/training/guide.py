@@ -23,16 +23,24 @@ def asked_fields(messages: Sequence[Mapping[str, str]]) -> list[str]:
 class Guide:
     """One completion's way: ``markers`` in tokens are written, and between each two a field is drawn.
 
-    A field ends at one of the tokens ``ends``, which is not kept, or when it has its share of ``limit`` tokens. The
-    last marker should close the completion. Together it never takes more than ``limit`` tokens, where that has room
-    for the markers and a token for each field.
+    A field does not begin with one of the tokens ``blank``, so it is never empty: that would teach nothing. It ends at
+    one of the tokens ``ends``, which is not kept, or when it has its share of ``limit`` tokens. The last marker should
+    close the completion. Together it never takes more than ``limit`` tokens, where that has room for the markers and a
+    token for each field.
     """
 
-    def __init__(self, markers: Sequence[Sequence[int]], ends: frozenset[int], limit: int) -> None:
+    def __init__(
+        self, markers: Sequence[Sequence[int]], ends: frozenset[int], limit: int, *, blank: frozenset[int] = frozenset()
+    ) -> None:
         self._markers = [list(marker) for marker in markers]
-        self._ends = ends
+        self._ends, self._blank = ends, blank | ends
         self._share = max(1, (limit - sum(map(len, markers))) // max(1, len(markers) - 1))
         self._left = 0
+
+    @property
+    def barred(self) -> frozenset[int]:
+        """The tokens that must not be drawn next."""
+        return self._blank if self._left == self._share else frozenset()
 
     def write(self, drawn: int) -> int:
         """The token that is written where the model drew ``drawn``."""

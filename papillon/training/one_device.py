@@ -50,7 +50,9 @@ class OneDevice:
         self.policy = policy or Policy.load(settings, device)
         self.learner = Learner(self.policy, settings)
         self.checkpoints = Checkpoints(record.folder / "checkpoints")
-        self.sampler = Sampler(self.policy, settings, threading.Lock(), gathering=lambda: watch.gathering)
+        self.sampler = Sampler(
+            self.policy, settings, threading.Lock(), gathering=lambda: watch.gathering, modules=predictors
+        )
         self.trainer = GroupTrainer(
             self.learner,
             self.sampler,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,7 +50,7 @@ class Policy:
         generation = getattr(model, "generation_config", None)
         ends = [tokenizer.eos_token_id, getattr(generation, "eos_token_id", None)]
         self.ends = sorted({i for end in ends for i in (end if isinstance(end, list) else [end]) if i is not None})
-        self._field_ends: frozenset[int] | None = None
+        self._field_ends: tuple[frozenset[int], frozenset[int]] | None = None
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.ends[0]
 
     @classmethod
@@ -105,11 +106,13 @@ class Policy:
         if self._field_ends is None:
             words = {token: word.replace("\u010a", "\n") for word, token in self.tokenizer.get_vocab().items()}
             marking = {token for token, word in words.items() if "\n\n" in word or "[[" in word}
-            self._field_ends = frozenset(marking | set(self.ends))
+            white = {token for token, word in words.items() if not word.strip("\u0120 \n\t")}
+            self._field_ends = frozenset(marking | set(self.ends)), frozenset(white)
         heads = [f"[[ ## {name} ## ]]\n" for name in fields]
         texts = [heads[0], *(f"\n\n{head}" for head in heads[1:])]
         markers = [self.tokens(text, finished=False) for text in texts]
-        return Guide([*markers, self.tokens("\n\n[[ ## completed ## ]]\n")], self._field_ends, limit)
+        ends, blank = self._field_ends
+        return Guide([*markers, self.tokens("\n\n[[ ## completed ## ]]\n")], ends, limit, blank=blank)
 
     def sample(
         self,
@@ -203,6 +206,9 @@ class Policy:
         drawn: list[list[int]] = [[] for _ in prompts]
         live = torch.arange(len(prompts))
         for step in range(limit):
+            for place_in_batch, row in enumerate(live.tolist()):
+                if (guide := guides[row]) is not None and (barred := guide.barred):
+                    logits[place_in_batch, list(barred)] = -torch.inf
             token = draw(logits, numbers[live, step], sampling, seen)
             for row, value in zip(live.tolist(), token.tolist(), strict=True):
                 guide = guides[row]
@@ -226,8 +232,8 @@ class Policy:
 
     def _opening(self, prompts: Sequence[tuple[int, ...]]) -> tuple[int, Any]:
         """How many tokens all prompts begin with, the last of none among them; and these in a cache, a row each."""
-        shared = next((i for i, tokens in enumerate(zip(*prompts, strict=False)) if len(set(tokens)) > 1), None)
-        shared = min(map(len, prompts)) - 1 if shared is None else min(shared, min(map(len, prompts)) - 1)
+        alike = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False))
+        shared = min(sum(1 for _ in alike), min(map(len, prompts)) - 1)
         if not shared or (self.model.training and self.model.is_gradient_checkpointing):  # which keeps no cache
             return 0, None
         ids, mask = self._pad([prompts[0][:shared]], left=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,6 +21,7 @@ from arbor.server.api.schemas import GRPOStatus  # noqa: E402
 
 from papillon.training.arbor_arguments import train_kwargs  # noqa: E402
 from papillon.training.executor import GroupTrainer, Sampler  # noqa: E402
+from papillon.training.guide import asked_fields  # noqa: E402
 from papillon.training.learner import Learner  # noqa: E402
 from papillon.training.policy import Policy  # noqa: E402
 from papillon.training.rounds import Rounds  # noqa: E402
@@ -229,10 +231,42 @@ def test_what_waits_when_the_training_ends_is_refused_and_so_is_what_comes_after
 def test_a_share_of_the_rollouts_draws_is_guided(
     server: Server, monkeypatch: pytest.MonkeyPatch, share: float, gathering: bool, expected: tuple[int, int]
 ) -> None:
-    asked: list[Any] = []
-    monkeypatch.setattr(server.policy, "guide", lambda messages, limit: asked.append(messages))
+    counted = guided(server, monkeypatch, share, gathering)
+    for _ in range(60):
+        server.complete(asking("response"), max_tokens=1)
+    assert expected[0] <= counted["response"] <= expected[1]
+
+
+def test_one_module_in_turn_is_guided_in_part_and_the_others_wholly(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = guided(server, monkeypatch, 0.5, True)
+    server.sampler.modules = 2
+    parts: list[tuple[bool, bool]] = []
+    for _ in range(4):
+        counted.clear()
+        for field in ("llm_request", "response"):
+            for _ in range(30):
+                server.complete(asking(field), max_tokens=1)
+        parts.append((counted["llm_request"] < 30, counted["response"] < 30))
+        server.sampler.next_round()
+    assert parts == [(True, False), (False, True)] * 2
+
+
+def asking(field: str) -> list[dict[str, str]]:
+    return [
+        {
+            "role": "user",
+            "content": f"Respond with the corresponding output fields, starting with the field `[[ ## {field} ## ]]`, "
+            "and then ending with the marker for `[[ ## completed ## ]]`.",
+        }
+    ]
+
+
+def guided(server: Server, monkeypatch: pytest.MonkeyPatch, share: float, gathering: bool) -> Counter[str]:
+    """How many draws are guided from here on, by the field that they ask for."""
+    counted: Counter[str] = Counter()
+    monkeypatch.setattr(server.policy, "guide", lambda messages, limit: counted.update(asked_fields(messages)))
     server.sampler.settings = replace(SETTINGS, guided=share)
     server.sampler.gathering = lambda: gathering
-    for _ in range(60):
-        server.complete(max_tokens=1)
-    assert expected[0] <= len(asked) <= expected[1]
+    return counted

@@ -54,3 +54,13 @@ def test_it_takes_no_more_than_its_limit_and_keeps_every_marker(drawn: list[int]
     assert len(out) <= limit
     assert [token for token in out if token >= 70] == [token for marker in markers for token in marker]
     assert 0 not in out
+
+
+def test_a_field_is_never_empty() -> None:
+    # 0 ends a field and 1 is white space: neither begins one, and both are free after that.
+    guide = Guide([[90], [91]], frozenset({0}), 9, blank=frozenset({1}))
+    assert guide.barred == frozenset()  # a marker is written whatever is drawn
+    guide.write(5)
+    assert guide.barred == {0, 1}
+    guide.write(5)
+    assert guide.barred == frozenset()
