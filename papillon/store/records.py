@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,7 +37,13 @@ def canonical_json(value: Any) -> str:
     StoreError, naming the path, where a value has no place in JSON (NaN, bytes, keys that are no strings).
     """
     try:
-        text = json.dumps(_plain(value, ""), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except _Misplaced:
+        path, found = _misplaced(value, "")
+        raise StoreError(
+            f"A recorded call holds JSON values, but {path or 'it'} is {found!r:.80} ({type(found).__name__}): "
+            "give a string, a finite number, true, false, null, a list, or an object with strings for keys."
+        ) from None
     except (ValueError, RecursionError) as error:
         raise StoreError(f"A recorded call holds JSON values, but one cannot be written: {error}.") from error
     try:
@@ -48,20 +54,39 @@ def canonical_json(value: Any) -> str:
     return text
 
 
-def _plain(value: Any, path: str) -> Any:
+class _Misplaced(Exception):
+    """Some value has no place in JSON."""
+
+
+def _plain(value: Any) -> Any:
     """``value`` in dict, list, str, int, float, bool and None alone; whole floats as int."""
-    if value is None or isinstance(value, (str, bool, int)):
+    if value is None or isinstance(value, (str, int)):  # bool among them
         return value
     if isinstance(value, float) and math.isfinite(value):
         return int(value) if value.is_integer() else value
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
-        return {name: _plain(item, f"{path}.{name}" if path else name) for name, item in value.items()}
+    if isinstance(value, (dict, Mapping)):  # dict first: to ask an abstract class takes longer
+        for name in value:
+            if not isinstance(name, str):
+                raise _Misplaced
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{path}.{place}" if path else str(place)) for place, item in enumerate(value)]
-    raise StoreError(
-        f"A recorded call holds JSON values, but {path or 'it'} is {value!r:.80} ({type(value).__name__}): "
-        "give a string, a finite number, true, false, null, a list, or an object with strings for keys."
-    )
+        return [_plain(item) for item in value]
+    raise _Misplaced
+
+
+def _misplaced(value: Any, path: str) -> tuple[str, Any]:
+    """The path and value of what :func:`_plain` stumbled over."""
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        items = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    for name, item in items:
+        try:
+            _plain(item)
+        except _Misplaced:
+            return _misplaced(item, f"{path}.{name}" if path else str(name))
+    return path, value
 
 
 @dataclass(frozen=True, eq=False)
