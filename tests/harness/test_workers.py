@@ -13,7 +13,7 @@ import pytest
 
 from papillon.profile import ROOT
 from tests.harness.runs import Evaluator
-from tests.model_server import ModelServer
+from tests.model_server import ModelServer, answer_fields
 
 BOTH = ("evals", "-m", "dev or test")
 GATES = "[gates.dev]\nquality = { min = 0.01 }\n[gates.test]\nleakage = { max = 0.9 }\n"
@@ -54,6 +54,29 @@ def test_limits_count_over_all_workers(evaluator: Evaluator) -> None:
         assert server.most_in_flight <= 3
         assert server.calls == 40
     assert run.code == 1
+
+
+def test_a_cap_on_cost_holds_over_all_workers_with_every_call_that_may_have_been_charged(evaluator: Evaluator) -> None:
+    price, most = 0.001, 400  # USD a token, and tokens of an answer
+    failing = [number for number in range(1000) if number % 6 == 0]
+    with ModelServer(
+        latency=0.02, failing=lambda body, number: (503, {"Retry-After": "0"}, "") if number in failing else None
+    ) as server:
+        models = {
+            role: f'{{ {kind}model = "openai/{role}", api_base = "{server.base}", endpoint = "here", '
+            f"max_tokens = {most}, price = {{ input = {price * 1e6}, output = {price * 1e6} }} }}"
+            for role, kind in (("local", ""), ("untrusted", ""), ("judge", 'kind = "llm", '))
+        }
+        profile = str(evaluator.profile(server.base, gates=GATES, **models))
+        run = evaluator.run(*BOTH, "-n", "2", "--eval-profile", profile, "--eval-max-cost", "25")
+        asked = [sum(len(message["content"]) for message in body["messages"]) // 4 for body in server.bodies]
+        answered = [
+            most if number in failing else len(answer_fields(body)) // 4
+            for number, body in enumerate(server.bodies, start=1)
+        ]
+    assert run.code == 1
+    assert "(--eval-max-cost)" in run.out
+    assert 12 < price * (sum(asked) + sum(answered)) <= 25
 
 
 def children(pid: int) -> list[int]:
