@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 from papillon.profile import ROOT
 
-__all__ = ["EvalRun", "Evaluator"]
+__all__ = ["EvalRun", "Evaluator", "heeds_ctrl_c"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class EvalRun:
         assert self.results is not None, self.out
         rows = [{**row, "seconds": 0} for row in self.results["rows"]]
         return json.dumps([rows, self.results["gates"], self.results["controls"]], sort_keys=True)
+
+
+def heeds_ctrl_c() -> None:
+    """For ``preexec_fn``: a shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Evaluator:

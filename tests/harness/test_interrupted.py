@@ -12,7 +12,7 @@ import pytest
 
 from papillon.profile import ROOT
 from papillon.store import Store
-from tests.harness.runs import Evaluator
+from tests.harness.runs import Evaluator, heeds_ctrl_c
 from tests.model_server import ModelServer
 
 DEV = ("evals", "-m", "dev")
@@ -33,6 +33,7 @@ def started(evaluator: Evaluator, server: ModelServer, *arguments: str) -> subpr
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=heeds_ctrl_c,
     )
     deadline = time.monotonic() + 60
     while server.calls < 10 and time.monotonic() < deadline:

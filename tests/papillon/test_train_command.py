@@ -16,6 +16,7 @@ import pytest
 from papillon.__main__ import main
 from papillon.profile import ROOT
 from papillon.training import task
+from tests.harness.runs import heeds_ctrl_c
 from tests.model_server import ModelServer
 
 
@@ -152,7 +153,12 @@ class TestTraining:
             own = profile(tmp_path, server.base, num_train_steps=200, **settings)
             command = [sys.executable, "-m", "papillon", "train", "--device", "cpu", "--profile", own]
             process = subprocess.Popen(
-                [*command, "--out", str(out)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+                [*command, "--out", str(out)],
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=heeds_ctrl_c,
             )
             metrics = out / "metrics.jsonl"
             deadline = time.monotonic() + 300
