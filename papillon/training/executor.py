@@ -63,10 +63,9 @@ def _kind(waiting: _Waiting) -> tuple[Sampling, int, int]:
 class Sampler:
     """The inference manager: answers chat completions, those that wait together in one batch.
 
-    ``gathering`` says whether rollouts are being gathered now, or else a validation is under way; the program has
-    ``modules`` predictors.
     It remembers what it drew since the last :meth:`forget`, so that the trainer learns the very tokens
-    that were drawn, after the very prompt.
+    that were drawn, after the very prompt. ``gathering`` says whether rollouts are being gathered now, or else a
+    validation is under way; the program has ``modules`` predictors.
     """
 
     def __init__(
@@ -132,8 +131,10 @@ class Sampler:
         get that far.
         """
         share = self.settings.guided
-        if share in (0, 1) or not self.gathering():
-            return share if share == 1 else 0.0
+        if share == 1:
+            return 1.0
+        if not share or not self.gathering():
+            return 0.0
         if fields not in self._met:
             self._met.append(fields)
         return share if self._met.index(fields) == self.round % self.modules else 1.0

@@ -206,15 +206,16 @@ class Policy:
         drawn: list[list[int]] = [[] for _ in prompts]
         live = torch.arange(len(prompts))
         for step in range(limit):
-            for place_in_batch, row in enumerate(live.tolist()):
+            rows_left = live.tolist()
+            for place_in_batch, row in enumerate(rows_left):
                 if (guide := guides[row]) is not None and (barred := guide.barred):
                     logits[place_in_batch, list(barred)] = -torch.inf
             token = draw(logits, numbers[live, step], sampling, seen)
-            for row, value in zip(live.tolist(), token.tolist(), strict=True):
+            for row, value in zip(rows_left, token.tolist(), strict=True):
                 guide = guides[row]
                 drawn[row].append(value if guide is None else guide.write(value))
-            token = torch.tensor([drawn[row][-1] for row in live.tolist()], device=self.device)
-            going = torch.tensor([drawn[row][-1] not in self.ends for row in live.tolist()])
+            token = torch.tensor([drawn[row][-1] for row in rows_left], device=self.device)
+            going = torch.tensor([drawn[row][-1] not in self.ends for row in rows_left])
             if step == limit - 1 or not going.any():
                 break
             if not going.all():
