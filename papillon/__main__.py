@@ -80,9 +80,7 @@ def _ask(given: argparse.Namespace) -> int:
             print(f"→ leaves this machine, to {profile.untrusted.model}:\n\n{request}\n", flush=True)
             return untrusted(request)
 
-        program = PAPILLON(untrusted_model=shown)
-        if profile.program is not None:
-            load_program(program, profile.program)
+        program = load_program(PAPILLON(untrusted_model=shown), profile.program)
         program.set_lm(models.lm("local"))
         print(f"  stays on this machine, with {profile.local.model}:\n\n{given.query}\n", flush=True)
         with dspy.context(adapter=models.adapter("local")):
@@ -199,9 +197,7 @@ def _optimize(given: argparse.Namespace) -> int:
         for role in models.settings:
             if role != "judge" or profile.judge.kind == "llm":
                 models.lm(role)  # a missing key is the user's matter before anything is paid for
-        program = PAPILLON(untrusted_model=models.lm("untrusted"))
-        if profile.program is not None:
-            load_program(program, profile.program)
+        program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), profile.program)
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
         before = score_program(program, dev, models, profile)
         print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)

@@ -174,8 +174,13 @@ def save_program(program: dspy.Module, path: Path) -> None:
     path.write_text(json.dumps(state, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def load_program(program: dspy.Module, path: Path) -> dspy.Module:
-    """Set the program's prompts and demonstrations from a file; its models stay as they are."""
+def load_program(program: dspy.Module, path: Path | None) -> dspy.Module:
+    """Set the program's prompts and demonstrations from a file; its models stay as they are.
+
+    None, a profile's way to say that it names no file, changes nothing.
+    """
+    if path is None:
+        return program
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValueError) as error:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import dspy
 
@@ -45,9 +44,7 @@ class Subjects:
         logging.getLogger("dspy").setLevel(logging.ERROR)
 
     def _program(self, trial: int) -> dspy.Module:
-        program = PAPILLON(untrusted_model=self._untrusted(trial))
-        if self.profile.program is not None:
-            load_program(program, Path(self.profile.program))
+        program = load_program(PAPILLON(untrusted_model=self._untrusted(trial)), self.profile.program)
         program.set_lm(self.models.lm("local", trial))
         return program
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from papillon.errors import UsageError
 from papillon.files import write_whole
+from papillon.training.curve import curve
 from papillon.training.settings import TrainSettings
 
 __all__ = ["RunRecord"]
@@ -33,6 +34,10 @@ class RunRecord:
     @property
     def metrics(self) -> Path:
         return self.folder / "metrics.jsonl"
+
+    @property
+    def completions(self) -> Path:
+        return self.folder / "completions.jsonl"
 
     def open(self, *, resume: bool) -> None:
         """Check the folder and write down what is known before the first round.
@@ -66,9 +71,11 @@ class RunRecord:
 
     def keep_rounds(self, done: int) -> None:
         """Forget lines after round ``done``: the training goes on from there."""
-        lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
-        kept = [line for line in lines if _round_of(line) <= done]
-        write_whole(self.metrics, "".join(f"{line}\n" for line in kept))
+        for file in (self.metrics, self.completions):
+            if file.exists():
+                # Not splitlines(), which also cuts at separators that a completion may hold.
+                kept = [line for line in file.read_text(encoding="utf-8").split("\n") if _round_of(line) <= done]
+                write_whole(file, "".join(f"{line}\n" for line in kept))
 
     def add(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
         """One round's line; its completions beside it every ``logging_steps`` rounds where they are asked for."""
@@ -79,7 +86,7 @@ class RunRecord:
             file.write(json.dumps(line) + "\n")
         done = numbers["round"]
         if self.settings.log_completions and done % self.settings.logging_steps == 0:
-            with (self.folder / "completions.jsonl").open("a", encoding="utf-8") as file:
+            with self.completions.open("a", encoding="utf-8") as file:
                 for group in groups:
                     drawn = [{"text": item["completion"]["content"], "reward": item["reward"]} for item in group]
                     file.write(json.dumps({"round": done, "group": drawn}, ensure_ascii=False) + "\n")
@@ -89,6 +96,9 @@ class RunRecord:
         self.say(_progress(line, self.settings.num_train_steps, left))
 
     def close(self) -> None:
+        """Draw the rounds as ``curve.svg``, and let go of whoever was told of them."""
+        if self.metrics.exists() and (lines := self.metrics.read_text(encoding="utf-8").splitlines()):
+            write_whole(self.folder / "curve.svg", curve([json.loads(line) for line in lines]))
         if self._wandb is not None:
             self._wandb.finish()
 

@@ -1,8 +1,8 @@
 """A whole training: ArborGRPO over the program, on Arbor's server or on one device, and what comes out of it.
 
 What comes out is a folder: ``adapter/`` (peft's format, and GGUF), ``program.json`` (the program's state),
-``settings.json``, ``versions.json``, ``metrics.jsonl`` (one line a round), ``completions.jsonl`` where asked
-for, and ``checkpoints/`` to go on from.
+``settings.json``, ``versions.json``, ``metrics.jsonl`` (one line a round) and its ``curve.svg``,
+``completions.jsonl`` where asked for, and ``checkpoints/`` to go on from.
 """
 
 from __future__ import annotations

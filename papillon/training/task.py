@@ -86,9 +86,11 @@ class TrainingTask:
         from papillon.program import PAPILLON, load_program
         from papillon.training.run import train
 
-        program = PAPILLON(untrusted_model=models.lm("untrusted"))
-        if (start := self.profile.program) is not None:
-            load_program(program, start / "program.json" if start.is_dir() else start)
+        start = self.profile.program
+        program = load_program(
+            PAPILLON(untrusted_model=models.lm("untrusted")),
+            start / "program.json" if start is not None and start.is_dir() else start,
+        )
         say(
             f"Training {self.settings.model} on {self.device}: {self.settings.num_train_steps} rounds of "
             f"{self.settings.num_dspy_examples_per_grpo_step} x {self.settings.num_samples_per_input} rollouts "

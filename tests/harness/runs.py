@@ -8,13 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from papillon.profile import ROOT
 
-__all__ = ["EvalRun", "Evaluator", "heeds_ctrl_c"]
+__all__ = ["EvalRun", "Evaluator", "await_rounds", "heeds_ctrl_c"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,15 @@ class EvalRun:
 def heeds_ctrl_c() -> None:
     """For ``preexec_fn``: a shell starts what runs in its background with SIGINT ignored, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def await_rounds(process: subprocess.Popen[Any], trainings: Path, *, rounds: int = 2, patience: float = 300) -> None:
+    """Wait until a training in a folder of ``trainings`` has done so many rounds, while ``process`` goes on."""
+    deadline = time.monotonic() + patience
+    while not any(len(file.read_text().splitlines()) >= rounds for file in trainings.glob("*/metrics.jsonl")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
 
 
 class Evaluator:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ from evals.harness.training_suite import Training, resolve_training
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 from papillon.training.settings import TrainSettings
-from tests.harness.runs import Evaluator
+from tests.harness.runs import Evaluator, await_rounds
 from tests.model_server import ModelServer
 from tests.papillon.test_train_command import profile
 
@@ -174,6 +174,13 @@ class TestTraining:
         assert "1 passed" in run.out
         assert "round 2/2 · reward " in run.out
 
+    def test_with_the_embedded_model_it_takes_under_ten_minutes_and_8_gb(self, evaluator: Evaluator) -> None:
+        run = evaluator.run(SUITE, "-m", "gpu", "--train-device", "cpu", timeout=600)
+        assert run.code == 0, run.out
+        assert "Training embedded on cpu: 2 rounds of 2 x 4 rollouts over mini" in run.out
+        # The largest of all processes that were waited for here, in KiB.
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 8 * 2**20
+
     def test_a_full_training_is_judged_by_its_gain_and_a_second_one_begins_anew(
         self, evaluator: Evaluator, tiny: Callable[..., str]
     ) -> None:
@@ -217,11 +224,7 @@ class TestTraining:
                 stderr=subprocess.DEVNULL,
             )
             trainings = evaluator.cache.parent / "training"
-            deadline = time.monotonic() + 300
-            while not any(len(file.read_text().splitlines()) >= 2 for file in trainings.glob("*/metrics.jsonl")):
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(0.02)
+            await_rounds(process, trainings)
             process.kill()
             process.wait()
             (folder,) = trainings.iterdir()

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from papillon.__main__ import main
 from papillon.profile import ROOT
 from papillon.training import task
-from tests.harness.runs import heeds_ctrl_c
+from tests.harness.runs import await_rounds, heeds_ctrl_c
 from tests.model_server import ModelServer
 
 
@@ -160,12 +159,7 @@ class TestTraining:
                 text=True,
                 preexec_fn=heeds_ctrl_c,
             )
-            metrics = out / "metrics.jsonl"
-            deadline = time.monotonic() + 300
-            while not (metrics.exists() and len(metrics.read_text().splitlines()) >= 2):
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(0.05)
+            await_rounds(process, tmp_path)
             os.kill(process.pid, signal.SIGINT)
             _, said = process.communicate(timeout=60)
             assert process.returncode == 130

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +26,7 @@ from papillon.training.learner import DivergenceError, Learner  # noqa: E402
 from papillon.training.policy import Policy  # noqa: E402
 from papillon.training.run import Trained, train  # noqa: E402
 from papillon.training.settings import TrainSettings  # noqa: E402
+from tests.harness.runs import await_rounds  # noqa: E402
 from tests.papillon.training.tiny import preferred, tiny_model, tiny_tokenizer  # noqa: E402
 
 # LiteLLM, arbor and uvicorn are imported and run here, and warn of their own old habits.
@@ -130,6 +128,7 @@ def test_a_training_leaves_a_folder_that_says_everything(tmp_path: Path) -> None
         "versions.json",
         "metrics.jsonl",
         "completions.jsonl",
+        "curve.svg",
         "training.log",
     }
     first, second = lines(folder)
@@ -258,13 +257,8 @@ def test_a_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
         """
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "run")], cwd=ROOT)
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while not (metrics.exists() and len(metrics.read_text().splitlines()) >= 2):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
+    await_rounds(process, tmp_path)
+    process.kill()
     process.wait()
     done = json.loads((tmp_path / "run" / "checkpoints" / "checkpoints.json").read_text())["last"]["step"]
     trained = run(tmp_path / "run", num_train_steps=done + 2, resume=True)
