@@ -11,7 +11,7 @@ from typing import Any
 
 from arbor import ArborGRPO
 
-__all__ = ["ResumedGRPO", "compiler_state"]
+__all__ = ["ResumedGRPO", "compiler_state", "score_before"]
 
 _PLAIN = ("epoch", "shuffled_trainset_ids", "best_validation_score", "best_validation_step")
 
@@ -22,22 +22,33 @@ def compiler_state(compiler: ArborGRPO) -> dict[str, Any]:
         **{name: getattr(compiler, name) for name in _PLAIN},
         "rng": compiler.rng.getstate(),
         "id_freqs": list(compiler.id_freqs.items()),
-        "validation_scores": list(compiler.validation_scores.items()),
+        "score_before": score_before(compiler),
     }
 
 
-class ResumedGRPO(ArborGRPO):  # type: ignore[misc]
-    """ArborGRPO from its ``done``-th round on; validations are counted from there as well."""
+def score_before(compiler: ArborGRPO) -> float | None:
+    """The validation score before the training's first round, in 0..100; None without a validation."""
+    score: float | None = (
+        compiler.score_before if isinstance(compiler, ResumedGRPO) else compiler.validation_scores.get(-1)
+    )
+    return score
 
-    def __init__(self, *, done: int, state: dict[str, Any], num_train_steps: int, **arguments: Any) -> None:
-        super().__init__(num_train_steps=num_train_steps - done, **arguments)
-        self.done = done
+
+class ResumedGRPO(ArborGRPO):  # type: ignore[misc]
+    """ArborGRPO from its ``done``-th round on."""
+
+    def __init__(
+        self, *, done: int, state: dict[str, Any], num_train_steps: int, num_steps_for_val: int, **arguments: Any
+    ) -> None:
+        # It counts its own rounds from 0; asked after each of them, this class knows when a validation is due.
+        super().__init__(num_train_steps=num_train_steps - done, num_steps_for_val=1, **arguments)
+        self.done, self.rounds_for_val = done, num_steps_for_val
+        self.score_before = state["score_before"]
         for name in _PLAIN:
             setattr(self, name, state[name])
         version, internal, gauss = state["rng"]
         self.rng.setstate((version, tuple(internal), gauss))
         self.id_freqs = Counter(dict(map(tuple, state["id_freqs"])))
-        self.validation_scores = dict(map(tuple, state["validation_scores"]))
 
     def select_training_sample_and_update_shuffled_trainset(
         self, original_trainset: list[Any], train_step_idx: int
@@ -46,3 +57,8 @@ class ResumedGRPO(ArborGRPO):  # type: ignore[misc]
             original_trainset, train_step_idx + self.done
         )
         return examples
+
+    def report_validation_metrics(self, *arguments: Any, step_idx: int = -1, **more: Any) -> None:
+        due = (step_idx + 1 + self.done) % self.rounds_for_val == 0 or step_idx == self.num_train_steps - 1
+        if step_idx >= 0 and due:
+            super().report_validation_metrics(*arguments, step_idx=step_idx, **more)

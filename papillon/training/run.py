@@ -73,7 +73,7 @@ def train(
     """
     check_arbor_version()
     with unannounced():
-        import arbor  # noqa: F401
+        from papillon.training.resuming import score_before
     record = RunRecord(folder, settings, say)
     record.open(resume=resume)
     watch = RolloutWatch(program, metric, settings.failure_score)
@@ -119,7 +119,7 @@ def train(
     return Trained(
         folder,
         rounds=session.rounds,
-        score_before=compiler.validation_scores.get(-1),
+        score_before=score_before(compiler),
         score_after=max(best, default=None) if settings.checkpoint != "none" else final,
     )
 

@@ -157,29 +157,26 @@ def test_the_programs_own_models_are_put_back(tmp_path: Path) -> None:
 
 
 def test_a_resumed_training_learns_what_an_unbroken_one_does(tmp_path: Path) -> None:
-    run(tmp_path / "whole", num_train_steps=3, num_threads=1, checkpoint="none")
+    steps = {"num_train_steps": 4, "num_threads": 1, "num_steps_for_val": 2, "checkpoint": "none"}
+    unbroken = run(tmp_path / "whole", **steps)
 
     class Stop(Exception):
         pass
 
-    said: list[str] = []
-
-    def stop_after_two(line: str) -> None:
-        said.append(line)
-        if len(said) == 2:
-            raise Stop
+    def stop(line: str) -> None:
+        raise Stop
 
     program = PAPILLON(untrusted_model=lambda request: "Dear Sir,")
-    steps = settings(num_train_steps=3, num_threads=1, checkpoint="none")
+    folder, few = tmp_path / "cut", EXAMPLES[:2]
     with pytest.raises(Stop):
-        train(
-            steps, program, EXAMPLES, EXAMPLES[:2], metric, tmp_path / "cut", "cpu", say=stop_after_two, policy=policy()
-        )
-    run(tmp_path / "cut", num_train_steps=3, num_threads=1, checkpoint="none", resume=True)
+        train(settings(**steps), program, EXAMPLES, few, metric, folder, "cpu", say=stop, policy=policy())
+    went_on = run(folder, **steps, resume=True)
 
     whole, resumed = lines(tmp_path / "whole"), lines(tmp_path / "cut")
-    assert [line["round"] for line in resumed] == [1, 2, 3]
-    same = ("reward", "spread", "steps", "gradient", "rollouts", "format_failures")
+    assert [line["round"] for line in resumed] == [1, 2, 3, 4]
+    assert [line["validation_score"] is not None for line in resumed] == [True, True, False, True]
+    assert (went_on.score_before, went_on.score_after) == (unbroken.score_before, unbroken.score_after)
+    same = ("reward", "spread", "steps", "gradient", "rollouts", "format_failures", "validation_score")
     assert [{name: line[name] for name in same} for line in resumed] == [
         {name: line[name] for name in same} for line in whole
     ]
