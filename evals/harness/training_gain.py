@@ -24,10 +24,11 @@ from evals.harness.training_suite import Training
 from papillon.files import write_whole
 from papillon.models.trained import engine_of, with_program
 from papillon.profile import Profile
+from papillon.training.record import TASK
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask
 
-__all__ = ["GainReport", "full_training", "resumable"]
+__all__ = ["GainReport", "full_training", "judge_training", "resumable"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def full_training(training: Training, say: Callable[[str], None] = print) -> Gai
     settings, profile = training.settings, training.settings.profile
     task = TrainingTask.of(profile, device=training.device, or_cpu=False)
     trainings = settings.cache.parent / "training"
-    folder = resumable(trainings, profile.name, task.settings)
+    folder = resumable(trainings, profile.name, task)
     say("Before the training:")
     plainly = partial(_plainly, guided=task.settings.guided == 1)
     _dev_rows(training, plainly(_untrained(profile, task.settings)), say)
@@ -87,25 +88,38 @@ def full_training(training: Training, say: Callable[[str], None] = print) -> Gai
     trained = plainly(with_program(profile, folder))
     after = _dev_rows(training, trained, say)
     # Whoever runs the adapter runs the bare model here: the same as above, and then it is kept and costs nothing.
+    llama = (folder / "adapter" / "adapter.gguf").is_file()
+    bare = engine_of(profile.local, task.settings.model, without_torch=llama)
     before = _dev_rows(
-        training, replace(trained, program=profile.program, local=replace(trained.local, lora=None)), say
+        training, replace(trained, program=profile.program, local=replace(trained.local, model=bare, lora=None)), say
     )
-    gate = Threshold("dev", "gain", min=task.settings.min_gain, confident=True)
-    (judged,) = judge_gain(gate, after, before, of=len({row.id for row in after}))
-    report = GainReport(folder, before, after, judged)
+    report = GainReport(folder, before, after, judge_training(after, before, task.settings.min_gain))
     write_whole(folder / "report.txt", f"{report}\n")
     write_json(report.to_json(), folder / "report.json")
     return report
 
 
-def resumable(trainings: Path, name: str, settings: TrainSettings) -> Path | None:
-    """The last full training under that name and with these settings that has no report yet, if there is one."""
-    asked = json.loads(json.dumps(settings.to_json()))
-    for file in sorted(trainings.glob(f"full-{name}-*/settings.json"), reverse=True):
-        begun = not (file.parent / "report.json").exists()
-        if begun and json.loads(file.read_text(encoding="utf-8")) == asked:
-            return file.parent
+def resumable(trainings: Path, name: str, task: TrainingTask) -> Path | None:
+    """The last full training under that name, of this very task, that has no report yet, if there is one."""
+    asked = [json.loads(json.dumps(task.settings.to_json())), task.told()]
+    for folder in sorted(trainings.glob(f"full-{name}-*"), reverse=True):
+        files = [folder / "settings.json", folder / TASK]
+        if (folder / "report.json").exists() or not all(file.exists() for file in files):
+            continue
+        if [json.loads(file.read_text(encoding="utf-8")) for file in files] == asked:
+            return folder
     return None
+
+
+def judge_training(after: list[Row], before: list[Row], least: float) -> GateResult:
+    """The paired gain on dev, whose whole interval must lie above ``least``: to touch it is not enough."""
+    gate = Threshold("dev", "gain", min=least, confident=True)
+    (judged,) = judge_gain(gate, after, before, of=len({row.id for row in after}))
+    if judged.verdict == "pass" and judged.low is not None and judged.low <= least:
+        judged = replace(
+            judged, verdict="inconclusive", note=f"the interval does not lie above {least:g}; {judged.note}"
+        )
+    return judged
 
 
 def _untrained(profile: Profile, settings: TrainSettings) -> Profile:

@@ -122,20 +122,23 @@ def _moved(adapter: Path) -> float:
 
 
 def _loads(folder: Path) -> bool:
-    """Whether the last checkpoint's adapter fits the one that came out, weight by weight."""
+    """Whether the model takes the last checkpoint's adapter, and then has that checkpoint's very weights."""
     from safetensors.torch import load_file
 
     from papillon.training.checkpoints import Checkpoints
+    from papillon.training.policy import Policy
+    from papillon.training.settings import TrainSettings
 
     checkpoints = Checkpoints(folder / "checkpoints")
     last = checkpoints.last()
     if last is None:
         return False
-    shapes = []
-    for adapter in (folder / "adapter", checkpoints.path(last) / "adapter"):
-        weights = load_file(adapter / "adapter_model.safetensors")
-        shapes.append({name: weight.shape for name, weight in weights.items()})
-    return shapes[0] == shapes[1] != {}
+    adapter = checkpoints.path(last) / "adapter"
+    settings = TrainSettings.from_json(json.loads((folder / "settings.json").read_text(encoding="utf-8")))
+    policy = Policy.load(settings, "cpu")
+    policy.load_adapter(adapter)
+    saved, loaded = load_file(adapter / "adapter_model.safetensors"), policy.adapter()
+    return bool(saved) and all(bool((loaded[name] == weight).all()) for name, weight in saved.items())
 
 
 def _answer(profile: Any, settings: RunSettings, query: str) -> str:

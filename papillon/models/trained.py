@@ -14,7 +14,10 @@ from typing import Any
 from papillon.errors import UsageError
 from papillon.profile import ModelSettings, Profile
 
-__all__ = ["engine_of", "with_program"]
+__all__ = ["MERGED", "base_of", "engine_of", "with_program"]
+
+#: How the folder of a model with an earlier adapter in it begins.
+MERGED = "merged-"
 
 EMBEDDED = "embedded/SmolLM2-135M-Instruct"
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
@@ -42,7 +45,10 @@ def with_program(profile: Profile, path: Path) -> Profile:
         return profile
     try:
         settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
-        trained = engine_of(profile.local, str(settings["model"]), without_torch=(adapter / "adapter.gguf").is_file())
+        model = str(settings["model"])
+        trained = engine_of(profile.local, model, without_torch=(adapter / "adapter.gguf").is_file())
+        if (base := base_of(adapter, path, model)) != model:
+            trained = f"{trained.partition('/')[0]}/{base}"  # served as the model itself would be
         format_ = profile.local.adapter if settings.get("guided") == 1 else "chat"
         sampling: dict[str, Any] = {name: settings[name] for name in _SAMPLING}
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -52,6 +58,16 @@ def with_program(profile: Profile, path: Path) -> Profile:
         ) from error
     local = replace(profile.local, model=trained, adapter=format_, lora=adapter.resolve(), **sampling)
     return replace(profile, local=local)
+
+
+def base_of(adapter: Path, folder: Path, model: str) -> str:
+    """What a saved adapter of the training in ``folder`` stands on: ``model``, or that with an earlier adapter in it.
+
+    Going on with Arbor begins with a new adapter; what was learned before lies in the model beside it then.
+    """
+    said = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    merged = folder / Path(said.get("base_model_name_or_path") or "").name
+    return str(merged) if merged.name.startswith(MERGED) and merged.is_dir() else model
 
 
 def engine_of(local: ModelSettings, base: str, *, without_torch: bool) -> str:

@@ -36,7 +36,7 @@ START_LIMIT = 1800.0
 LOG_LINES = 12
 
 #: What vLLM takes as the largest rank of an adapter.
-RANKS = (8, 16, 32, 64, 128, 256)
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 #: The environment may name a proxy, which the loopback is not behind.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -108,7 +108,7 @@ class VllmServer:
             rank = json.loads((self.settings.lora / "adapter_config.json").read_text(encoding="utf-8"))["r"]
             most = next(size for size in RANKS if size >= rank or size == RANKS[-1])
             command += ["--enable-lora", "--max-lora-rank", str(most)]
-            command += ["--lora-modules", f"adapter={self.settings.lora}"]
+            command += ["--lora-modules", json.dumps({"name": "adapter", "path": str(self.settings.lora)})]
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             # A group of its own: vLLM starts workers, and all of them must end with the run.

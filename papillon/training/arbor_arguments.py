@@ -107,10 +107,15 @@ def for_arbor_server(settings: TrainSettings) -> tuple[TrainSettings, list[str]]
             f"multiple of num_samples_per_input ({group}), got {batch} x {gpus} x {pieces}; set "
             f"per_device_train_batch_size to {group}."
         )
+    notes = []
+    if (settings.epsilon, settings.epsilon_high) != (0.2, 0.2):
+        # ArborProvider leaves both out.
+        asked = f"epsilon {settings.epsilon:g} and epsilon_high {settings.epsilon_high:g}"
+        notes.append(f"{asked} become 0.2 with Arbor, whose trainer takes neither from outside.")
     if pieces == settings.gradient_accumulation_steps:
-        return settings, []
-    note = (
+        return settings, notes
+    notes.append(
         f"gradient_accumulation_steps {settings.gradient_accumulation_steps} becomes {pieces}: {group} "
         f"completions of a group on {gpus} training GPUs cannot be cut into more equal pieces."
     )
-    return replace(settings, gradient_accumulation_steps=pieces), [note]
+    return replace(settings, gradient_accumulation_steps=pieces), notes

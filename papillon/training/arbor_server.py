@@ -7,6 +7,7 @@ ask for. Resuming is starting again from the last checkpoint: its adapter is mer
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -14,10 +15,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from papillon.errors import EndpointError, InfrastructureError, PapillonError
-from papillon.training.arbor_arguments import compiler_arguments, for_arbor_server, train_kwargs
-from papillon.training.checkpoints import Checkpoint, Checkpoints
+from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError
+from papillon.models.trained import MERGED, base_of
+from papillon.training.arbor_arguments import for_arbor_server
+from papillon.training.arbor_processes import ArborProcesses
+from papillon.training.checkpoints import Checkpoint, Checkpoints, Mark
 from papillon.training.record import RunRecord
+from papillon.training.resuming import compiler_state, make_compiler
 from papillon.training.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
 
@@ -27,39 +31,53 @@ __all__ = ["ArborServer", "log_tail"]
 class ArborServer:
     """One training through ``arbor.init()``."""
 
-    failure: Exception | None = None
-
     def __init__(self, settings: TrainSettings, record: RunRecord, watch: RolloutWatch) -> None:
         self.settings, notes = for_arbor_server(settings)
         for note in notes:
             record.say(note)
         self.record, self.watch = record, watch
         self.storage = record.folder / "arbor"
+        self.processes = ArborProcesses(self.storage)
         self.checkpoints = Checkpoints(record.folder / "checkpoints")
         self.rounds = 0
+        self.failure: Exception | None = None
         self.compiler: Any = None
         self.model = settings.model
+        self._resumed: dict[str, Any] | None = None
+        _find(self.model)
 
     def resume(self) -> int:
         """Start again from the last checkpoint, if there is one; gives the rounds behind it."""
         last = self.checkpoints.last()
+        self.record.keep_rounds(0 if last is None else last.step)
         if last is None:
             return 0
-        self.model = str(
-            _merged(self.settings.model, self.checkpoints.path(last) / "adapter", self.record.folder / "merged")
-        )
+        folder = self.checkpoints.path(last)
+        base = base_of(folder / "adapter", self.record.folder, self.settings.model)
+        self.model = str(_merged(base, folder / "adapter", self.record.folder / f"{MERGED}{last.step:06d}"))
+        self._resumed = json.loads((folder / "compiler.json").read_text(encoding="utf-8"))
         self.rounds = last.step
-        self.record.keep_rounds(last.step)
         return last.step
 
     def make_compiler(self, metric: Callable[..., float]) -> Any:
-        """ArborGRPO with the settings' arguments, for the rounds that are left."""
-        from arbor import ArborGRPO
-
-        arguments = compiler_arguments(self.settings)
-        arguments["num_train_steps"] = max(1, self.settings.num_train_steps - self.rounds)
-        self.compiler = ArborGRPO(metric=metric, train_kwargs=train_kwargs(self.settings), **arguments)
+        """ArborGRPO with the settings' arguments, at the round that comes next."""
+        self.compiler = make_compiler(self.settings, metric, self.rounds, self._resumed)
         return self.compiler
+
+    def provider(self) -> Any:
+        """Arbor's provider, whose start of a job ends with the processes that it waits for."""
+        from arbor import ArborProvider
+        from arbor.integrations.dspy.arbor_provider import ArborReinforceJob
+
+        start = self._start
+
+        class Job(ArborReinforceJob):  # type: ignore[misc]
+            def initialize(self) -> None:
+                start(super().initialize)
+
+        provider = ArborProvider()
+        provider.ReinforceJob = Job
+        return provider
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -69,32 +87,32 @@ class ArborServer:
 
         self.storage.mkdir(parents=True, exist_ok=True)
         try:
-            server = arbor.init(port=_free_port(), storage_path=str(self.storage), silent=True)
-            app.state.grpo_manager = _Listening(app.state.grpo_manager, self._stepped, self._saved)
-            yield server["base_url"]
+            with self.processes.watched():
+                try:
+                    with _own_handlers_kept():
+                        server = arbor.init(port=_free_port(), storage_path=str(self.storage), silent=True)
+                    app.state.grpo_manager = _Listening(app.state.grpo_manager, self)
+                    yield server["base_url"]
+                finally:
+                    # arbor.shutdown() only asks the server to end; its trainer and vLLM must not outlive this.
+                    with suppress(Exception):
+                        cleanup_managers(app)
+                    arbor.shutdown()
         except PapillonError:
             raise
         except Exception as error:
-            raise EndpointError(
-                f"Expected Arbor to train on {self.settings.num_training_gpus} + {self.settings.num_inference_gpus} "
-                f"GPUs, got {type(error).__name__}: {error}; its log in {self.storage} ends with:\n"
-                f"{log_tail(self.storage)}"
-            ) from error
-        finally:
-            # arbor.shutdown() only asks the server to end; its trainer and vLLM must not outlive this.
-            with suppress(Exception):
-                cleanup_managers(app)
-            arbor.shutdown()
+            body = getattr(getattr(error, "response", None), "text", "")
+            raise self._with_log(f"{type(error).__name__}: {error} {body}".rstrip()) from error
 
-    def finish(self, final_score: float | None) -> Path:
-        """The adapter of the best checkpoint that Arbor saved, or of the last."""
-        chosen = self.checkpoints.best() or self.checkpoints.last()
-        if chosen is None:
+    def finish(self, final_score: float | None) -> tuple[Path, float | None]:
+        """The adapter of the best checkpoint that Arbor saved, or of the last, and its validation score."""
+        kept = self.checkpoints.kept(final_score)
+        if kept is None:
             raise InfrastructureError(
                 f"Expected Arbor to save a checkpoint, got none; its log in {self.storage} ends with:\n"
                 f"{log_tail(self.storage)}"
             )
-        return self.checkpoints.path(chosen) / "adapter"
+        return self.checkpoints.path(kept[0]) / "adapter", kept[1]
 
     def model_config(self) -> Any:
         """The configuration of the model that the adapter stands on, None for one merged on resuming."""
@@ -102,8 +120,23 @@ class ArborServer:
 
         return AutoConfig.from_pretrained(self.model) if self.model == self.settings.model else None
 
-    def _stepped(self, group: list[dict[str, Any]], told: dict[str, Any]) -> None:
-        self.rounds += 1
+    def _with_log(self, what: str) -> EndpointError:
+        return EndpointError(
+            f"Expected Arbor to train on {self.settings.num_training_gpus} + {self.settings.num_inference_gpus} "
+            f"GPUs, got {what}; its log in {self.storage} ends with:\n{log_tail(self.storage)}"
+        )
+
+    def asked(self) -> None:
+        """ArborGRPO asks what to do; raises, and keeps it as ``failure``, where the trainer or vLLM is gone."""
+        if (what := self.processes.gone()) is not None:
+            self.failure = self._with_log(what)
+            raise self.failure
+
+    def _start(self, work: Callable[[], None]) -> None:
+        self.processes.waiting(work, self.asked)
+
+    def stepped(self, group: list[dict[str, Any]], told: dict[str, Any]) -> None:
+        """A group went in, in round ``rounds``."""
         rewards = [float(item["reward"]) for item in group]
         mean = sum(rewards) / len(rewards)
         spread = (sum((reward - mean) ** 2 for reward in rewards) / max(1, len(rewards) - 1)) ** 0.5
@@ -117,34 +150,46 @@ class ArborServer:
         }
         self.record.add({**numbers, **self.watch.counts().to_json()}, [group])
 
-    def _saved(self, name: str, folder: Path, score: float | None) -> None:
+    def saved(self, name: str, folder: Path, score: float | None) -> None:
+        """A checkpoint came out; it is where to go on, and where it has a score it is the best so far."""
         checkpoint = Checkpoint(name, self.rounds, score)
 
         def write(target: Path) -> None:
             (target / "adapter").mkdir()
             for file in ("adapter_config.json", "adapter_model.safetensors"):
                 shutil.copy2(folder / file, target / "adapter" / file)
+            (target / "compiler.json").write_text(json.dumps(compiler_state(self.compiler)), encoding="utf-8")
 
-        self.checkpoints.save(checkpoint, write, mark="best" if score is not None else "last")
+        marks: tuple[Mark, ...] = ("last",) if score is None else ("last", "best")
+        self.checkpoints.save(checkpoint, write, *marks)
 
 
 class _Listening:
-    """Arbor's GRPO manager, overheard: each group that goes in, each checkpoint that comes out."""
+    """Arbor's GRPO manager, overheard: each group that goes in, each checkpoint that comes out.
 
-    def __init__(
-        self,
-        manager: Any,
-        stepped: Callable[[list[dict[str, Any]], dict[str, Any]], None],
-        saved: Callable[[str, Path, float | None], None],
-    ) -> None:
-        self._manager, self._stepped, self._saved = manager, stepped, saved
+    It asks for a checkpoint to go on from as often as there are validations.
+    """
+
+    def __init__(self, manager: Any, training: ArborServer) -> None:
+        self._manager, self._training = manager, training
+        self._new_round = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._manager, name)
 
+    def get_job_status(self, job_id: str) -> Any:
+        self._new_round = True
+        self._training.asked()
+        return self._manager.get_job_status(job_id)
+
     def route_grpo_step(self, request: Any) -> Any:
+        # ArborGRPO asks for the status before it sends a round's groups.
+        begins, self._new_round = self._new_round, False
+        self._training.rounds += begins
         status = self._manager.route_grpo_step(request)
-        self._stepped([dict(item) for item in request.batch], request.metrics or {})
+        self._training.stepped([dict(item) for item in request.batch], request.metrics or {})
+        if begins and self._training.rounds % self._training.settings.num_steps_for_val == 0:
+            self._checkpoint(request.job_id)
         return status
 
     def route_grpo_checkpoint(self, request: Any) -> Any:
@@ -157,9 +202,37 @@ class _Listening:
         self._keep(status, None)
         return status
 
+    def _checkpoint(self, job_id: str) -> None:
+        from arbor.server.api.schemas import GRPOCheckpointRequest
+
+        self.route_grpo_checkpoint(GRPOCheckpointRequest(job_id=job_id, checkpoint_name="to-go-on"))
+
     def _keep(self, status: Any, score: float | None) -> None:
         if (name := status.last_checkpoint) and (folder := status.checkpoints[name].get("checkpoint_dir")):
-            self._saved(name, Path(folder), score)
+            self._training.saved(name, Path(folder), score)
+
+
+@contextmanager
+def _own_handlers_kept() -> Iterator[None]:
+    """Afterwards the root logger has its handlers back, and of those set up inside the ones that write files."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    root.handlers = [*before, *(added for added in root.handlers if isinstance(added, logging.FileHandler))]
+    root.setLevel(level)
+
+
+def _find(model: str) -> None:
+    """Raise UsageError where there is no such model: Arbor would say so after minutes, in a log."""
+    from transformers import AutoConfig
+
+    try:
+        AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UsageError(
+            f"Expected a causal language model at {model!r} (train.model), got: {reason} Give a hub name or a folder."
+        ) from error
 
 
 def log_tail(folder: Path, lines: int = 15) -> str:
@@ -172,19 +245,18 @@ def log_tail(folder: Path, lines: int = 15) -> str:
     return "\n".join(logs[-1].read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
-def _merged(model: str, adapter: Path, target: Path) -> Path:
-    """The model with a checkpoint's adapter worked into its weights, as a folder that Arbor can train."""
+def _merged(base: str, adapter: Path, target: Path) -> Path:
+    """The model ``base`` with a checkpoint's adapter worked into its weights, as a folder that Arbor can train."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    # A checkpoint of a resumed training stands on the merged model of its own beginning.
-    base = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"] or model
+    if target.exists():
+        return target
     whole = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="auto"), str(adapter))
     unfinished = target.with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     whole.merge_and_unload().save_pretrained(str(unfinished))
     AutoTokenizer.from_pretrained(base).save_pretrained(str(unfinished))
-    shutil.rmtree(target, ignore_errors=True)
     unfinished.rename(target)
     return target
 

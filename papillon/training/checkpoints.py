@@ -36,8 +36,8 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, checkpoint: Checkpoint, write: Callable[[Path], None], mark: Mark | None = "last") -> None:
-        """Let ``write`` fill a new folder, and when it is whole, mark it as the last or the best one."""
+    def save(self, checkpoint: Checkpoint, write: Callable[[Path], None], *marks: Mark) -> None:
+        """Let ``write`` fill a new folder, and when it is whole, mark it as the last one, the best one, or both."""
         target = self.folder / checkpoint.name
         unfinished = self.folder / f".{checkpoint.name}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -45,11 +45,9 @@ class Checkpoints:
         write(unfinished)
         shutil.rmtree(target, ignore_errors=True)
         unfinished.rename(target)
-        marks = self._marks()
-        if mark is not None:
-            marks[mark] = asdict(checkpoint)
-            write_whole(self.folder / "checkpoints.json", json.dumps(marks, indent=2) + "\n")
-        self._prune({saved["name"] for saved in marks.values()})
+        pointed = self._marks() | dict.fromkeys(marks, asdict(checkpoint))
+        write_whole(self.folder / "checkpoints.json", json.dumps(pointed, indent=2) + "\n")
+        self._prune({saved["name"] for saved in pointed.values()})
 
     def last(self) -> Checkpoint | None:
         """Where to go on, if anywhere."""
@@ -58,6 +56,13 @@ class Checkpoints:
     def best(self) -> Checkpoint | None:
         """The one with the best validation score, if any was ever better than the untrained model's."""
         return self._read("best")
+
+    def kept(self, final_score: float | None) -> tuple[Checkpoint, float | None] | None:
+        """What the training comes to, with its score: the best one, unless the last, scored at the end, is better."""
+        best, last = self.best(), self.last()
+        if best is not None and (final_score is None or (best.score is not None and best.score >= final_score)):
+            return best, best.score
+        return None if last is None else (last, final_score)
 
     def path(self, checkpoint: Checkpoint) -> Path:
         return self.folder / checkpoint.name

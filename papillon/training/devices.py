@@ -9,7 +9,7 @@ from typing import Literal
 from papillon.errors import UsageError
 from papillon.training.settings import TrainSettings
 
-__all__ = ["Device", "choose_device", "count_gpus", "cpu_threads"]
+__all__ = ["Device", "choose_device", "count_gpus", "cpu_threads", "free_gpus"]
 
 Device = Literal["arbor", "cuda", "cpu"]
 
@@ -26,19 +26,45 @@ def count_gpus() -> int:
     return int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
 
 
-def choose_device(asked: str, gpus: int, settings: TrainSettings, *, or_cpu: bool = False) -> Device:
-    """The device for ``asked``, one of auto, arbor, cuda, cpu, on a machine of ``gpus`` GPUs.
+def free_gpus(visible: int) -> int:
+    """Those of ``visible`` GPUs that Arbor may take, which are those that nobody uses.
 
-    ``auto`` takes Arbor where the settings' GPUs are there, else one GPU, and with ``or_cpu`` else the CPU.
+    Raises UsageError where CUDA_VISIBLE_DEVICES hides some: Arbor 0.2.17 would take them all the same.
+    """
+    if not visible:
+        return 0
+    try:
+        from arbor.server.services.managers.gpu_manager import NoGPUsDetectedError, get_gpu_state
+    except ImportError:  # which is said where the training begins
+        return visible
+    try:
+        state = get_gpu_state()
+    except NoGPUsDetectedError:
+        return 0
+    if visible < len(state["total"]):
+        raise UsageError(
+            f"Expected Arbor to see the {visible} GPUs of CUDA_VISIBLE_DEVICES alone, but it takes any of the "
+            f"{len(state['total'])} here; unset CUDA_VISIBLE_DEVICES, or use --train-device cuda."
+        )
+    return len(state["free"])
+
+
+def choose_device(
+    asked: str, gpus: int, settings: TrainSettings, *, free: int | None = None, or_cpu: bool = False
+) -> Device:
+    """The device for ``asked``, one of auto, arbor, cuda, cpu, on a machine of ``gpus`` GPUs, all ``free`` by default.
+
+    ``auto`` takes Arbor where the settings' GPUs are free, else one GPU, and with ``or_cpu`` else the CPU.
     Raises UsageError, saying what to change, where what is asked for is not there.
     """
     needed = settings.num_training_gpus + settings.num_inference_gpus
+    free = gpus if free is None else free
     if asked == "auto":
-        asked = "arbor" if gpus >= needed else "cuda" if gpus or not or_cpu else "cpu"
-    if asked == "arbor" and gpus < needed:
+        asked = "arbor" if free >= needed else "cuda" if gpus or not or_cpu else "cpu"
+    if asked == "arbor" and free < needed:
         raise UsageError(
-            f"Expected {needed} GPUs for --train-device arbor ({settings.num_training_gpus} to train, "
-            f"{settings.num_inference_gpus} to sample; Arbor never shares one), got {gpus}; lower "
+            f"Expected {needed} free GPUs for --train-device arbor ({settings.num_training_gpus} to train, "
+            f"{settings.num_inference_gpus} to sample; Arbor never shares one), got {free}; lower "
             "train.num_training_gpus to at least 1, or use --train-device "
             f"{'cuda' if gpus else 'cpu'}."
         )

@@ -151,7 +151,8 @@ class Learner:
                 beta=self.settings.beta,
                 tokens_in_step=tokens,
                 max_length=self.settings.max_completion_length or self.settings.max_tokens,
-                accumulation=len(starts),
+                # A short last micro-batch has its own share, not a whole one's.
+                accumulation=len(batch) / len(part),
             )
             self._finite(result.loss, "loss")
             result.loss.backward()

@@ -70,7 +70,7 @@ def policy_loss(
     beta: float = 0.0,
     tokens_in_step: float | None = None,
     max_length: int | None = None,
-    accumulation: int = 1,
+    accumulation: float = 1.0,
 ) -> PolicyLoss:
     """The share that one micro-batch has in the loss of one optimiser step.
 
@@ -89,8 +89,8 @@ def policy_loss(
     dapo     over all ``tokens_in_step`` of the optimiser step               arXiv 2503.14476
     ======== =============================================================== ======================
 
-    The first three are divided by ``accumulation``, the micro-batches of one step; dapo's normaliser has
-    them in it already.
+    The first three are divided by ``accumulation``, the step's completions over this micro-batch's B; dapo's
+    normaliser has them in it already.
     """
     old = logprobs.detach() if old_logprobs is None else old_logprobs
     ratio = torch.exp(logprobs - old)

@@ -13,20 +13,22 @@ from typing import Any
 import torch
 
 from papillon.errors import InfrastructureError
-from papillon.training.arbor_arguments import compiler_arguments, train_kwargs
 from papillon.training.checkpoints import Checkpoint, Checkpoints
 from papillon.training.devices import cpu_threads
 from papillon.training.executor import GroupTrainer, Sampler
 from papillon.training.learner import Learner
 from papillon.training.policy import Policy
 from papillon.training.record import RunRecord
-from papillon.training.resuming import ResumedGRPO, compiler_state
+from papillon.training.resuming import compiler_state, make_compiler
 from papillon.training.rollouts import RolloutWatch
 from papillon.training.rounds import Rounds
 from papillon.training.serving import served
 from papillon.training.settings import TrainSettings
 
 __all__ = ["OneDevice"]
+
+#: Limits of Arbor's trainer that nothing here needs: ``num_train_steps`` ends a training, ``max_seq_len`` a prompt.
+_WITHOUT_EFFECT = ("max_steps", "max_prompt_length")
 
 
 class OneDevice:
@@ -47,6 +49,9 @@ class OneDevice:
         policy: Policy | None = None,
     ) -> None:
         self.settings, self.record, self.watch = settings, record, watch
+        for name in _WITHOUT_EFFECT:
+            if (value := getattr(settings, name)) != getattr(TrainSettings, name):
+                record.say(f"train.{name} = {value!r} has no effect on one device.")
         self.policy = policy or Policy.load(settings, device)
         self.learner = Learner(self.policy, settings)
         self.checkpoints = Checkpoints(record.folder / "checkpoints")
@@ -78,26 +83,26 @@ class OneDevice:
     def resume(self) -> int:
         """Go on from the last checkpoint, if there is one; gives the rounds behind it."""
         last = self.checkpoints.last()
+        self.record.keep_rounds(0 if last is None else last.step)
         if last is None:
             return 0
         folder = self.checkpoints.path(last)
         self.policy.load_adapter(folder / "adapter")
-        self.learner.load_state(torch.load(folder / "learner.pt", weights_only=True))
+        self.learner.load_state(torch.load(folder / "learner.pt", map_location="cpu", weights_only=True))
         self._resumed = json.loads((folder / "compiler.json").read_text(encoding="utf-8"))
         self.sampler.round = last.step
-        self.record.keep_rounds(last.step)
         return last.step
 
     def make_compiler(self, metric: Callable[..., float]) -> Any:
         """ArborGRPO with the settings' arguments, at the round that comes next."""
-        from arbor import ArborGRPO
-
-        arguments = {"metric": metric, "train_kwargs": train_kwargs(self.settings), **compiler_arguments(self.settings)}
-        if self._resumed is None:
-            self.compiler = ArborGRPO(**arguments)
-        else:
-            self.compiler = ResumedGRPO(done=self.sampler.round, state=self._resumed, **arguments)
+        self.compiler = make_compiler(self.settings, metric, self.sampler.round, self._resumed)
         return self.compiler
+
+    def provider(self) -> Any:
+        """How DSPy trains a model at the application's address."""
+        from arbor import ArborProvider
+
+        return ArborProvider()
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -113,17 +118,14 @@ class OneDevice:
             if self.sampler.device.acquire(timeout=60):
                 self.sampler.device.release()
 
-    def finish(self, final_score: float | None) -> Path:
-        """The adapter to keep: the best one that validation saw, or else the last."""
-        best = self.checkpoints.best()
-        chosen = self.checkpoints.last()
-        if best is not None and final_score is not None and best.score is not None and best.score >= final_score:
-            chosen = best
-        if chosen is None:
+    def finish(self, final_score: float | None) -> tuple[Path, float | None]:
+        """The adapter to keep, and its validation score."""
+        kept = self.checkpoints.kept(final_score)
+        if kept is None:
             raise InfrastructureError(
                 "Expected at least one round to learn from, got none: no group had rewards; look at metrics.jsonl."
             )
-        return self.checkpoints.path(chosen) / "adapter"
+        return self.checkpoints.path(kept[0]) / "adapter", kept[1]
 
     def model_config(self) -> Any:
         """The configuration of the model that the adapter stands on."""
@@ -136,16 +138,24 @@ class OneDevice:
                 f"Expected rollouts to learn from, but the last {self.watch.in_vain} all failed, "
                 f"most recently with {self.watch.last_failure}; mend that and resume."
             )
+        # ArborGRPO asks before it samples and after; with rollouts of two rounds, the first gave it no group to send.
+        if self.watch.gathered >= 2 * a_round:
+            seen = self.watch.counts()
+            self.record.say(
+                f"nothing to learn from in {seen.rollouts} rollouts: {seen.partly_formatted} had the format in part, "
+                f"{seen.dropped} were dropped"
+            )
 
     def _learned(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
         done = self.sampler.round
         score = self.compiler.best_validation_score
-        self.checkpoints.save(Checkpoint(f"step-{done:06d}", done, score), self._write)
+        # In this order: a round without a checkpoint is taken again, and its line with it.
         self.record.add({**numbers, **self.watch.counts().to_json()}, groups)
+        self.checkpoints.save(Checkpoint(f"step-{done:06d}", done, score), self._write, "last")
 
     def _checkpoint(self, name: str, metadata: dict[str, Any]) -> str:
         checkpoint = Checkpoint(name, self.sampler.round, metadata.get("score"))
-        self.checkpoints.save(checkpoint, self._write, mark="best")
+        self.checkpoints.save(checkpoint, self._write, "best")
         return str(self.checkpoints.path(checkpoint))
 
     def _write(self, folder: Path) -> None:

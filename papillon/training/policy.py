@@ -80,7 +80,14 @@ class Policy:
             # transformers 4.57 takes another token for the end than the file says; the model's own entry is right.
             tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
             tokenizer.pad_token = tokenizer.eos_token
-        policy = cls(model, tokenizer, settings.lora_config, device=device, seed=settings.seed)
+        try:
+            policy = cls(model, tokenizer, settings.lora_config, device=device, seed=settings.seed)
+        except ValueError as error:  # peft's, for an adapter that fits no layer
+            reason = str(error).strip().split("\n")[0]
+            raise UsageError(
+                f"Expected layers of {settings.model!r} in train.lora_config.target_modules, got: {reason} "
+                "Name linear layers that the model has."
+            ) from error
         policy.model.peft_config["default"].base_model_name_or_path = settings.model
         if settings.gradient_checkpointing and device != "cpu":
             policy.model.enable_input_require_grads()
@@ -174,10 +181,16 @@ class Policy:
         self.model.save_pretrained(str(folder), save_embedding_layers=False)
 
     def load_adapter(self, folder: Path) -> None:
-        """Put the weights of a saved adapter in the place of this one's."""
+        """Put the weights of a saved adapter in the place of this one's; raises UsageError where it is another's."""
         from peft import load_peft_weights, set_peft_model_state_dict
 
-        set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device=self.device))
+        weights = load_peft_weights(str(folder), device=self.device)
+        if weights.keys() != (own := self.adapter()).keys():
+            raise UsageError(
+                f"Expected an adapter of {len(own)} factors in {folder}, as this model has with its train.lora_config, "
+                f"got {len(weights)} of other names or number; it belongs to another model, or to other layers."
+            )
+        set_peft_model_state_dict(self.model, weights)
 
     def _draw(
         self,

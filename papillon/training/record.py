@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from papillon.files import write_whole
 from papillon.training.curve import curve
 from papillon.training.settings import TrainSettings
 
-__all__ = ["RunRecord"]
+__all__ = ["TASK", "RunRecord"]
+
+#: The file in a training's folder that says what it was trained on and with whom.
+TASK = "task.json"
 
 _PACKAGES = ("papillon-evals", "dspy", "arbor-ai", "torch", "transformers", "peft", "trl", "vllm")
 
@@ -25,8 +28,14 @@ _FIXED = ("model", "lora_config", "seed", "num_samples_per_input", "num_dspy_exa
 class RunRecord:
     """Writes into ``folder``; ``say`` gets a line for people after each round."""
 
-    def __init__(self, folder: Path, settings: TrainSettings, say: Callable[[str], None] = print) -> None:
-        self.folder, self.settings, self.say = folder, settings, say
+    def __init__(
+        self,
+        folder: Path,
+        settings: TrainSettings,
+        say: Callable[[str], None] = print,
+        told: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder, self.settings, self.say, self.told = folder, settings, say, dict(told or {})
         self._began = time.monotonic()
         self._rounds_here = 0
         self._wandb: Any = None
@@ -50,14 +59,11 @@ class RunRecord:
                 f"Expected a folder without a training in it, got {self.folder}; resume it, or name another."
             )
         if resume and file.exists():
-            before = json.loads(file.read_text(encoding="utf-8"))
             now = json.loads(json.dumps(self.settings.to_json()))
-            for name in _FIXED:
-                if before[name] != now[name]:
-                    raise UsageError(
-                        f"Expected train.{name} to be {before[name]!r}, as when the training in {self.folder} began, "
-                        f"got {now[name]!r}; set it back, or train into another folder."
-                    )
+            self._same(file, {name: now[name] for name in _FIXED}, "train.")
+            if (surroundings := self.folder / TASK).exists():
+                self._same(surroundings, self.told, "")
+        write_whole(self.folder / TASK, json.dumps(self.told, indent=2) + "\n")
         write_whole(file, json.dumps(self.settings.to_json(), indent=2) + "\n")
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=2) + "\n")
         if self.settings.report_to == "wandb":
@@ -68,6 +74,15 @@ class RunRecord:
                     "Expected the package wandb for train.report_to = 'wandb', got none; install it, or use 'none'."
                 ) from None
             self._wandb = wandb.init(dir=str(self.folder), name=self.folder.name, config=self.settings.to_json())
+
+    def _same(self, file: Path, now: dict[str, Any], prefix: str) -> None:
+        before = json.loads(file.read_text(encoding="utf-8"))
+        for name, value in now.items():
+            if before.get(name) != value:
+                raise UsageError(
+                    f"Expected {prefix}{name} to be {before.get(name)!r}, as when the training in {self.folder} began, "
+                    f"got {value!r}; set it back, or train into another folder."
+                )
 
     def keep_rounds(self, done: int) -> None:
         """Forget lines after round ``done``: the training goes on from there."""
@@ -105,14 +120,21 @@ class RunRecord:
 
 def _progress(line: dict[str, Any], total: int, left: float) -> str:
     parts = [f"round {line['round']}/{total}", f"reward {line['reward']:+.3f} (spread {line['spread']:.3f})"]
-    parts.append(f"steps {line['steps']}" if line["steps"] else "no step: every group's rewards are alike")
+    parts.append(f"steps {line['steps']}" if line["steps"] else f"no step: {_why_none(line)}")
     if wrong := line["format_failures"] + line["partly_formatted"]:
         parts.append(f"format failures {wrong}/{line['rollouts']}")
     if line["dropped"]:
         parts.append(f"dropped {line['dropped']}")
     if line["validation_score"] is not None:
-        parts.append(f"validation {line['validation_score']:.1f}")
+        failed = line.get("unvalidated")
+        parts.append(f"validation {line['validation_score']:.1f}" + (f" ({failed} failed)" if failed else ""))
     return " · ".join([*parts, f"{left / 60:.0f} min left"])
+
+
+def _why_none(line: dict[str, Any]) -> str:
+    if line["alike"] == line["groups"]:
+        return "every group's rewards are alike"
+    return "whatever told something ran into max_tokens (train.mask_truncated_completions)"
 
 
 def _round_of(line: str) -> float:

@@ -7,13 +7,25 @@ score are plain attributes, though: saved after each round and put back, they ma
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from arbor import ArborGRPO
 
-__all__ = ["ResumedGRPO", "compiler_state", "score_before"]
+from papillon.training.arbor_arguments import compiler_arguments, train_kwargs
+from papillon.training.settings import TrainSettings
+
+__all__ = ["ResumedGRPO", "compiler_state", "make_compiler", "score_before"]
 
 _PLAIN = ("epoch", "shuffled_trainset_ids", "best_validation_score", "best_validation_step")
+
+
+def make_compiler(
+    settings: TrainSettings, metric: Callable[..., float], done: int = 0, state: dict[str, Any] | None = None
+) -> ArborGRPO:
+    """ArborGRPO with the settings' arguments; with a ``state``, at the round after the ``done``-th."""
+    arguments = {"metric": metric, "train_kwargs": train_kwargs(settings), **compiler_arguments(settings)}
+    return ArborGRPO(**arguments) if state is None else ResumedGRPO(done=done, state=state, **arguments)
 
 
 def compiler_state(compiler: ArborGRPO) -> dict[str, Any]:

@@ -24,10 +24,11 @@ __all__ = ["RolloutCounts", "RolloutWatch"]
 
 @dataclass(frozen=True)
 class RolloutCounts:
-    """Rollouts since the last look. ``rollouts`` is the sum of the other four.
+    """Rollouts since the last look. ``rollouts`` is the sum of the four that follow it.
 
     ``format_failures`` were rewarded with the penalty; ``partly_formatted`` and ``dropped`` were not
-    rewarded, and ArborGRPO filled their groups up with copies of others.
+    rewarded, and ArborGRPO filled their groups up with copies of others. ``unvalidated`` are runs of a validation
+    that a model or the judge failed: ArborGRPO scores them as failures, so its score is too low by them.
     """
 
     rollouts: int = 0
@@ -35,6 +36,7 @@ class RolloutCounts:
     format_failures: int = 0
     partly_formatted: int = 0
     dropped: int = 0
+    unvalidated: int = 0
 
     def to_json(self) -> dict[str, int]:
         return asdict(self)
@@ -50,6 +52,8 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         self.in_vain = 0
         self._counts = RolloutCounts()
         self._rollouts: set[str] = set()
+        #: Predictions of rollouts, by identity, until the metric has seen them.
+        self._unjudged: set[int] = set()
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._ended = threading.Condition()
@@ -58,6 +62,11 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
     def gathering(self) -> bool:
         """Whether rollouts are under way, and no validation."""
         return bool(self._rollouts)
+
+    @property
+    def gathered(self) -> int:
+        """Rollouts since the last look."""
+        return self._counts.rollouts
 
     def counts(self) -> RolloutCounts:
         """What happened since the last call of this method."""
@@ -70,13 +79,14 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
 
         An empty answer leaks nothing, and would be worth half a point: the quickest thing to learn.
         """
+        rollout = id(prediction) in self._unjudged
+        self._unjudged.discard(id(prediction))
         if not getattr(prediction, "response", None):
             return self.failure_score
         try:
             return float(self._metric(example, prediction))
         except Exception as error:
-            self.last_failure = f"{type(error).__name__}: {error}"
-            self._count(rollouts=0, scored=-1, dropped=1)
+            self._failed(error, **({"scored": -1, "dropped": 1} if rollout else {"unvalidated": 1}))
             raise
 
     @contextmanager
@@ -107,25 +117,37 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
 
     def on_module_end(self, call_id: str, outputs: Any | None, exception: Exception | None = None) -> None:
         with self._ended:
+            if call_id not in self._running:  # a module within the program
+                return
             self._running.discard(call_id)
             self._ended.notify_all()
         if call_id not in self._rollouts:
+            if exception is not None and not isinstance(exception, AdapterParseError):
+                self._failed(exception, unvalidated=1)
             return
         self._rollouts.discard(call_id)
         if exception is None:
-            answered = isinstance(outputs, tuple) and isinstance(outputs[0], dspy.Prediction)
-            self._count(rollouts=1, scored=int(answered), format_failures=int(not answered))
+            answer = outputs[0] if isinstance(outputs, tuple) else None
+            if isinstance(answer, dspy.Prediction):
+                self._unjudged.add(id(answer))
+                self._count(rollouts=1, scored=1)
+            else:
+                self._count(rollouts=1, format_failures=1)
         elif isinstance(exception.__context__, AdapterParseError):
             self._count(rollouts=1, partly_formatted=1)
         else:
-            self.last_failure = f"{type(exception).__name__}: {exception}"
-            self._count(rollouts=1, dropped=1)
+            self._failed(exception, rollouts=1, dropped=1)
+
+    def _failed(self, error: Exception, **more: int) -> None:
+        self.last_failure = f"{type(error).__name__}: {error}"
+        self._count(**more)
 
     def _count(self, **more: int) -> None:
         with self._lock:
             now = asdict(self._counts)
             self._counts = replace(self._counts, **{name: now[name] + by for name, by in more.items()})
-            self.in_vain = self.in_vain + 1 if more.get("dropped") else 0
+            if "unvalidated" not in more:
+                self.in_vain = self.in_vain + 1 if more.get("dropped") else 0
 
 
 class _Guarded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,17 @@ from papillon.training.gguf_adapter import write_gguf_adapter
 from papillon.training.record import RunRecord
 from papillon.training.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
-from papillon.training.surroundings import kept_quiet, let_go, unannounced
+from papillon.training.surroundings import each_run_once, kept_quiet, let_go, unannounced
 
 __all__ = ["Trained", "train"]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: its folder, its rounds, and the validation scores in 0..100, None without a valset."""
+    """A finished training: its folder and rounds, and the validation scores before it and of what was kept.
+
+    The scores are percentages of the metric, None without a validation.
+    """
 
     folder: Path
     rounds: int
@@ -60,6 +63,7 @@ def train(
     folder: Path,
     device: Device,
     *,
+    told: Mapping[str, str] | None = None,
     resume: bool = False,
     say: Callable[[str], None] = print,
     policy: Any = None,
@@ -68,13 +72,14 @@ def train(
 
     The program's own language models are put back when it ends; ``adapter/`` in ``folder`` holds what was
     learned. With ``resume`` a training in ``folder`` goes on, on one device with the very next step that it would
-    have taken. ``policy`` stands in for the one that the settings name. Raises UsageError for what cannot start, and
-    DivergenceError or InfrastructureError for what ends it; its checkpoints stay.
+    have taken, where it is ``told`` the same of its surroundings. ``policy`` stands in for the one that the settings
+    name. Raises UsageError for what cannot start, and DivergenceError or InfrastructureError for what ends it; its
+    checkpoints stay.
     """
     check_arbor_version()
     with unannounced():
         from papillon.training.resuming import score_before
-    record = RunRecord(folder, settings, say)
+    record = RunRecord(folder, settings, say, told)
     record.open(resume=resume)
     watch = RolloutWatch(program, metric, settings.failure_score)
     predictors = program.predictors()
@@ -85,52 +90,50 @@ def train(
     compiler = session.make_compiler(watch.metric)
     # A chat prompt without the JSON fallback: a second try in another format would hide the first one's failure.
     adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)
+    # What arbor-ai validates on: the examples given, or where it is told so those that it trains on.
+    val = list(valset) if valset and not settings.use_train_as_val else None
+    checked = list(trainset) if settings.use_train_as_val else val
     final = None
     try:
         with (
             kept_quiet(folder / "training.log"),
             watch.watching(),
+            each_run_once(),
             session.serving() as address,
             dspy.context(adapter=adapter),
         ):
-            program.set_lm(sampling_model(settings, session.model, address))
+            program.set_lm(sampling_model(settings, session.model, address, session.provider()))
             try:
-                compiler.compile(program, trainset=list(trainset), valset=list(valset) if valset else None)
+                compiler.compile(program, trainset=list(trainset), valset=val)
             except Exception as error:
                 raise session.failure or error from None
-            if valset:
-                final = float(
-                    dspy.Evaluate(
-                        devset=list(valset),
-                        num_threads=settings.num_threads,
-                        display_progress=False,
-                        # An output without a format is a score of 0, however many there are.
-                        max_errors=len(valset) + 1,
-                    )(program, metric=watch.metric).score
+            if checked:
+                evaluate = dspy.Evaluate(
+                    devset=checked,
+                    num_threads=settings.num_threads,
+                    display_progress=False,
+                    # As ArborGRPO has it, or this score could not be compared with its own.
+                    failure_score=settings.failure_score,
+                    max_errors=len(checked) + 1,
                 )
-        _keep(session.finish(final), folder / "adapter", session.model_config(), say)
+                final = float(evaluate(program, metric=watch.metric).score)
+        adapter_folder, score = session.finish(final)
+        _keep(adapter_folder, folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")
+        return Trained(folder, session.rounds, score_before(compiler), score)
     finally:
         for predictor, lm in zip(predictors, before, strict=True):
             predictor.lm = lm
         record.close()
+        session = compiler = None  # they hold the model, whose memory would not come free
         let_go()
-    best = [score for score in (final, compiler.best_validation_score) if score is not None]
-    return Trained(
-        folder,
-        rounds=session.rounds,
-        score_before=score_before(compiler),
-        score_after=max(best, default=None) if settings.checkpoint != "none" else final,
-    )
 
 
-def sampling_model(settings: TrainSettings, model: str, address: str) -> dspy.LM:
+def sampling_model(settings: TrainSettings, model: str, address: str, provider: Any) -> dspy.LM:
     """The model that ArborGRPO samples from and trains, at an Arbor application's address."""
-    from arbor import ArborProvider
-
     return dspy.LM(
         f"openai/arbor:{model}",
-        provider=ArborProvider(),
+        provider=provider,
         api_base=address,
         api_key="local",
         max_tokens=settings.max_tokens,

@@ -27,7 +27,9 @@ def served(grpo_manager: Any, inference_manager: Any, *, timeout: float = 30.0) 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    settings = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=10)
+    # Its own configuration would show a traceback for each failed reply; without one its log goes where others go.
+    quietly: dict[str, Any] = {"log_config": None, "log_level": "warning", "access_log": False}
+    settings = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=10, **quietly)
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="arbor", daemon=True)
     thread.start()

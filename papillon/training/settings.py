@@ -121,9 +121,11 @@ class TrainSettings:
                 f"Expected train.failure_score above train.format_failure_score, got {self.failure_score} "
                 f"and {self.format_failure_score}; partly well-formed outputs are rewarded between the two."
             )
-        if self.use_train_as_val and not self.report_train_scores:
+        if self.use_train_as_val != self.report_train_scores:
+            # Alone, the second would make arbor-ai give validation scores as fractions, and else it gives percentages.
             raise ProfileError(
-                "Expected train.report_train_scores to be true where train.use_train_as_val is, got false; set both."
+                "Expected train.use_train_as_val and train.report_train_scores to be both true or both false, got "
+                f"{self.use_train_as_val} and {self.report_train_scores}; set both."
             )
 
     @classmethod

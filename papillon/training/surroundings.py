@@ -6,6 +6,7 @@ import atexit
 import gc
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-__all__ = ["kept_quiet", "let_go", "unannounced", "without_bars"]
+__all__ = ["each_run_once", "kept_quiet", "let_go", "unannounced", "without_bars"]
 
 
 @contextmanager
@@ -71,8 +72,26 @@ def kept_quiet(log: Path) -> Iterator[None]:
         handler.close()
 
 
+@contextmanager
+def each_run_once() -> Iterator[None]:
+    """Inside, DSPy waits for a slow run; else it starts another one beside it after two minutes, and counts both."""
+    from dspy.utils.parallelizer import ParallelExecutor
+
+    begin = ParallelExecutor.__init__
+
+    def patient(executor: Any, *arguments: Any, **more: Any) -> None:
+        begin(executor, *arguments, **more)
+        executor.timeout = 0
+
+    with patch.object(ParallelExecutor, "__init__", patient):
+        yield
+
+
 def let_go() -> None:
-    """Collect the clients that LiteLLM leaves with open sockets, here, where that is known and no fault."""
+    """Collect what a training leaves: LiteLLM's clients with open sockets, where that is known, and a GPU's memory."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

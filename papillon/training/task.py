@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from papillon.errors import UsageError
 from papillon.models.providers import missing_means
 from papillon.profile import ROOT, ModelSettings, Profile
 from papillon.splits import split
-from papillon.training.devices import Device, choose_device, count_gpus
+from papillon.training.devices import Device, choose_device, count_gpus, free_gpus
 from papillon.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -50,10 +51,14 @@ class TrainingTask:
         """
         settings = training_settings(profile, smoke=smoke)
         gpus = count_gpus()
+        free = 0
         # Arbor's sampler writes no markers, so what needs them is trained on one GPU even where there are more.
-        chosen = choose_device(
-            device, min(gpus, 1) if settings.guided and device == "auto" else gpus, settings, or_cpu=or_cpu
-        )
+        if device == "arbor":
+            free = free_gpus(gpus)
+        elif device == "auto" and not settings.guided:
+            with suppress(UsageError):
+                free = free_gpus(gpus)
+        chosen = choose_device(device, gpus, settings, free=free, or_cpu=or_cpu)
         judge = profile.judge.model if profile.judge.kind == "llm" else None
         for model in (profile.untrusted, judge):
             if model is not None and (missing := missing_means(model)) is not None:
@@ -69,6 +74,17 @@ class TrainingTask:
                 f"{len(self.dataset.rows)} rows; give a data set of more rows."
             )
         return [to_dspy(row) for row in rows[: _SMOKE[part] if self.smoke else None]]
+
+    def told(self) -> dict[str, str]:
+        """What a training of this task cannot go on without, beside its settings: data, split and who is consulted."""
+        profile = self.profile
+        judge = profile.judge.kind + (f" {profile.judge.model.model}" if profile.judge.model is not None else "")
+        return {
+            "dataset": self.dataset.sha256,
+            "split": profile.split,
+            "untrusted": profile.untrusted.model,
+            "judge": judge,
+        }
 
     def train(
         self,
@@ -104,6 +120,7 @@ class TrainingTask:
             metric,
             folder,
             self.device,
+            told=self.told(),
             resume=resume,
             say=say,
         )

@@ -16,11 +16,14 @@ import pytest
 from evals.harness.gates import GateResult
 from evals.harness.options import OPTIONS
 from evals.harness.rows import Row
-from evals.harness.training_gain import GainReport, resumable
+from evals.harness.training_gain import GainReport, judge_training, resumable
 from evals.harness.training_suite import Training, resolve_training
+from papillon.data import load
 from papillon.errors import UsageError
-from papillon.profile import ROOT
+from papillon.profile import ROOT, load_profile
+from papillon.training.record import RunRecord
 from papillon.training.settings import TrainSettings
+from papillon.training.task import TrainingTask
 from tests.harness.runs import Evaluator, await_rounds
 from tests.model_server import ModelServer
 from tests.papillon.test_train_command import profile
@@ -142,15 +145,25 @@ class TestTheReport:
         assert (data["gate"]["verdict"], data["gate"]["low"]) == ("pass", 0.1)
 
     def test_only_an_unfinished_training_of_the_same_settings_goes_on(self, tmp_path: Path) -> None:
-        settings = TrainSettings(num_train_steps=7)
-        assert resumable(tmp_path, "p", settings) is None
+        task = TrainingTask(load_profile("embedded"), TrainSettings(num_train_steps=7), "cpu", load("mini"))
+        assert resumable(tmp_path, "p", task) is None
         for name in ("full-p-1", "full-p-2", "full-q-3"):
-            (tmp_path / name).mkdir()
-            (tmp_path / name / "settings.json").write_text(json.dumps(settings.to_json()))
-        assert resumable(tmp_path, "p", settings) == tmp_path / "full-p-2"
-        assert resumable(tmp_path, "p", replace(settings, seed=1)) is None
+            record = RunRecord(tmp_path / name, task.settings, told=task.told())
+            record.open(resume=False)
+        assert resumable(tmp_path, "p", task) == tmp_path / "full-p-2"
+        assert resumable(tmp_path, "p", replace(task, settings=replace(task.settings, seed=1))) is None
+        other = replace(task.dataset, sha256="another data set's")
+        assert resumable(tmp_path, "p", replace(task, dataset=other)) is None
         (tmp_path / "full-p-2" / "report.json").write_text("{}")
-        assert resumable(tmp_path, "p", settings) == tmp_path / "full-p-1"
+        assert resumable(tmp_path, "p", task) == tmp_path / "full-p-1"
+
+    def test_a_gain_whose_interval_touches_what_is_asked_does_not_pass(self) -> None:
+        before = [row(example, 0.5) for example in range(200)]
+        same = judge_training(before, before, 0.0)
+        assert (same.verdict, same.value) == ("inconclusive", 0.0)
+        assert judge_training(before, before, -0.5).verdict == "pass"
+        better = judge_training([row(example, 0.75) for example in range(200)], before, 0.0)
+        assert (better.verdict, better.value) == ("pass", 0.25)
 
 
 @pytest.mark.slow

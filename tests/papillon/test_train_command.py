@@ -44,7 +44,11 @@ class TestWhatCannotBegin:
         ("gpus", "arguments", "said"),
         [
             (0, ["--device", "cuda"], "Expected a CUDA GPU to train on, got none; use --train-device cpu"),
-            (1, ["--device", "arbor", "--smoke"], "Expected 2 GPUs for --train-device arbor (1 to train, 1 to sample"),
+            (
+                1,
+                ["--device", "arbor", "--smoke"],
+                "Expected 2 free GPUs for --train-device arbor (1 to train, 1 to sample",
+            ),
             (0, ["--device", "tpu"], "Expected --train-device to be auto, arbor, cuda or cpu, got 'tpu'."),
             (0, ["--resume"], "to resume, got none; name its folder with --out, or drop --resume."),
         ],

@@ -114,7 +114,8 @@ def test_an_adapter_is_served_with_its_rank_and_asked_for_by_name(tmp_path: Path
     server = VllmServer(settings(lora=lora), tmp_path / "logs", {})
     assert asyncio.run(answers(server, 1)) == ["adapter says yes"]
     (asked,) = [json.loads(line) for line in Path(f"{command}.asked").read_text().splitlines()]
-    assert asked[-5:] == ["--enable-lora", "--max-lora-rank", "32", "--lora-modules", f"adapter={lora}"]
+    assert asked[-5:-1] == ["--enable-lora", "--max-lora-rank", "32", "--lora-modules"]
+    assert json.loads(asked[-1]) == {"name": "adapter", "path": str(lora)}
 
 
 def test_a_proxy_in_the_environment_is_not_asked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from papillon.errors import UsageError
-from papillon.training.devices import choose_device
+from papillon.training.devices import choose_device, free_gpus
 from papillon.training.settings import TrainSettings
 
 TUTORIAL, SMOKE = TrainSettings(), TrainSettings().smoke()
@@ -35,7 +35,7 @@ def test_auto_takes_arbor_where_its_gpus_are(
         (
             "arbor",
             2,
-            r"Expected 4 GPUs for --train-device arbor \(3 to train, 1 to sample.*got 2; .*--train-device cuda",
+            r"Expected 4 free GPUs for --train-device arbor \(3 to train, 1 to sample.*got 2; .*--train-device cuda",
         ),
         ("arbor", 0, r"got 0; .*or use --train-device cpu\."),
         ("cuda", 0, r"Expected a CUDA GPU to train on, got none; use --train-device cpu"),
@@ -46,3 +46,19 @@ def test_auto_takes_arbor_where_its_gpus_are(
 def test_a_device_that_is_not_there_is_refused_with_a_way_out(asked: str, gpus: int, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         choose_device(asked, gpus, TUTORIAL)
+
+
+def test_arbor_may_take_gpus_that_nobody_uses_and_none_that_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("arbor", reason="the gpu extra (arbor-ai) is not installed", exc_type=ImportError)
+    from arbor.server.services.managers import gpu_manager
+
+    monkeypatch.setattr(gpu_manager, "get_gpu_state", lambda: {"total": [0, 1, 2, 3], "free": [0, 3], "busy": [1, 2]})
+    assert free_gpus(4) == 2
+    assert free_gpus(0) == 0
+    assert choose_device("auto", 4, TUTORIAL, free=2) == "cuda"
+    with pytest.raises(UsageError, match=r"Expected 4 free GPUs for --train-device arbor .*, got 2; lower"):
+        choose_device("arbor", 4, TUTORIAL, free=2)
+    with pytest.raises(
+        UsageError, match=r"the 2 GPUs of CUDA_VISIBLE_DEVICES alone, but it takes any of the 4 here; un"
+    ):
+        free_gpus(2)

@@ -72,11 +72,16 @@ def test_more_groups_than_one_batch_holds_take_several_steps() -> None:
     assert learned.reward == pytest.approx(0.25)
 
 
-def test_accumulating_micro_batches_is_the_same_as_one_batch() -> None:
+@pytest.mark.parametrize("loss", ["dapo", "grpo", "dr_grpo"])
+@pytest.mark.parametrize(("size", "pieces"), [(1, 4), (3, 2)])
+def test_accumulating_micro_batches_is_the_same_as_one_batch(loss: str, size: int, pieces: int) -> None:
     ends = []
-    for size, pieces in ((4, 1), (1, 4)):
+    for batch, steps in ((4, 1), (size, pieces)):
         subject = learner(
-            per_device_train_batch_size=size, gradient_accumulation_steps=pieces, lora_config={"lora_dropout": 0.0}
+            loss_type=loss,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=steps,
+            lora_config={"lora_dropout": 0.0},
         )
         subject.learn([group(subject.policy, [1.0, 0.0, 0.5, -1.0])])
         ends.append(weights(subject))

@@ -134,6 +134,25 @@ def test_a_saved_adapter_gives_the_same_model_again(policy: Policy, tmp_path: Pa
         torch.testing.assert_close(untrained, fresh.logprobs(pair)[0])
 
 
+def test_an_adapter_of_other_layers_is_refused(tmp_path: Path) -> None:
+    other = Policy(tiny_model(), tiny_tokenizer(), Lora(target_modules=("q_proj",)))
+    other.save_adapter(tmp_path / "other")
+    with pytest.raises(
+        UsageError, match=r"^Expected an adapter of \d+ factors in .*/other, as this model has with its"
+    ):
+        Policy(tiny_model(), tiny_tokenizer(), Lora()).load_adapter(tmp_path / "other")
+
+
+def test_layers_that_the_model_has_not_are_named(tmp_path: Path) -> None:
+    tiny_model().save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    settings = TrainSettings(model=str(tmp_path), lora_config=Lora(target_modules=("c_attn",)))
+    with pytest.raises(
+        UsageError, match=r"^Expected layers of .* in train\.lora_config\.target_modules, got: .*c_attn"
+    ):
+        Policy.load(settings, "cpu")
+
+
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     settings = TrainSettings(model=str(tmp_path / "nothing"))
     with pytest.raises(UsageError, match=r"Expected a causal language model at '.*nothing' \(train\.model\), got: .*"):

@@ -10,6 +10,7 @@ from typing import Any
 import dspy
 import pytest
 from dspy.teleprompt.bootstrap_trace import FailedPrediction, bootstrap_trace_data
+from dspy.utils.exceptions import AdapterParseError
 
 from papillon.errors import EndpointError
 from papillon.program import PAPILLON
@@ -107,6 +108,26 @@ def test_validation_is_not_counted_and_the_program_is_as_before() -> None:
     assert program.untrusted_model is untrusted
 
 
+@pytest.mark.parametrize("failing", ["untrusted", "judge"])
+def test_a_model_or_judge_that_fails_in_a_validation_is_counted_apart(failing: str) -> None:
+    def fails(*arguments: Any) -> Any:
+        raise RuntimeError("hung up")
+
+    program = PAPILLON(untrusted_model=fails if failing == "untrusted" else lambda request: "Dear Sir,")
+    outputs = iter([CRAFTED, ANSWERED, "no format"])
+    program.set_lm(scripted_lm(lambda prompt: next(outputs)))
+    watch = RolloutWatch(program, fails if failing == "judge" else lambda example, prediction: 0.75)
+    with watch.watching(), dspy.context(adapter=dspy.ChatAdapter(use_json_adapter_fallback=False)):
+        with pytest.raises((RuntimeError, EndpointError), match="hung up"):
+            watch.metric(EXAMPLE, program(user_query="Write for Ann."))
+        if failing == "untrusted":
+            next(outputs)
+        with pytest.raises(AdapterParseError):  # the policy's own fault, and a score of its own
+            program(user_query="Write for Ann.")
+    assert watch.counts() == RolloutCounts(unvalidated=1)
+    assert watch.in_vain == 0
+
+
 def test_failures_in_a_row_are_counted_until_one_says_something() -> None:
     def fails(request: str) -> str:
         raise RuntimeError("hung up")
@@ -119,7 +140,7 @@ def test_failures_in_a_row_are_counted_until_one_says_something() -> None:
 
 def test_what_still_runs_when_the_watch_ends_is_waited_for() -> None:
     # DSPy's threads outlive an interrupted run; what they meet then must still meet the guarded program.
-    started, go_on, answers = threading.Event(), threading.Event(), []
+    started, go_on, answers, threads = threading.Event(), threading.Event(), [], list[threading.Thread]()
 
     def slow(request: str) -> str:
         started.set()
@@ -137,6 +158,7 @@ def test_what_still_runs_when_the_watch_ends_is_waited_for() -> None:
             thread = threading.Thread(
                 target=lambda: answers.append(context.run(program, user_query="Write for Ann.").response)
             )
+            threads.append(thread)
             thread.start()
             assert started.wait(10)
             threading.Timer(0.2, go_on.set).start()
@@ -144,4 +166,6 @@ def test_what_still_runs_when_the_watch_ends_is_waited_for() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    (thread,) = threads
+    thread.join(10)
     assert answers == ["Here is a letter."]

@@ -148,6 +148,23 @@ def test_a_training_leaves_a_folder_that_says_everything(tmp_path: Path) -> None
     assert said[1].endswith("0 min left")
 
 
+def test_a_failure_counts_the_same_in_the_validations_before_and_after(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    formless = Policy(tiny_model(prefer=preferred(tokenizer)[-1:]), tokenizer, settings().lora_config)
+    program = PAPILLON(untrusted_model=lambda request: "Dear Sir,")
+    told = settings(failure_score=-0.5, num_train_steps=1)
+    trained = train(
+        told, program, EXAMPLES, EXAMPLES[:2], metric, tmp_path, "cpu", say=lambda line: None, policy=formless
+    )
+    assert (trained.score_before, trained.score_after) == (-50.0, -50.0)
+
+
+def test_the_examples_trained_on_may_be_those_validated_on(tmp_path: Path) -> None:
+    trained = run(tmp_path / "run", use_train_as_val=True, report_train_scores=True)
+    assert trained.score_before is not None
+    assert trained.score_after is not None
+
+
 def test_the_programs_own_models_are_put_back(tmp_path: Path) -> None:
     program = PAPILLON(untrusted_model=lambda request: "Dear Sir,")
     untrusted = program.untrusted_model
@@ -156,15 +173,20 @@ def test_the_programs_own_models_are_put_back(tmp_path: Path) -> None:
     assert program.untrusted_model is untrusted
 
 
-def test_a_resumed_training_learns_what_an_unbroken_one_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken_off_in", [1, 2])
+def test_a_resumed_training_learns_what_an_unbroken_one_does(tmp_path: Path, broken_off_in: int) -> None:
     steps = {"num_train_steps": 4, "num_threads": 1, "num_steps_for_val": 2, "checkpoint": "none"}
     unbroken = run(tmp_path / "whole", **steps)
 
     class Stop(Exception):
         pass
 
+    said: list[str] = []
+
     def stop(line: str) -> None:
-        raise Stop
+        said.append(line)
+        if len(said) == broken_off_in:
+            raise Stop  # before the round has its checkpoint
 
     program = PAPILLON(untrusted_model=lambda request: "Dear Sir,")
     folder, few = tmp_path / "cut", EXAMPLES[:2]

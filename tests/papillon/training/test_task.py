@@ -68,7 +68,7 @@ def test_too_few_rows_are_said_before_anything_is_loaded(tmp_path: Path, monkeyp
     ("gpus", "device", "said"),
     [
         (0, "cuda", "Expected a CUDA GPU to train on, got none"),
-        (2, "arbor", "Expected 4 GPUs for --train-device arbor"),
+        (2, "arbor", "Expected 4 free GPUs for --train-device arbor"),
         (0, "tpu", "to be auto, arbor, cuda or cpu, got 'tpu'"),
     ],
 )
