@@ -207,7 +207,9 @@ def test_going_on_begins_with_what_was_learned_in_the_model_and_the_next_round(
     from transformers import AutoModelForCausalLM
 
     first = session(tmp_path / "run", num_steps_for_val=2)
+    first.record.metrics.write_text('{"round": 1}\n')  # killed before it had a checkpoint
     assert first.resume() == 0
+    assert first.record.metrics.read_text() == ""
     first.make_compiler(lambda example, prediction: 1.0)
     with first.serving():
         for _ in range(3):  # killed before the next checkpoint

@@ -173,8 +173,7 @@ def test_the_programs_own_models_are_put_back(tmp_path: Path) -> None:
     assert program.untrusted_model is untrusted
 
 
-@pytest.mark.parametrize("broken_off_in", [1, 2])
-def test_a_resumed_training_learns_what_an_unbroken_one_does(tmp_path: Path, broken_off_in: int) -> None:
+def test_a_resumed_training_learns_what_an_unbroken_one_does(tmp_path: Path) -> None:
     steps = {"num_train_steps": 4, "num_threads": 1, "num_steps_for_val": 2, "checkpoint": "none"}
     unbroken = run(tmp_path / "whole", **steps)
 
@@ -185,8 +184,8 @@ def test_a_resumed_training_learns_what_an_unbroken_one_does(tmp_path: Path, bro
 
     def stop(line: str) -> None:
         said.append(line)
-        if len(said) == broken_off_in:
-            raise Stop  # before the round has its checkpoint
+        if len(said) == 2:
+            raise Stop  # before this round has its checkpoint
 
     program = PAPILLON(untrusted_model=lambda request: "Dear Sir,")
     folder, few = tmp_path / "cut", EXAMPLES[:2]
