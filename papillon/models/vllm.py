@@ -47,7 +47,7 @@ def missing_server(settings: ModelSettings) -> str | None:
     advice = "or give api_base, the address of a server that has the model"
     if _command() is None:
         return f"Model {settings.model} is served by vLLM, which is not installed; install the extra 'gpu', {advice}."
-    if not glob.glob("/dev/nvidia[0-9]*") and shutil.which("nvidia-smi") is None:
+    if not _has_gpu():
         return f"Model {settings.model} is served by vLLM, which needs a GPU, and none is here; use one, {advice}."
     return missing_adapter(settings)
 
@@ -65,6 +65,10 @@ def _command() -> list[str] | None:
     if found is not None:
         return [found]
     return [sys.executable, "-m", "vllm.entrypoints.cli.main"] if find_spec("vllm") is not None else None
+
+
+def _has_gpu() -> bool:
+    return bool(glob.glob("/dev/nvidia[0-9]*")) or shutil.which("nvidia-smi") is not None
 
 
 class VllmServer:
@@ -97,9 +101,9 @@ class VllmServer:
         return self.folder / "vllm.log"
 
     def _start(self) -> str:
-        command = _command()
-        if command is None:
-            raise EndpointError(missing_server(self.settings) or "vLLM is not installed.")
+        if (missing := missing_server(self.settings)) is not None:
+            raise EndpointError(missing)
+        command = _command() or []
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -58,7 +58,17 @@ class Learned:
     learning_rate: float
 
 
-_Weighed = tuple[Rewarded, float]
+@dataclass(frozen=True)
+class _Batch:
+    """What one step learns: completions with their advantages, of ``completions`` in all with so many ``tokens``."""
+
+    weighed: list[tuple[Rewarded, float]]
+    completions: int
+    tokens: int
+
+    @property
+    def pairs(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        return [(item.prompt, item.tokens) for item, _ in self.weighed]
 
 
 class Learner:
@@ -76,19 +86,21 @@ class Learner:
     def learn(self, groups: Sequence[Sequence[Rewarded]]) -> Learned:
         """Take the optimiser's steps that a round's groups give; none where every group's rewards are alike.
 
-        Raises DivergenceError, before the step that would write it into the weights, for what is no number.
+        Raises DivergenceError for what is no number: before the step that would write it into the weights, or after
+        one that made the model's probabilities so.
         """
         telling = [group for group in groups if has_spread([item.reward for item in group])]
         in_step = max(1, self.settings.sequences_per_step // self.settings.num_samples_per_input)
-        batches = [
-            [pair for group in telling[i : i + in_step] for pair in self._weigh(group)]
-            for i in range(0, len(telling), in_step)
-        ]
-        batches = [batch for batch in batches if batch]
+        batches = [self._batch(telling[i : i + in_step]) for i in range(0, len(telling), in_step)]
+        batches = [batch for batch in batches if batch.weighed]
         # The first step moves the policy away from the one that drew the completions, whose probabilities the
         # later steps' ratios need. With a single step the two are the same.
         old = [self._chances(batch) for batch in batches] if len(batches) > 1 else [None] * len(batches)
         steps = [self._step(batch, before) for batch, before in zip(batches, old, strict=True)]
+        if batches:
+            # A step that was too large shows in what the model says next; before that is kept as a checkpoint.
+            one = replace(batches[-1], weighed=batches[-1].weighed[:1])
+            self._finite(self._chances(one)[0].sum(), "probability after the step")
         rewards = [torch.tensor([item.reward for item in group]) for group in groups]
         return Learned(
             steps=len(steps),
@@ -121,27 +133,30 @@ class Learner:
         if "cuda" in state["chance"] and self.policy.device != "cpu":
             torch.cuda.set_rng_state(state["chance"]["cuda"])
 
-    def _weigh(self, group: Sequence[Rewarded]) -> list[_Weighed]:
-        """The completions with their advantages; a truncated one counts in the mean and is not learned."""
+    def _batch(self, groups: Sequence[Sequence[Rewarded]]) -> _Batch:
+        """These groups' completions; a truncated one counts in means and averages and is not learned, as in TRL."""
         scale: Scale = "group" if self.settings.scale_rewards else "none"
-        gains = advantages(torch.tensor([item.reward for item in group]), len(group), scale).tolist()
         masked = self.settings.mask_truncated_completions
-        return [(item, gain) for item, gain in zip(group, gains, strict=True) if item.finished or not masked]
+        weighed = []
+        for group in groups:
+            gains = advantages(torch.tensor([item.reward for item in group]), len(group), scale).tolist()
+            weighed += [(item, gain) for item, gain in zip(group, gains, strict=True) if item.finished or not masked]
+        items = [item for group in groups for item in group]
+        return _Batch(weighed, len(items), sum(len(item.tokens) for item in items))
 
-    def _step(self, batch: list[_Weighed], before: list[Tensor] | None) -> dict[str, float]:
+    def _step(self, batch: _Batch, before: list[Tensor] | None) -> dict[str, float]:
         """One step of the optimiser over a batch, a micro-batch at a time."""
         self.policy.model.train()
         size = self.settings.per_device_train_batch_size
-        starts = range(0, len(batch), size)
-        tokens = float(sum(len(item.tokens) for item, _ in batch))
+        starts = range(0, len(batch.weighed), size)
         said: list[dict[str, float]] = []
         for number, start in enumerate(starts):
-            part = batch[start : start + size]
-            pairs = [(item.prompt, item.tokens) for item, _ in part]
+            part = slice(start, start + size)
+            pairs = batch.pairs[part]
             logprobs, mask = self.policy.logprobs(pairs, self.settings.temperature)
             result = policy_loss(
                 logprobs,
-                torch.tensor([gain for _, gain in part], device=logprobs.device),
+                torch.tensor([gain for _, gain in batch.weighed[part]], device=logprobs.device),
                 mask,
                 old_logprobs=None if before is None else before[number],
                 reference_logprobs=self._reference(pairs) if self.settings.beta else None,
@@ -149,10 +164,10 @@ class Learner:
                 epsilon=self.settings.epsilon,
                 epsilon_high=self.settings.epsilon_high,
                 beta=self.settings.beta,
-                tokens_in_step=tokens,
+                tokens_in_step=float(batch.tokens),
                 max_length=self.settings.max_completion_length or self.settings.max_tokens,
                 # A short last micro-batch has its own share, not a whole one's.
-                accumulation=len(batch) / len(part),
+                accumulation=batch.completions / len(pairs),
             )
             self._finite(result.loss, "loss")
             result.loss.backward()
@@ -169,11 +184,11 @@ class Learner:
             "gradient": float(gradient),
         }
 
-    def _chances(self, batch: list[_Weighed]) -> list[Tensor]:
+    def _chances(self, batch: _Batch) -> list[Tensor]:
         """The tokens' log-probabilities before the round's first step, a micro-batch at a time."""
         self.policy.model.eval()
         size = self.settings.per_device_train_batch_size
-        pairs = [(item.prompt, item.tokens) for item, _ in batch]
+        pairs = batch.pairs
         starts = range(0, len(pairs), size)
         with torch.no_grad():
             return [self.policy.logprobs(pairs[i : i + size], self.settings.temperature)[0] for i in starts]

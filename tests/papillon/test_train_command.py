@@ -139,6 +139,16 @@ class TestTraining:
         assert sum(line["dropped"] for line in lines) > 0
         assert sum(line["scored"] for line in lines) == 0
 
+    def test_a_loss_that_is_no_number_is_one_sentence(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        with ModelServer() as server:
+            own = profile(tmp_path, server.base, learning_rate=1e30, warmup_steps=0, num_train_steps=4)
+            command = ["train", "--device", "cpu", "--profile", own, "--out", str(tmp_path / "run")]
+            assert main(command) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("papillon train: Expected a finite ")
+        assert said.endswith("keeps its last checkpoint: go on from it with train.learning_rate below 1e+30.\n")
+        assert said.count("\n") == 1
+
     @pytest.mark.slow
     def test_ctrl_c_ends_it_says_how_to_go_on_and_that_works(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from dspy.lm15 import Message, Request
 
+from papillon.errors import EndpointError
 from papillon.models import vllm
 from papillon.models.endpoint import RefusesAll
 from papillon.models.vllm import VllmServer, missing_server, served_name
@@ -61,6 +62,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     script = tmp_path / "stand_in.py"
     script.write_text(STAND_IN)
     monkeypatch.setattr(vllm, "_command", lambda: [sys.executable, str(script)])
+    monkeypatch.setattr(vllm, "_has_gpu", lambda: True)
     yield script
     for pid in _pids(script):
         if _runs(pid):
@@ -150,13 +152,21 @@ class TestMissing:
             "or give api_base, the address of a server that has the model."
         )
 
-    def test_without_a_gpu_one_sentence_says_so(self, command: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_a_gpu_one_sentence_says_so(
+        self, command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(vllm, "_command", lambda: ["vllm"])
         monkeypatch.setattr(vllm.glob, "glob", lambda pattern: [])
         monkeypatch.setattr(vllm.shutil, "which", lambda name: None)
-        assert missing_server(settings()) == (
+        said = (
             "Model vllm/org/model is served by vLLM, which needs a GPU, and none is here; use one, "
             "or give api_base, the address of a server that has the model."
         )
+        assert missing_server(settings()) == said
+        with pytest.raises(EndpointError) as refused:  # whoever calls it all the same, as papillon ask does
+            asyncio.run(answers(VllmServer(settings(), tmp_path / "logs", {}), 1))
+        assert str(refused.value) == said
 
     def test_an_adapter_that_is_none_is_named(
         self, tmp_path: Path, command: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the gpu extra (torch, peft) is not 
 pytest.importorskip("peft", reason="the gpu extra (torch, peft) is not installed")
 
 from papillon.training.learner import DivergenceError, Learner, Rewarded  # noqa: E402
+from papillon.training.losses import advantages, policy_loss  # noqa: E402
 from papillon.training.policy import Policy  # noqa: E402
 from papillon.training.settings import TrainSettings  # noqa: E402
 from tests.papillon.training.tiny import preferred, tiny_model, tiny_tokenizer  # noqa: E402
@@ -95,6 +97,23 @@ def test_truncated_completions_count_in_the_baseline_and_are_not_learned() -> No
     assert (learned.steps, learned.truncated) == (0, 4)
     unmasked = learner(mask_truncated_completions=False)
     assert unmasked.learn([group(unmasked.policy, [1.0, 0.0, 0.0, 0.0], finished=False)]).steps == 1
+
+
+@pytest.mark.parametrize("loss", ["dapo", "grpo", "dr_grpo"])
+def test_a_truncated_completion_counts_in_the_average_as_in_trl(loss: str) -> None:
+    subject = learner(loss_type=loss, max_grad_norm=1e9, lora_config={"lora_dropout": 0.0})
+    items = group(subject.policy, [1.0, 0.0, 0.5, -1.0])
+    items[3] = replace(items[3], tokens=items[3].tokens * 5, finished=False)
+    subject.policy.model.train()
+    logprobs, mask = subject.policy.logprobs([(item.prompt, item.tokens) for item in items])
+    tokens = float(mask.sum())
+    mask[3] = 0  # TRL has the row there, without a token that counts
+    gains = advantages(torch.tensor([item.reward for item in items]), 4, "none")
+    told = {"loss_type": loss, "tokens_in_step": tokens, "max_length": subject.settings.max_tokens}
+    policy_loss(logprobs, gains, mask, **told).loss.backward()
+    expected = torch.stack([weight.grad.norm() for weight in subject.weights]).norm()
+    subject.optimizer.zero_grad()
+    assert subject.learn([items]).gradient == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_warm_up_begins_at_nothing_and_gradients_are_clipped() -> None:

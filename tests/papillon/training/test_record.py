@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,12 @@ def test_a_rounds_line_says_what_was_out_of_the_ordinary(tmp_path: Path, line: d
     record.add(ordinary | counts | line, [])
     assert said in shown[0]
     assert shown[0].startswith("round 2/4 · reward +0.250 (spread 0.500) · ")
+
+
+def test_wandb_is_asked_for_by_name_and_missed_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    RunRecord(tmp_path / "without", TrainSettings()).open(resume=False)
+    with pytest.raises(
+        UsageError, match=r"^Expected the package wandb for train\.report_to = 'wandb', got none; install"
+    ):
+        RunRecord(tmp_path / "with", TrainSettings(report_to="wandb")).open(resume=False)

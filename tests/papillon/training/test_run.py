@@ -20,11 +20,12 @@ pytest.importorskip("arbor", reason="the gpu extra (arbor-ai, torch, peft) is no
 
 import dspy  # noqa: E402
 
-from papillon.errors import InfrastructureError, UsageError  # noqa: E402
+from papillon.errors import InfrastructureError, ProfileError, UsageError  # noqa: E402
 from papillon.program import PAPILLON  # noqa: E402
+from papillon.training.arbor_arguments import train_kwargs  # noqa: E402
 from papillon.training.learner import DivergenceError, Learner  # noqa: E402
 from papillon.training.policy import Policy  # noqa: E402
-from papillon.training.run import Trained, train  # noqa: E402
+from papillon.training.run import Trained, sampling_model, train  # noqa: E402
 from papillon.training.settings import TrainSettings  # noqa: E402
 from tests.harness.runs import await_rounds  # noqa: E402
 from tests.papillon.training.tiny import preferred, tiny_model, tiny_tokenizer  # noqa: E402
@@ -163,6 +164,18 @@ def test_the_examples_trained_on_may_be_those_validated_on(tmp_path: Path) -> No
     trained = run(tmp_path / "run", use_train_as_val=True, report_train_scores=True)
     assert trained.score_before is not None
     assert trained.score_after is not None
+
+
+def test_trainer_and_sampling_model_cannot_differ_in_the_four_values(tmp_path: Path) -> None:
+    # ArborGRPO refuses a training where they do; both come from one setting here, and no other name is taken.
+    told = settings(temperature=0.7, top_p=0.9, top_k=20, repetition_penalty=1.1)
+    sampling, trainer = sampling_model(told, "m", "http://127.0.0.1:1/v1/", None).kwargs, train_kwargs(told)
+    names = ("temperature", "top_p", "top_k", "repetition_penalty")
+    assert [sampling[name] for name in names] == [trainer[name] for name in names] == [0.7, 0.9, 20, 1.1]
+    with pytest.raises(
+        ProfileError, match=r"^Expected a setting of train \(.*temperature.*\), got 'sampling_temperature'"
+    ):
+        settings(sampling_temperature=0.5)
 
 
 def test_the_programs_own_models_are_put_back(tmp_path: Path) -> None:
