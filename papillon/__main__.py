@@ -6,6 +6,7 @@ Wiring only: each command brings together what other modules do, and shows it.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shlex
 import shutil
@@ -71,6 +72,7 @@ def _ask(given: argparse.Namespace) -> int:
     from papillon.models.roles import open_models
     from papillon.program import PAPILLON, load_program
 
+    logging.getLogger("dspy").setLevel(logging.ERROR)  # it warns of each answer that reached its limit
     models = open_models(profile, CACHE)
     try:
         untrusted = models.lm("untrusted")

@@ -130,9 +130,10 @@ def _split_line(run: Run, split: str) -> str:
     examples = "example" if whole == 1 else "examples"
     parts = [f"{split}: {seen} of {whole} {examples}" if seen != whole else f"{split}: {seen} {examples}"]
     parts.append(f"{counts['scored']} scored")
-    for status, name in (("program_error", "program errors"), ("infrastructure_error", "without a score")):
-        if counts[status]:
-            parts.append(f"{counts[status]} {name}")
+    if wrong := counts["program_error"]:
+        parts.append(f"{wrong} program error" + ("s" if wrong > 1 else ""))
+    if lost := counts["infrastructure_error"]:
+        parts.append(f"{lost} without a score")
     names = ("quality", "leakage", "overall", "joint", "verbatim_leakage")
     return f"{', '.join(parts)}; " + ", ".join(f"{name} {_mean(rows, name)}" for name in names)
 

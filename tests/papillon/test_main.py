@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,13 @@ class TestAsk:
         own = profile(tmp_path, "http://127.0.0.1:9")
         assert main(["ask", QUERY, "--profile", own, "--program", str(tmp_path / "none.json")]) == 4
         assert "Expected a saved DSPy program in" in capsys.readouterr().err
+
+    def test_an_answer_that_reached_its_limit_is_no_matter_for_the_screen(self, tmp_path: Path) -> None:
+        logger = logging.getLogger("dspy")
+        logger.setLevel(logging.WARNING)
+        with ModelServer() as server:
+            assert main(["ask", QUERY, "--profile", profile(tmp_path, server.base)]) == 0
+        assert not logger.isEnabledFor(logging.WARNING)
 
     def test_the_environment_names_the_profile(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
