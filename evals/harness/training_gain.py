@@ -72,9 +72,12 @@ def full_training(training: Training, say: Callable[[str], None] = print) -> Gai
     task = TrainingTask.of(profile, device=training.device, or_cpu=False)
     trainings = settings.cache.parent / "training"
     folder = resumable(trainings, profile.name, task)
-    say("Before the training:")
     plainly = partial(_plainly, guided=task.settings.guided == 1)
-    _dev_rows(training, plainly(_untrained(profile, task.settings)), say)
+    untrained = plainly(_untrained(profile, task.settings))
+    # One in this process would stay on a GPU that Arbor then does not find free; those rows come at the end.
+    if task.device != "arbor" or not untrained.local.model.startswith("transformers/"):
+        say("Before the training:")
+        _dev_rows(training, untrained, say)
     if folder is None or not (folder / "program.json").exists():
         models = open_models(profile, settings.cache, record=settings.record)
         try:

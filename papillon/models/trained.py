@@ -47,8 +47,6 @@ def with_program(profile: Profile, path: Path) -> Profile:
         settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
         model = str(settings["model"])
         trained = engine_of(profile.local, model, without_torch=(adapter / "adapter.gguf").is_file())
-        if (base := base_of(adapter, path, model)) != model:
-            trained = f"{trained.partition('/')[0]}/{base}"  # served as the model itself would be
         format_ = profile.local.adapter if settings.get("guided") == 1 else "chat"
         sampling: dict[str, Any] = {name: settings[name] for name in _SAMPLING}
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -56,6 +54,8 @@ def with_program(profile: Profile, path: Path) -> Profile:
             f"Expected the settings of a training in {path / 'settings.json'}, but they cannot be read: {error}; "
             "name the adapter as local.lora in a profile instead."
         ) from error
+    if (base := base_of(adapter, path, model)) != model:
+        trained = f"{trained.partition('/')[0]}/{base}"  # served as the model itself would be
     local = replace(profile.local, model=trained, adapter=format_, lora=adapter.resolve(), **sampling)
     return replace(profile, local=local)
 
@@ -65,7 +65,8 @@ def base_of(adapter: Path, folder: Path, model: str) -> str:
 
     Going on with Arbor begins with a new adapter; what was learned before lies in the model beside it then.
     """
-    said = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    file = adapter / "adapter_config.json"
+    said = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     merged = folder / Path(said.get("base_model_name_or_path") or "").name
     return str(merged) if merged.name.startswith(MERGED) and merged.is_dir() else model
 

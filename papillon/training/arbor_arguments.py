@@ -90,6 +90,11 @@ def for_arbor_server(settings: TrainSettings) -> tuple[TrainSettings, list[str]]
             f"Expected train.guided to be 0 for Arbor, whose sampler writes no markers, got {settings.guided:g}; "
             "set it to 0, or train on one device."
         )
+    if settings.max_steps <= settings.num_train_steps:
+        raise UsageError(
+            f"Expected train.max_steps above train.num_train_steps ({settings.num_train_steps}) for Arbor, whose "
+            f"trainer takes at least a step a round and ends there, got {settings.max_steps}; raise it."
+        )
     group, gpus = settings.num_samples_per_input, settings.num_training_gpus
     share = -(-group // gpus)
     last = group - share * (gpus - 1)

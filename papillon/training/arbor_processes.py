@@ -12,10 +12,10 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 __all__ = ["ArborProcesses"]
 
@@ -46,6 +46,7 @@ class ArborProcesses:
         self.folder = folder
         self.started: list[subprocess.Popen[str]] = []
         self._token = uuid.uuid4().hex
+        self._over, self._pending = False, 0
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -57,16 +58,21 @@ class ArborProcesses:
         def known(
             runner: Any, command: list[str], env: Mapping[str, str] | None = None, **more: Any
         ) -> subprocess.Popen[str]:
+            if self._over:  # a start that was broken off goes on in Arbor's own thread
+                raise RuntimeError("The training is over; nothing more is started.")
             marked = {**(os.environ if env is None else env), _MARK: self._token}
             process: subprocess.Popen[str] = start(runner, self._complete(command), env=marked, **more)
             self.started.append(process)
             return process
 
-        with patch.object(ProcessRunner, "start", known):
-            try:
-                yield
-            finally:
-                self._end()
+        ProcessRunner.start = known
+        try:
+            yield
+        finally:
+            self._over = True
+            self._end()
+            if not self._pending:
+                ProcessRunner.start = start
 
     def gone(self) -> str | None:
         """What is to be said of the first of them that has ended, None while all go on."""
@@ -76,24 +82,25 @@ class ArborProcesses:
                 return f"{'vLLM' if serves else 'a trainer'} that ended with status {status}"
         return None
 
-    def waiting(self, work: Callable[[], None], check: Callable[[], None]) -> None:
-        """Run ``work``, which may wait for them for ever; ``check`` raises what ends the waiting."""
-        failed: list[Exception] = []
+    def waiting(self, work: Callable[[], Any], check: Callable[[], None]) -> Any:
+        """What ``work`` gives, which may wait for them for ever; ``check`` raises what ends the waiting."""
+        done: Future[Any] = Future()
 
         def run() -> None:
             try:
-                work()
+                done.set_result(work())
             except Exception as error:  # raised where it is waited for
-                failed.append(error)
+                done.set_exception(error)
+            finally:
+                self._pending -= 1
 
-        thread = threading.Thread(target=run, name="arbor-start", daemon=True)
-        thread.start()
-        while thread.is_alive():
-            thread.join(0.5)
-            if thread.is_alive():
+        self._pending += 1
+        threading.Thread(target=run, name="arbor-waiting", daemon=True).start()
+        while True:
+            with suppress(TimeoutError):
+                return done.result(timeout=0.5)
+            if not done.done():
                 check()
-        if failed:
-            raise failed[0]
 
     def _complete(self, command: list[str]) -> list[str]:
         """The command with a configuration for Accelerate that is there."""

@@ -69,11 +69,11 @@ class ArborServer:
         from arbor import ArborProvider
         from arbor.integrations.dspy.arbor_provider import ArborReinforceJob
 
-        start = self._start
+        watched = self.watched
 
         class Job(ArborReinforceJob):  # type: ignore[misc]
             def initialize(self) -> None:
-                start(super().initialize)
+                watched(super().initialize)
 
         provider = ArborProvider()
         provider.ReinforceJob = Job
@@ -104,6 +104,9 @@ class ArborServer:
             body = getattr(getattr(error, "response", None), "text", "")
             raise self._with_log(f"{type(error).__name__}: {error} {body}".rstrip()) from error
 
+    def close(self) -> None:
+        """Nothing runs outside :meth:`serving`."""
+
     def finish(self, final_score: float | None) -> tuple[Path, float | None]:
         """The adapter of the best checkpoint that Arbor saved, or of the last, and its validation score."""
         kept = self.checkpoints.kept(final_score)
@@ -126,14 +129,23 @@ class ArborServer:
             f"GPUs, got {what}; its log in {self.storage} ends with:\n{log_tail(self.storage)}"
         )
 
+    def watched(self, work: Callable[[], Any]) -> Any:
+        """What ``work`` gives, for as long as the trainer and vLLM live."""
+        return self.processes.waiting(work, self._check_processes)
+
     def asked(self) -> None:
-        """ArborGRPO asks what to do; raises, and keeps it as ``failure``, where the trainer or vLLM is gone."""
+        """ArborGRPO asks what to do; raises, and keeps as ``failure``, what ends the training."""
+        self._check_processes()
+        try:
+            self.watch.check(self.settings.num_dspy_examples_per_grpo_step * self.settings.num_samples_per_input)
+        except InfrastructureError as error:
+            self.failure = error
+            raise
+
+    def _check_processes(self) -> None:
         if (what := self.processes.gone()) is not None:
             self.failure = self._with_log(what)
             raise self.failure
-
-    def _start(self, work: Callable[[], None]) -> None:
-        self.processes.waiting(work, self.asked)
 
     def stepped(self, group: list[dict[str, Any]], told: dict[str, Any]) -> None:
         """A group went in, in round ``rounds``."""
@@ -152,7 +164,8 @@ class ArborServer:
 
     def saved(self, name: str, folder: Path, score: float | None) -> None:
         """A checkpoint came out; it is where to go on, and where it has a score it is the best so far."""
-        checkpoint = Checkpoint(name, self.rounds, score)
+        # Arbor gives each of those without a score the same name.
+        checkpoint = Checkpoint(name if score is not None else f"step-{self.rounds:06d}", self.rounds, score)
 
         def write(target: Path) -> None:
             (target / "adapter").mkdir()
@@ -186,30 +199,26 @@ class _Listening:
         # ArborGRPO asks for the status before it sends a round's groups.
         begins, self._new_round = self._new_round, False
         self._training.rounds += begins
-        status = self._manager.route_grpo_step(request)
+        status = self._training.watched(lambda: self._manager.route_grpo_step(request))
         self._training.stepped([dict(item) for item in request.batch], request.metrics or {})
         if begins and self._training.rounds % self._training.settings.num_steps_for_val == 0:
             self._checkpoint(request.job_id)
         return status
 
     def route_grpo_checkpoint(self, request: Any) -> Any:
-        status = self._manager.route_grpo_checkpoint(request)
-        self._keep(status, (request.metadata or {}).get("score"))
+        status = self._training.watched(lambda: self._manager.route_grpo_checkpoint(request))
+        if (name := status.last_checkpoint) and (folder := status.checkpoints[name].get("checkpoint_dir")):
+            self._training.saved(name, Path(folder), (request.metadata or {}).get("score"))
         return status
 
     def terminate(self, request: Any) -> Any:
-        status = self._manager.terminate(request)  # saves a last checkpoint first
-        self._keep(status, None)
-        return status
+        self._checkpoint(request.job_id)  # Arbor's own last one may fail without a word
+        return self._manager.terminate(request)
 
     def _checkpoint(self, job_id: str) -> None:
         from arbor.server.api.schemas import GRPOCheckpointRequest
 
         self.route_grpo_checkpoint(GRPOCheckpointRequest(job_id=job_id, checkpoint_name="to-go-on"))
-
-    def _keep(self, status: Any, score: float | None) -> None:
-        if (name := status.last_checkpoint) and (folder := status.checkpoints[name].get("checkpoint_dir")):
-            self._training.saved(name, Path(folder), score)
 
 
 @contextmanager
@@ -217,9 +226,12 @@ def _own_handlers_kept() -> Iterator[None]:
     """Afterwards the root logger has its handlers back, and of those set up inside the ones that write files."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
-    yield
-    root.handlers = [*before, *(added for added in root.handlers if isinstance(added, logging.FileHandler))]
-    root.setLevel(level)
+    try:
+        yield
+    finally:
+        added = [handler for handler in root.handlers if handler not in before]
+        root.handlers = [*before, *(handler for handler in added if isinstance(handler, logging.FileHandler))]
+        root.setLevel(level)
 
 
 def _find(model: str) -> None:

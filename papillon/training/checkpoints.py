@@ -43,10 +43,14 @@ class Checkpoints:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         write(unfinished)
-        shutil.rmtree(target, ignore_errors=True)
+        replaced = self._replaced(checkpoint)
+        if target.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+            target.rename(replaced)
         unfinished.rename(target)
         pointed = self._marks() | dict.fromkeys(marks, asdict(checkpoint))
         write_whole(self.folder / "checkpoints.json", json.dumps(pointed, indent=2) + "\n")
+        shutil.rmtree(replaced, ignore_errors=True)
         self._prune({saved["name"] for saved in pointed.values()})
 
     def last(self) -> Checkpoint | None:
@@ -65,7 +69,12 @@ class Checkpoints:
         return None if last is None else (last, final_score)
 
     def path(self, checkpoint: Checkpoint) -> Path:
-        return self.folder / checkpoint.name
+        """Its folder; one that was about to be replaced when the process was killed is still there."""
+        target, replaced = self.folder / checkpoint.name, self._replaced(checkpoint)
+        return replaced if replaced.exists() and not target.exists() else target
+
+    def _replaced(self, checkpoint: Checkpoint) -> Path:
+        return self.folder / f".{checkpoint.name}.replaced"
 
     def _read(self, which: Mark) -> Checkpoint | None:
         mark = self._marks().get(which)

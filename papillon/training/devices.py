@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 from papillon.errors import UsageError
 from papillon.training.settings import TrainSettings
+from papillon.training.surroundings import unannounced
 
 __all__ = ["Device", "choose_device", "count_gpus", "cpu_threads", "free_gpus"]
 
@@ -29,18 +31,25 @@ def count_gpus() -> int:
 def free_gpus(visible: int) -> int:
     """Those of ``visible`` GPUs that Arbor may take, which are those that nobody uses.
 
-    Raises UsageError where CUDA_VISIBLE_DEVICES hides some: Arbor 0.2.17 would take them all the same.
+    Raises UsageError where they cannot be counted, or where CUDA_VISIBLE_DEVICES hides some: Arbor 0.2.17 would take
+    them all the same.
     """
     if not visible:
         return 0
     try:
-        from arbor.server.services.managers.gpu_manager import NoGPUsDetectedError, get_gpu_state
+        with unannounced():
+            import arbor
+            from arbor.server.services.managers.gpu_manager import NoGPUsDetectedError, get_gpu_state
     except ImportError:  # which is said where the training begins
         return visible
+    atexit.unregister(arbor.shutdown)  # prints that nothing runs
     try:
         state = get_gpu_state()
-    except NoGPUsDetectedError:
-        return 0
+    except NoGPUsDetectedError as error:
+        raise UsageError(
+            f"Expected NVML to tell which of {visible} GPUs are free for Arbor, got: {error} Mend the driver, or use "
+            "--train-device cuda."
+        ) from error
     if visible < len(state["total"]):
         raise UsageError(
             f"Expected Arbor to see the {visible} GPUs of CUDA_VISIBLE_DEVICES alone, but it takes any of the "

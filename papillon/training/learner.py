@@ -24,7 +24,7 @@ __all__ = ["DivergenceError", "Learned", "Learner", "Rewarded"]
 
 
 class DivergenceError(PapillonError):
-    """The loss or its gradient is no number any more."""
+    """The loss, its gradient, or what the model says after a step is no number any more."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,8 @@ class Learner:
         self.policy.model.train()
         size = self.settings.per_device_train_batch_size
         starts = range(0, len(batch.weighed), size)
+        # bnpo averages over tokens that are learned; the others over all completions, as TRL does.
+        averaged = len(batch.weighed) if self.settings.loss_type == "bnpo" else batch.completions
         said: list[dict[str, float]] = []
         for number, start in enumerate(starts):
             part = slice(start, start + size)
@@ -167,7 +169,7 @@ class Learner:
                 tokens_in_step=float(batch.tokens),
                 max_length=self.settings.max_completion_length or self.settings.max_tokens,
                 # A short last micro-batch has its own share, not a whole one's.
-                accumulation=batch.completions / len(pairs),
+                accumulation=averaged / len(pairs),
             )
             self._finite(result.loss, "loss")
             result.loss.backward()
@@ -185,7 +187,7 @@ class Learner:
         }
 
     def _chances(self, batch: _Batch) -> list[Tensor]:
-        """The tokens' log-probabilities before the round's first step, a micro-batch at a time."""
+        """The tokens' log-probabilities under the policy as it is now, a micro-batch at a time."""
         self.policy.model.eval()
         size = self.settings.per_device_train_batch_size
         pairs = batch.pairs

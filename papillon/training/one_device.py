@@ -118,6 +118,10 @@ class OneDevice:
             if self.sampler.device.acquire(timeout=60):
                 self.sampler.device.release()
 
+    def close(self) -> None:
+        """End what a training that did not get to serve has begun."""
+        self.sampler.cleanup()
+
     def finish(self, final_score: float | None) -> tuple[Path, float | None]:
         """The adapter to keep, and its validation score."""
         kept = self.checkpoints.kept(final_score)
@@ -133,11 +137,7 @@ class OneDevice:
 
     def _asked(self) -> None:
         a_round = self.settings.num_dspy_examples_per_grpo_step * self.settings.num_samples_per_input
-        if self.watch.in_vain >= 2 * a_round:
-            raise InfrastructureError(
-                f"Expected rollouts to learn from, but the last {self.watch.in_vain} all failed, "
-                f"most recently with {self.watch.last_failure}; mend that and resume."
-            )
+        self.watch.check(a_round)
         # ArborGRPO asks before it samples and after; with rollouts of two rounds, the first gave it no group to send.
         if self.watch.gathered >= 2 * a_round:
             seen = self.watch.counts()

@@ -37,7 +37,7 @@ class RunRecord:
     ) -> None:
         self.folder, self.settings, self.say, self.told = folder, settings, say, dict(told or {})
         self._began = time.monotonic()
-        self._rounds_here = 0
+        self._rounds_here: set[int] = set()
         self._wandb: Any = None
 
     @property
@@ -93,8 +93,8 @@ class RunRecord:
                 write_whole(file, "".join(f"{line}\n" for line in kept))
 
     def add(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
-        """One round's line; its completions beside it every ``logging_steps`` rounds where they are asked for."""
-        self._rounds_here += 1
+        """One round's line, with Arbor one group's; beside it every ``logging_steps`` rounds its completions."""
+        self._rounds_here.add(numbers["round"])
         elapsed = time.monotonic() - self._began
         line = {**numbers, "seconds": round(elapsed, 1)}
         with self.metrics.open("a", encoding="utf-8") as file:
@@ -107,7 +107,7 @@ class RunRecord:
                     file.write(json.dumps({"round": done, "group": drawn}, ensure_ascii=False) + "\n")
         if self._wandb is not None:
             self._wandb.log(line, step=done)
-        left = elapsed / self._rounds_here * max(0, self.settings.num_train_steps - done)
+        left = elapsed / len(self._rounds_here) * max(0, self.settings.num_train_steps - done)
         self.say(_progress(line, self.settings.num_train_steps, left))
 
     def close(self) -> None:

@@ -70,6 +70,12 @@ class ResumedGRPO(ArborGRPO):  # type: ignore[misc]
         )
         return examples
 
+    def _save_checkpoint_for_job(self, job: Any, lm: Any, name: str, *, step_idx: int, **more: Any) -> None:
+        step = step_idx + self.done
+        if self.checkpoint_mode == "improvements":
+            name = f"model_checkpoint_step_{step + 1}"
+        super()._save_checkpoint_for_job(job, lm, name, step_idx=step, **more)
+
     def report_validation_metrics(self, *arguments: Any, step_idx: int = -1, **more: Any) -> None:
         due = (step_idx + 1 + self.done) % self.rounds_for_val == 0 or step_idx == self.num_train_steps - 1
         if step_idx >= 0 and due:

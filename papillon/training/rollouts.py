@@ -68,6 +68,14 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         """Rollouts since the last look."""
         return self._counts.rollouts
 
+    def check(self, a_round: int) -> None:
+        """Raise InfrastructureError where twice ``a_round`` rollouts failed one after the other."""
+        if self.in_vain >= 2 * a_round:
+            raise InfrastructureError(
+                f"Expected rollouts to learn from, but the last {self.in_vain} all failed, most recently with "
+                f"{self.last_failure}; mend that and resume."
+            )
+
     def counts(self) -> RolloutCounts:
         """What happened since the last call of this method."""
         with self._lock:

@@ -84,17 +84,17 @@ def train(
     watch = RolloutWatch(program, metric, settings.failure_score)
     predictors = program.predictors()
     before = [predictor.lm for predictor in predictors]
-    session = _session(settings, device, record, watch, len(predictors), policy)
-    if resume:
-        session.resume()
-    compiler = session.make_compiler(watch.metric)
     # A chat prompt without the JSON fallback: a second try in another format would hide the first one's failure.
     adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)
     # What arbor-ai validates on: the examples given, or where it is told so those that it trains on.
     val = list(valset) if valset and not settings.use_train_as_val else None
     checked = list(trainset) if settings.use_train_as_val else val
-    final = None
+    session = compiler = final = None
     try:
+        session = _session(settings, device, record, watch, len(predictors), policy)
+        if resume:
+            session.resume()
+        compiler = session.make_compiler(watch.metric)
         with (
             kept_quiet(folder / "training.log"),
             watch.watching(),
@@ -117,6 +117,8 @@ def train(
                     max_errors=len(checked) + 1,
                 )
                 final = float(evaluate(program, metric=watch.metric).score)
+                if failed := watch.counts().unvalidated:
+                    say(f"{failed} runs of the last validation failed, so its score is too low by them.")
         adapter_folder, score = session.finish(final)
         _keep(adapter_folder, folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")
@@ -124,9 +126,11 @@ def train(
     finally:
         for predictor, lm in zip(predictors, before, strict=True):
             predictor.lm = lm
-        record.close()
+        if session is not None:
+            session.close()
         session = compiler = None  # they hold the model, whose memory would not come free
         let_go()
+        record.close()
 
 
 def sampling_model(settings: TrainSettings, model: str, address: str, provider: Any) -> dspy.LM:

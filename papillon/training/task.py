@@ -5,6 +5,7 @@ How the training goes is ``run``'s matter; the metric is handed in, since judges
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -75,11 +76,20 @@ class TrainingTask:
             )
         return [to_dspy(row) for row in rows[: _SMOKE[part] if self.smoke else None]]
 
+    @property
+    def program(self) -> Path | None:
+        """The saved program that the training starts from, None for PAPILLON as it is shipped."""
+        start = self.profile.program
+        return start / "program.json" if start is not None and start.is_dir() else start
+
     def told(self) -> dict[str, str]:
         """What a training of this task cannot go on without, beside its settings: data, split and who is consulted."""
         profile = self.profile
         judge = profile.judge.kind + (f" {profile.judge.model.model}" if profile.judge.model is not None else "")
+        start = self.program
+        known = start is not None and start.is_file()  # what is not there is said when it is loaded
         return {
+            "program": hashlib.sha256(start.read_bytes()).hexdigest() if start and known else "as shipped",
             "dataset": self.dataset.sha256,
             "split": profile.split,
             "untrusted": profile.untrusted.model,
@@ -102,11 +112,7 @@ class TrainingTask:
         from papillon.program import PAPILLON, load_program
         from papillon.training.run import train
 
-        start = self.profile.program
-        program = load_program(
-            PAPILLON(untrusted_model=models.lm("untrusted")),
-            start / "program.json" if start is not None and start.is_dir() else start,
-        )
+        program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), self.program)
         say(
             f"Training {self.settings.model} on {self.device}: {self.settings.num_train_steps} rounds of "
             f"{self.settings.num_dspy_examples_per_grpo_step} x {self.settings.num_samples_per_input} rollouts "

@@ -62,6 +62,7 @@ class TestWhatCannotBegin:
         said: str,
     ) -> None:
         monkeypatch.setattr(task, "count_gpus", lambda: gpus)
+        monkeypatch.setattr(task, "free_gpus", lambda visible: visible)
         assert said in refused(capsys, *arguments)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],
 open(sys.argv[1], "w").write(str(child.pid))
 time.sleep(600)
 """
+
+
+@pytest.fixture(autouse=True)
+def own_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arbor's runner takes Ctrl-C for itself, for good."""
+    from arbor.utils.process_runner import ProcessRunner
+
+    monkeypatch.setattr(ProcessRunner, "_setup_signal_handlers", lambda runner: None)
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -64,3 +73,42 @@ def test_the_trainer_is_launched_with_a_configuration_that_is_there(tmp_path: Pa
     given = load_config_from_file(command[command.index("--config_file") + 1])
     assert given.deepspeed_config["zero_stage"] == 3
     assert command[-3:] == ["--", "--model", "m"]
+
+
+def test_what_is_waited_for_gives_its_result_or_its_failure(tmp_path: Path) -> None:
+    processes = ArborProcesses(tmp_path)
+    assert processes.waiting(lambda: 7, lambda: None) == 7
+    with pytest.raises(ValueError, match="no such job"):
+        processes.waiting(lambda: _raise(ValueError("no such job")), lambda: None)
+
+
+def test_a_start_that_was_broken_off_starts_nothing_afterwards(tmp_path: Path) -> None:
+    from arbor.utils.process_runner import ProcessRunner
+
+    go_on, came = threading.Event(), list[str]()
+
+    def late() -> None:
+        go_on.wait(30)
+        try:
+            ProcessRunner("job").start([sys.executable, "-c", ""])
+        except RuntimeError as error:
+            came.append(str(error))
+
+    def broken_off() -> None:
+        processes = ArborProcesses(tmp_path)
+        with processes.watched():
+            processes.waiting(late, lambda: _raise(KeyboardInterrupt()))
+
+    start = ProcessRunner.start
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    go_on.set()
+    deadline = time.monotonic() + 10
+    while not came and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert came == ["The training is over; nothing more is started."]
+    ProcessRunner.start = start
+
+
+def _raise(error: BaseException) -> Any:
+    raise error

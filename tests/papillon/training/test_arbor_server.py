@@ -19,6 +19,7 @@ import dspy
 from papillon.errors import EndpointError, InfrastructureError, UsageError
 from papillon.models.trained import base_of
 from papillon.training.arbor_server import ArborServer, log_tail
+from papillon.training.checkpoints import Checkpoint
 from papillon.training.record import RunRecord
 from papillon.training.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
@@ -34,6 +35,8 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> Ended:
     import arbor.server.main
 
     ended = Ended()
+    monkeypatch.setattr("arbor.utils.process_runner.ProcessRunner._setup_signal_handlers", lambda runner: None)
+    monkeypatch.setattr(arbor.server.main.app.state, "grpo_manager", None, raising=False)
     monkeypatch.setattr(arbor, "shutdown", lambda: ended.append("server"))
     monkeypatch.setattr(arbor.server.main, "cleanup_managers", lambda app: ended.append("managers"))
     return ended
@@ -150,6 +153,9 @@ class Manager:
         record = {"checkpoint_dir": str(self.folder)}
         return SimpleNamespace(last_checkpoint=request.checkpoint_name, checkpoints={request.checkpoint_name: record})
 
+    def terminate(self, request: Any) -> str:
+        return "succeeded"
+
 
 @pytest.fixture
 def manager(tmp_path: Path, model: str, ended: Ended, monkeypatch: pytest.MonkeyPatch) -> Manager:
@@ -191,9 +197,13 @@ def test_groups_and_checkpoints_are_overheard_on_their_way(
         assert server.checkpoints.last() is None
         round_of_groups(overheard)
         assert manager.asked == ["to-go-on"]  # as often as validations
+        assert server.checkpoints.last() == Checkpoint("step-000002", 2)
         overheard.route_grpo_checkpoint(SimpleNamespace(checkpoint_name="best", metadata={"score": 60.0}))
-    assert said[-3].startswith("round 1/500 · reward +0.500 (spread 0.707) · steps 1 · validation 54.6")
-    assert [line.split("/")[0] for line in said[-3:]] == ["round 1", "round 1", "round 2"]
+        round_of_groups(overheard)
+        assert overheard.terminate(SimpleNamespace(job_id="job")) == "succeeded"
+        assert server.checkpoints.last() == Checkpoint("step-000003", 3)
+    assert said[-4].startswith("round 1/500 · reward +0.500 (spread 0.707) · steps 1 · validation 54.6")
+    assert [line.split("/")[0] for line in said[-4:]] == ["round 1", "round 1", "round 2", "round 3"]
     folder, score = server.finish(None)
     assert folder == tmp_path / "run" / "checkpoints" / "best" / "adapter"
     assert score == 60.0
@@ -253,17 +263,32 @@ def test_a_trainer_that_ends_in_mid_training_ends_it(tmp_path: Path, session: Se
     assert isinstance(server.failure, EndpointError)
 
 
-def test_a_start_that_waits_for_a_dead_trainer_ends(tmp_path: Path, session: Session, manager: Manager) -> None:
+def test_a_start_that_waits_for_a_dead_trainer_ends(
+    tmp_path: Path, session: Session, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from arbor.integrations.dspy.arbor_provider import ArborReinforceJob
     from arbor.utils.process_runner import ProcessRunner
 
-    server = session(tmp_path / "run")
-
-    def starts_and_waits() -> None:
+    def starts_and_waits(job: ArborReinforceJob) -> None:
         ProcessRunner("job").start([sys.executable, "-c", "raise SystemExit(1)"])
-        threading.Event().wait()
+        threading.Event().wait(60)
 
+    monkeypatch.setattr(ArborReinforceJob, "initialize", starts_and_waits)
+    server = session(tmp_path / "run")
+    job = server.provider().ReinforceJob(lm=None, train_kwargs={"num_generations": 2})
     with pytest.raises(EndpointError, match="got a trainer that ended with status 1"), server.serving():
-        server._start(starts_and_waits)
+        job.initialize()
+
+
+def test_rollouts_that_all_fail_end_it(tmp_path: Path, session: Session, manager: Manager) -> None:
+    from arbor.server.main import app
+
+    server = session(tmp_path / "run")
+    server.watch.in_vain, server.watch.last_failure = 64, "EndpointError: gone"
+    said = "but the last 64 all failed, most recently with EndpointError: gone"
+    with pytest.raises(InfrastructureError, match=said), server.serving():
+        app.state.grpo_manager.get_job_status("job")
+    assert isinstance(server.failure, InfrastructureError)
 
 
 def test_a_training_without_a_checkpoint_is_no_training(tmp_path: Path, session: Session) -> None:

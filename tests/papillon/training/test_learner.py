@@ -99,7 +99,7 @@ def test_truncated_completions_count_in_the_baseline_and_are_not_learned() -> No
     assert unmasked.learn([group(unmasked.policy, [1.0, 0.0, 0.0, 0.0], finished=False)]).steps == 1
 
 
-@pytest.mark.parametrize("loss", ["dapo", "grpo", "dr_grpo"])
+@pytest.mark.parametrize("loss", ["dapo", "grpo", "dr_grpo", "bnpo"])
 def test_a_truncated_completion_counts_in_the_average_as_in_trl(loss: str) -> None:
     subject = learner(loss_type=loss, max_grad_norm=1e9, lora_config={"lora_dropout": 0.0})
     items = group(subject.policy, [1.0, 0.0, 0.5, -1.0])

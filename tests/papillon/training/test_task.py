@@ -56,6 +56,19 @@ def test_what_needs_its_markers_written_is_trained_on_one_device(monkeypatch: py
     assert TrainingTask.of(EMBEDDED, smoke=True).device == "cuda"
 
 
+def test_arbor_is_taken_where_its_gpus_are_free_and_none_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(visible: int) -> int:
+        raise UsageError("Arbor would take others")
+
+    unhelped = replace(EMBEDDED, train={"guided": 0.0})
+    monkeypatch.setattr(task, "count_gpus", lambda: 8)
+    for free, device in ((lambda visible: 4, "arbor"), (lambda visible: 3, "cuda"), (hidden, "cuda")):
+        monkeypatch.setattr(task, "free_gpus", free)
+        assert TrainingTask.of(unhelped).device == device
+    with pytest.raises(UsageError, match="Arbor would take others"):
+        TrainingTask.of(unhelped, device="arbor")
+
+
 def test_too_few_rows_are_said_before_anything_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task, "count_gpus", lambda: 0)
     (tmp_path / "one.csv").write_text("user_query,target_response,pii_units\nI am Ann,Hello,Ann\n")
@@ -76,6 +89,7 @@ def test_a_device_that_is_not_there_is_refused(
     monkeypatch: pytest.MonkeyPatch, gpus: int, device: str, said: str
 ) -> None:
     monkeypatch.setattr(task, "count_gpus", lambda: gpus)
+    monkeypatch.setattr(task, "free_gpus", lambda visible: visible)
     with pytest.raises(UsageError, match=said):
         TrainingTask.of(ARBOR, device=device)
 
