@@ -117,6 +117,7 @@ def test_a_model_or_judge_that_fails_in_a_validation_is_counted_apart(failing: s
     outputs = iter([CRAFTED, ANSWERED, "no format"])
     program.set_lm(scripted_lm(lambda prompt: next(outputs)))
     watch = RolloutWatch(program, fails if failing == "judge" else lambda example, prediction: 0.75)
+    watch.in_vain = 3
     with watch.watching(), dspy.context(adapter=dspy.ChatAdapter(use_json_adapter_fallback=False)):
         with pytest.raises((RuntimeError, EndpointError), match="hung up"):
             watch.metric(EXAMPLE, program(user_query="Write for Ann."))
@@ -125,7 +126,7 @@ def test_a_model_or_judge_that_fails_in_a_validation_is_counted_apart(failing: s
         with pytest.raises(AdapterParseError):  # the policy's own fault, and a score of its own
             program(user_query="Write for Ann.")
     assert watch.counts() == RolloutCounts(unvalidated=1)
-    assert watch.in_vain == 0
+    assert watch.in_vain == 3  # says nothing of rollouts
 
 
 def test_failures_in_a_row_are_counted_until_one_says_something() -> None:
