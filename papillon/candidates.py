@@ -88,6 +88,8 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
     def inside(self) -> Iterator[None]:
         """Around whatever may call a model: not entered once a call has failed, or the calls are used up."""
         with self._changed:
+            # Each that is under way may be the call that uses them up; a recorded one comes as fast as it is counted.
+            self._changed.wait_for(lambda: self._used() + self._inside < self._max_calls or not self._inside)
             if self.failure is None and self._used() >= self._max_calls:
                 self.failure = BudgetSpent(f"The optimisation's {self._max_calls} calls are used up.")
             if self.failure is not None or self._over:

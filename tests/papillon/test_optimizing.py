@@ -189,6 +189,11 @@ class TestWhatItSpends:
             # Ended from within: no evaluation went on to an average with zeros in it.
             assert "Average Metric" not in (run.folder / "log").read_text()
 
+    def test_nor_where_recorded_calls_come_all_at_once(self, run: Optimising, optimizer: Any) -> None:
+        run(optimizer, 50)
+        for cap in (8, 11, 14, 17, 20, 23, 26):
+            assert len(run(optimizer, cap).calls) <= cap
+
     def test_what_was_better_when_the_calls_ran_out_is_kept(self, run: Optimising) -> None:
         caps = range(30, 75, 4)
         found = next(found for cap in caps if (found := run("gepa", cap)).after == 1.0 and found.ended)
