@@ -133,6 +133,9 @@ def _train(given: argparse.Namespace) -> int:
     profile = load_profile(given.profile or ("embedded" if given.smoke else None))
     task = TrainingTask.of(profile, smoke=given.smoke, device=given.device)
     folder = given.out or (last_training() if given.resume else new_folder(profile.name))
+    begun = folder / "settings.json"
+    if given.resume and not begun.exists():
+        raise UsageError(f"Expected a training in {folder} to resume, got none; check --out, or drop --resume.")
     from judges import make_judge, metric
     from papillon.models.roles import open_models
 
@@ -141,6 +144,8 @@ def _train(given: argparse.Namespace) -> int:
         overall = metric(make_judge(profile.judge.kind, models), models.loop.run)
         trained = task.train(models, overall, folder, resume=given.resume, say=partial(print, flush=True))
     except KeyboardInterrupt:
+        if not begun.exists():
+            raise
         again = [*sys.argv[1:], *([] if given.resume else ["--resume"]), *([] if given.out else ["--out", str(folder)])]
         print(f"papillon train: interrupted; go on with: papillon {shlex.join(again)}", file=sys.stderr)
         return 130

@@ -37,7 +37,11 @@ def with_program(profile: Profile, path: Path) -> Profile:
         begun = (path / "settings.json").is_file()
         raise UsageError(
             f"Expected a finished training in {path}, with program.json and adapter/, got "
-            + ("one that has not finished; go on with papillon train --resume." if begun else "none; check the path.")
+            + (
+                f"one that has not finished; go on with papillon train --resume --out {path}."
+                if begun
+                else "none; check the path."
+            )
         )
     profile = replace(profile, program=path / "program.json")
     adapter = path / "adapter"
@@ -66,7 +70,10 @@ def base_of(adapter: Path, folder: Path, model: str) -> str:
     Going on with Arbor begins with a new adapter; what was learned before lies in the model beside it then.
     """
     file = adapter / "adapter_config.json"
-    said = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    try:
+        said = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except ValueError as error:
+        raise UsageError(f"Expected an adapter's settings as JSON in {file}, got: {error}; train it again.") from error
     merged = folder / Path(said.get("base_model_name_or_path") or "").name
     return str(merged) if merged.name.startswith(MERGED) and merged.is_dir() else model
 

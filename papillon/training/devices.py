@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -38,22 +37,20 @@ def free_gpus(visible: int) -> int:
         return 0
     try:
         with unannounced():
-            import arbor
             from arbor.server.services.managers.gpu_manager import NoGPUsDetectedError, get_gpu_state
     except ImportError:  # which is said where the training begins
         return visible
-    atexit.unregister(arbor.shutdown)  # prints that nothing runs
     try:
         state = get_gpu_state()
     except NoGPUsDetectedError as error:
         raise UsageError(
             f"Expected NVML to tell which of {visible} GPUs are free for Arbor, got: {error} Mend the driver, or use "
-            "--train-device cuda."
+            f"{_option('cuda')}."
         ) from error
     if visible < len(state["total"]):
         raise UsageError(
             f"Expected Arbor to see the {visible} GPUs of CUDA_VISIBLE_DEVICES alone, but it takes any of the "
-            f"{len(state['total'])} here; unset CUDA_VISIBLE_DEVICES, or use --train-device cuda."
+            f"{len(state['total'])} here; unset CUDA_VISIBLE_DEVICES, or use {_option('cuda')}."
         )
     return len(state["free"])
 
@@ -72,16 +69,20 @@ def choose_device(
         asked = "arbor" if free >= needed else "cuda" if gpus or not or_cpu else "cpu"
     if asked == "arbor" and free < needed:
         raise UsageError(
-            f"Expected {needed} free GPUs for --train-device arbor ({settings.num_training_gpus} to train, "
-            f"{settings.num_inference_gpus} to sample; Arbor never shares one), got {free}; lower "
-            "train.num_training_gpus to at least 1, or use --train-device "
-            f"{'cuda' if gpus else 'cpu'}."
+            f"Expected {needed} free GPUs for the device arbor ({settings.num_training_gpus} to train, "
+            f"{settings.num_inference_gpus} to sample; Arbor never shares one), got {free}; "
+            + ("lower train.num_training_gpus, or " if settings.num_training_gpus > 1 and free > 1 else "")
+            + f"use {_option('cuda' if gpus else 'cpu')}."
         )
     if asked == "cuda" and not gpus:
-        raise UsageError("Expected a CUDA GPU to train on, got none; use --train-device cpu for a small model.")
+        raise UsageError(f"Expected a CUDA GPU to train on, got none; use {_option('cpu')} for a small model.")
     if asked in ("arbor", "cuda", "cpu"):
         return asked  # type: ignore[return-value]
-    raise UsageError(f"Expected --train-device to be auto, arbor, cuda or cpu, got {asked!r}.")
+    raise UsageError(f"Expected the device auto, arbor, cuda or cpu, got {asked!r}.")
+
+
+def _option(device: str) -> str:
+    return f"--device {device} (in pytest --train-device {device})"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ completions are. What is done with that is the learner's matter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -64,10 +64,9 @@ class Policy:
         if source.endswith(".gguf"):
             path = Path(source)
             where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-        # A download shows its progress; reading a file need not.
-        quietly = unannounced() if "gguf_file" in where else nullcontext()
         try:
-            with quietly:
+            # A download shows its progress; reading a file need not.
+            with unannounced(bars="gguf_file" not in where):
                 tokenizer = AutoTokenizer.from_pretrained(**where)
                 model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype)
         except (OSError, ValueError) as error:

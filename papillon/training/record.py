@@ -56,7 +56,8 @@ class RunRecord:
         file = self.folder / "settings.json"
         if not resume and self.metrics.exists():
             raise UsageError(
-                f"Expected a folder without a training in it, got {self.folder}; resume it, or name another."
+                f"Expected a folder without a training in it, got {self.folder}; resume it (--resume), or name another "
+                "(--out)."
             )
         if resume and file.exists():
             now = json.loads(json.dumps(self.settings.to_json()))
@@ -73,10 +74,20 @@ class RunRecord:
                 raise UsageError(
                     "Expected the package wandb for train.report_to = 'wandb', got none; install it, or use 'none'."
                 ) from None
-            self._wandb = wandb.init(dir=str(self.folder), name=self.folder.name, config=self.settings.to_json())
+            try:
+                self._wandb = wandb.init(dir=str(self.folder), name=self.folder.name, config=self.settings.to_json())
+            except wandb.Error as error:
+                raise UsageError(
+                    f"Expected wandb to take this training (train.report_to), got: {error}; log in, or use 'none'."
+                ) from error
 
     def _same(self, file: Path, now: dict[str, Any], prefix: str) -> None:
-        before = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            before = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(
+                f"Expected JSON in {file}, got: {error}; train into another folder, or repair it."
+            ) from error
         for name, value in now.items():
             if before.get(name) != value:
                 raise UsageError(

@@ -118,7 +118,7 @@ def train(
                 )
                 final = float(evaluate(program, metric=watch.metric).score)
                 if failed := watch.counts().unvalidated:
-                    say(f"{failed} runs of the last validation failed, so its score is too low by them.")
+                    say(f"{failed} runs of the last validation failed, so its score is too low: {watch.last_failure}")
         adapter_folder, score = session.finish(final)
         _keep(adapter_folder, folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")

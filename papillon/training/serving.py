@@ -29,7 +29,10 @@ def served(grpo_manager: Any, inference_manager: Any, *, timeout: float = 30.0) 
     port = listener.getsockname()[1]
     # Its own configuration would show a traceback for each failed reply; without one its log goes where others go.
     quietly: dict[str, Any] = {"log_config": None, "log_level": "warning", "access_log": False}
-    settings = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=10, **quietly)
+    # A client may use a connection again in the moment in which an idle one is hung up on: none is.
+    settings = uvicorn.Config(
+        app, lifespan="off", timeout_keep_alive=24 * 3600, timeout_graceful_shutdown=10, **quietly
+    )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="arbor", daemon=True)
     thread.start()

@@ -186,6 +186,7 @@ _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
         name: (lambda value: value >= 0, "0 or more")
         for name in ("warmup_steps", "weight_decay", "beta", "epsilon_high", "seed")
     },
+    "min_gain": (lambda value: -1 <= value <= 1, "a difference in [-1, 1]"),
     "guided": (lambda value: 0 <= value <= 1, "a share in [0, 1]"),
     "epsilon": (lambda value: 0 <= value < 1, "in [0, 1)"),
     "lora_config": (

@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -32,26 +32,25 @@ def without_bars() -> Iterator[None]:
 
 
 @contextmanager
-def unannounced() -> Iterator[None]:
-    """Inside, libraries are imported and models read without their greetings, warnings and bars."""
+def unannounced(*, bars: bool = False) -> Iterator[None]:
+    """Inside, libraries are imported and models read without their greetings and warnings, or ``bars`` unless asked."""
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with without_bars():
+        with nullcontext() if bars else without_bars():
             yield
     finally:
         logging.disable(before)
+        if (arbor := sys.modules.get("arbor")) is not None:
+            atexit.unregister(arbor.shutdown)  # which says that no server runs; here, whoever starts one stops it
 
 
 @contextmanager
 def kept_quiet(log: Path) -> Iterator[None]:
     """Inside, log records go to the file ``log`` alone; afterwards everything is as it was before."""
-    import arbor
     from litellm.proxy.spend_tracking.cold_storage_handler import ColdStorageHandler
 
-    # Arbor prints at exit that no server is running; here, whoever starts one stops it.
-    atexit.unregister(arbor.shutdown)
     handler = logging.FileHandler(log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     talkers = [logging.getLogger(), logging.getLogger("dspy"), logging.getLogger("LiteLLM")]

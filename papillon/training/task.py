@@ -90,7 +90,7 @@ class TrainingTask:
         known = start is not None and start.is_file()  # what is not there is said when it is loaded
         return {
             "program": hashlib.sha256(start.read_bytes()).hexdigest() if start and known else "as shipped",
-            "dataset": self.dataset.sha256,
+            "dataset": f"{self.dataset.name} ({self.dataset.sha256[:12]})",
             "split": profile.split,
             "untrusted": profile.untrusted.model,
             "judge": judge,

@@ -43,13 +43,13 @@ class TestWhatCannotBegin:
     @pytest.mark.parametrize(
         ("gpus", "arguments", "said"),
         [
-            (0, ["--device", "cuda"], "Expected a CUDA GPU to train on, got none; use --train-device cpu"),
+            (0, ["--device", "cuda"], "Expected a CUDA GPU to train on, got none; use --device cpu"),
             (
                 1,
                 ["--device", "arbor", "--smoke"],
-                "Expected 2 free GPUs for --train-device arbor (1 to train, 1 to sample",
+                "Expected 2 free GPUs for the device arbor (1 to train, 1 to sample",
             ),
-            (0, ["--device", "tpu"], "Expected --train-device to be auto, arbor, cuda or cpu, got 'tpu'."),
+            (0, ["--device", "tpu"], "Expected the device auto, arbor, cuda or cpu, got 'tpu'."),
             (0, ["--resume"], "to resume, got none; name its folder with --out, or drop --resume."),
         ],
     )
@@ -119,7 +119,19 @@ class TestTraining:
 
         # The same again would lose it.
         again = refused(capsys, "--smoke", "--device", "cpu", "--profile", own, "--out", str(out))
-        assert f"Expected a folder without a training in it, got {out}; resume it, or name another." in again
+        assert (
+            f"Expected a folder without a training in it, got {out}; resume it (--resume), or name another (--out)."
+            in again
+        )
+
+    def test_a_folder_without_a_training_is_not_resumed(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        own = profile(tmp_path, "http://127.0.0.1:9")
+        out = tmp_path / "typo"
+        said = refused(capsys, "--profile", own, "--device", "cpu", "--resume", "--out", str(out))
+        assert f"Expected a training in {out} to resume, got none; check --out, or drop --resume." in said
+        assert not out.exists()
 
     def test_a_model_that_is_not_there_is_named_and_leaves_the_folder_free(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

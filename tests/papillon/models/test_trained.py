@@ -84,7 +84,7 @@ def test_the_adapter_counts_in_the_calls_key_wherever_it_lies(tmp_path: Path) ->
     ("files", "said"),
     [
         ([], r"Expected a finished training in .*/run, with program\.json and adapter/, got none; check the path\."),
-        (["settings.json"], r"got one that has not finished; go on with papillon train --resume\."),
+        (["settings.json"], r"got one that has not finished; go on with papillon train --resume --out .*/run\."),
         (["program.json", "adapter/x"], r"Expected the settings of a training in .*/settings\.json, but they cannot"),
     ],
 )
@@ -95,6 +95,21 @@ def test_a_folder_that_no_finished_training_left_is_refused(tmp_path: Path, file
         (tmp_path / "run" / file).write_text("{}")
     with pytest.raises(UsageError, match=said):
         with_program(EMBEDDED, tmp_path / "run")
+
+
+def test_an_adapter_whose_settings_are_no_json_is_named(tmp_path: Path) -> None:
+    folder = training(tmp_path / "run")
+    (folder / "adapter" / "adapter_config.json").write_text("{")
+    with pytest.raises(UsageError, match=r"^Expected an adapter's settings as JSON in .*/adapter_config\.json, got: "):
+        with_program(EMBEDDED, folder)
+
+
+def test_an_adapter_of_a_training_that_went_on_stands_on_the_merged_model(tmp_path: Path) -> None:
+    folder = training(tmp_path / "run", "org/model", gguf=False)
+    (folder / "merged-000120").mkdir()
+    config = {"base_model_name_or_path": "/elsewhere/merged-000120"}
+    (folder / "adapter" / "adapter_config.json").write_text(json.dumps(config))
+    assert with_program(EMBEDDED, folder).local.model == f"transformers/{folder}/merged-000120"
 
 
 def test_a_folder_without_an_adapter_is_a_program(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -20,3 +21,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def pytest_sessionfinish() -> None:
+    """Arbor prints at exit that none of its servers runs, also where a test module was no more than collected."""
+    arbor: Any = sys.modules.get("arbor")
+    if arbor is not None:
+        atexit.unregister(arbor.shutdown)

@@ -35,12 +35,12 @@ def test_auto_takes_arbor_where_its_gpus_are(
         (
             "arbor",
             2,
-            r"Expected 4 free GPUs for --train-device arbor \(3 to train, 1 to sample.*got 2; .*--train-device cuda",
+            r"Expected 4 free GPUs for the device arbor \(3 to train, 1 to sample.*got 2; .*--device cuda \(in pytest",
         ),
-        ("arbor", 0, r"got 0; .*or use --train-device cpu\."),
-        ("cuda", 0, r"Expected a CUDA GPU to train on, got none; use --train-device cpu"),
+        ("arbor", 0, r"got 0; .*use --device cpu \(in pytest"),
+        ("cuda", 0, r"Expected a CUDA GPU to train on, got none; use --device cpu"),
         ("auto", 0, r"Expected a CUDA GPU to train on, got none"),
-        ("tpu", 1, r"Expected --train-device to be auto, arbor, cuda or cpu, got 'tpu'\."),
+        ("tpu", 1, r"Expected the device auto, arbor, cuda or cpu, got 'tpu'\."),
     ],
 )
 def test_a_device_that_is_not_there_is_refused_with_a_way_out(asked: str, gpus: int, said: str) -> None:
@@ -56,7 +56,7 @@ def test_arbor_may_take_gpus_that_nobody_uses_and_none_that_are_hidden(monkeypat
     assert free_gpus(4) == 2
     assert free_gpus(0) == 0
     assert choose_device("auto", 4, TUTORIAL, free=2) == "cuda"
-    with pytest.raises(UsageError, match=r"Expected 4 free GPUs for --train-device arbor .*, got 2; lower"):
+    with pytest.raises(UsageError, match=r"Expected 4 free GPUs for the device arbor .*, got 2; lower"):
         choose_device("arbor", 4, TUTORIAL, free=2)
     with pytest.raises(
         UsageError, match=r"the 2 GPUs of CUDA_VISIBLE_DEVICES alone, but it takes any of the 4 here; un"

@@ -30,6 +30,11 @@ def test_a_training_goes_on_with_the_data_and_the_models_it_began_with(tmp_path:
         UsageError, match=r"^Expected dataset to be 'a', as when the training in .* began, got 'b'; set"
     ):
         RunRecord(tmp_path, TrainSettings(), told={"dataset": "b", "judge": "lexical"}).open(resume=True)
+    (tmp_path / "task.json").write_text("{")
+    with pytest.raises(
+        UsageError, match=r"^Expected JSON in .*/task\.json, got: .*; train into another folder, or repair"
+    ):
+        RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).open(resume=True)
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,9 @@ def test_a_loss_that_is_no_number_ends_the_training_and_keeps_the_last_checkpoin
 def test_a_folder_with_a_training_in_it_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text(json.dumps(settings().to_json()))
     (tmp_path / "metrics.jsonl").touch()
-    with pytest.raises(UsageError, match=r"Expected a folder without a training in it, got .*; resume it, or name"):
+    with pytest.raises(
+        UsageError, match=r"Expected a folder without a training in it, got .*; resume it \(--resume\), or"
+    ):
         run(tmp_path)
     with pytest.raises(UsageError, match=r"Expected train\.seed to be 0, as when the training in .* began, got 1"):
         run(tmp_path, resume=True, seed=1)

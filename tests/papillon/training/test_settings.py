@@ -80,6 +80,7 @@ def test_each_call_gives_a_dictionary_of_its_own() -> None:
         ({"bf16": 1}, r"Expected train\.bf16 to be true or false, got 1"),
         ({"loss_type": "ppo"}, r"Expected train\.loss_type to be one of 'grpo', 'bnpo', 'dr_grpo', 'dapo', got 'ppo'"),
         ({"multitask": False}, r"Expected train\.multitask to be one of True, got False"),
+        ({"min_gain": float("inf")}, r"Expected train\.min_gain to be a difference in \[-1, 1\], got inf"),
         ({"guided": 1.5}, r"Expected train\.guided to be a share in \[0, 1\], got 1\.5"),
         ({"temperature": 0.0}, r"Expected train\.temperature to be above 0, since equal rollouts teach nothing"),
         ({"top_k": 0}, r"Expected train\.top_k to be -1 \(all tokens\) or 1 or more, got 0"),

@@ -81,8 +81,8 @@ def test_too_few_rows_are_said_before_anything_is_loaded(tmp_path: Path, monkeyp
     ("gpus", "device", "said"),
     [
         (0, "cuda", "Expected a CUDA GPU to train on, got none"),
-        (2, "arbor", "Expected 4 free GPUs for --train-device arbor"),
-        (0, "tpu", "to be auto, arbor, cuda or cpu, got 'tpu'"),
+        (2, "arbor", "Expected 4 free GPUs for the device arbor"),
+        (0, "tpu", "the device auto, arbor, cuda or cpu, got 'tpu'"),
     ],
 )
 def test_a_device_that_is_not_there_is_refused(
