@@ -101,6 +101,11 @@ class TestFromTheCommandLine:
         assert [line.partition("::")[2] for line in out.splitlines() if "::" in line] == [selected][: bool(selected)]
         assert code == (0 if selected else 5)
 
+    def test_where_it_alone_is_asked_for_nothing_else_is_read(self, evaluator: Evaluator) -> None:
+        code, out = self.run(evaluator, "--collect-only", "-q", "-m", "gpu")
+        assert code == 0
+        assert "1/2 tests collected (1 deselected)" in out
+
     @pytest.fixture
     def _no_gpu(self) -> None:
         if INSTALLED:
