@@ -148,13 +148,13 @@ class Learner:
         """One step of the optimiser over a batch, a micro-batch at a time."""
         self.policy.model.train()
         size = self.settings.per_device_train_batch_size
-        starts = range(0, len(batch.weighed), size)
+        every, starts = batch.pairs, range(0, len(batch.weighed), size)
         # bnpo averages over tokens that are learned; the others over all completions, as TRL does.
         averaged = len(batch.weighed) if self.settings.loss_type == "bnpo" else batch.completions
         said: list[dict[str, float]] = []
         for number, start in enumerate(starts):
             part = slice(start, start + size)
-            pairs = batch.pairs[part]
+            pairs = every[part]
             logprobs, mask = self.policy.logprobs(pairs, self.settings.temperature)
             result = policy_loss(
                 logprobs,

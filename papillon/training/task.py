@@ -87,9 +87,11 @@ class TrainingTask:
         profile = self.profile
         judge = profile.judge.kind + (f" {profile.judge.model.model}" if profile.judge.model is not None else "")
         start = self.program
-        known = start is not None and start.is_file()  # what is not there is said when it is loaded
+        # A file that is not there is said when it is loaded.
         return {
-            "program": hashlib.sha256(start.read_bytes()).hexdigest() if start and known else "as shipped",
+            "program": hashlib.sha256(start.read_bytes()).hexdigest()
+            if start is not None and start.is_file()
+            else "as shipped",
             "dataset": f"{self.dataset.name} ({self.dataset.sha256[:12]})",
             "split": profile.split,
             "untrusted": profile.untrusted.model,
