@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,11 +12,10 @@ import dspy
 import pytest
 
 from judges import LexicalJudge, feedback_metric
-from papillon import PAPILLON, load, save_program, to_dspy
-from papillon.__main__ import main
+from papillon import PAPILLON, load, to_dspy
 from papillon.errors import BudgetSpent, EndpointError, InfrastructureError, JudgeError, UsageError
 from papillon.models.roles import Models, open_models
-from papillon.optimizing import OPTIMIZERS, Optimized, check_optimizer, optimize
+from papillon.optimizing import OPTIMIZERS, Optimized, optimize
 from papillon.profile import load_profile
 from tests.model_server import ModelServer, answer_fields
 
@@ -31,12 +29,6 @@ def optimizer(request: pytest.FixtureRequest) -> Any:
     if request.param == "mipro":
         pytest.importorskip("optuna", reason="MIPROv2 needs optuna: pip install 'papillon-evals[optimize]'")
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PAPILLON_PROFILE", raising=False)
-    monkeypatch.setattr("papillon.__main__.CACHE", tmp_path / "cache")
 
 
 def better_when_told() -> Callable[[dict[str, Any]], str | None]:
@@ -293,115 +285,3 @@ class TestFailures:
         found = run("gepa", 60)
         assert isinstance(found.ended, InfrastructureError)
         assert str(found.ended) == "KeyError: 'llm_request'"
-
-
-class TestTheCommand:
-    @pytest.fixture
-    def own(self, tmp_path: Path, server: ModelServer) -> str:
-        data = tmp_path / "rows.jsonl"
-        columns = ("user_query", "target_response", "pii_units")
-        data.write_text("\n".join(json.dumps({name: getattr(row, name) for name in columns}) for row in ROWS))
-        return profile(tmp_path, server.base, dataset="rows.jsonl")
-
-    def test_a_gain_is_shown_and_what_came_out_can_be_evaluated(
-        self, own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        out = tmp_path / "found.json"
-        assert main(["optimize", "--optimizer", "gepa", "--profile", own, "--max-calls", "70", "--out", str(out)]) == 0
-        said = capsys.readouterr().out
-        head, row = said.partition("\noptimizer ")[2].splitlines()[:2]
-        assert head.split() == ["calls", "tokens", "in/out", "USD", "before", "after", "gain", "n"]
-        assert row.split()[0] == "gepa"
-        assert " 0.500   1.000  +0.500 (" in row
-        assert f"saved in {out}; evaluate it with: pytest evals -m dev --eval-program {out}" in said
-        assert main(["ask", "Hello, I am Ann.", "--profile", own, "--program", str(out)]) == 0
-
-    def test_calls_that_run_out_at_once_leave_the_program_as_it_was(
-        self, own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert main(["optimize", "--optimizer", "simba", "--profile", own, "--max-calls", "2"]) == 0
-        said = capsys.readouterr().out
-        assert "the calls ran out before the program itself was scored, so it is saved as it was" in said
-        assert "none: unchanged" in said
-        assert (tmp_path / "optimized" / "simba.json").is_file()
-
-    def test_it_starts_from_the_profiles_own_program(self, own: str, tmp_path: Path) -> None:
-        program = PAPILLON(untrusted_model=str)
-        craft = program.craft_redacted_request.predict
-        craft.signature = craft.signature.with_instructions("Be very discreet.")
-        save_program(program, tmp_path / "saved.json")
-        with Path(own).open("a") as file:
-            file.write('\nprogram = "saved.json"')
-        out = tmp_path / "found.json"
-        assert main(["optimize", "--optimizer", "simba", "--profile", own, "--max-calls", "2", "--out", str(out)]) == 0
-        assert "Be very discreet." in out.read_text()
-
-    def test_a_failure_keeps_what_was_found_and_exits_with_1(
-        self, tmp_path: Path, server: ModelServer, own: str, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        server._failing = lambda body, number: (500, {}, "") if number > 3 * 4 + 16 else None
-        out = tmp_path / "found.json"
-        assert main(["optimize", "--optimizer", "gepa", "--profile", own, "--out", str(out)]) == 1
-        said = capsys.readouterr().err
-        assert said.startswith("papillon optimize: Model ")
-        assert said.endswith(f"The best program so far is in {out}; run again to go on.\n")
-        assert said.count("\n") == 1
-        assert out.is_file()
-
-    @pytest.mark.parametrize(
-        ("arguments", "complaint"),
-        [
-            (
-                ["--optimizer", "adam"],
-                "--optimizer: expected one of gepa, mipro, simba, got 'adam'; name one of these.",
-            ),
-            (
-                ["--optimizer", "gepa", "--max-calls", "0"],
-                "--max-calls: expected a number of at least 1, got 0; allow some calls.",
-            ),
-            (
-                ["--optimizer", "gepa", "--out", "none/found.json"],
-                "--out: expected a file in a folder that can be written to, got 'none/found.json'; name another.",
-            ),
-            (
-                ["--optimizer", "gepa", "--profile", "openai"],
-                "environment variable OPENAI_API_KEY, which is not set",
-            ),
-        ],
-    )
-    def test_what_the_user_can_mend_exits_with_4_before_any_call(
-        self,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-        server: ModelServer,
-        own: str,
-        arguments: list[str],
-        complaint: str,
-    ) -> None:
-        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-        monkeypatch.setattr("papillon.data.load", lambda name: load("mini"))
-        given = arguments if "--profile" in arguments else [*arguments, "--profile", own]
-        assert main(["optimize", *given]) == 4
-        said = capsys.readouterr().err
-        assert said.startswith("papillon optimize: ")
-        assert complaint in said
-        assert said.count("\n") == 1
-        assert server.calls == 0
-
-    def test_a_folder_that_refuses_writing_is_refused(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: str, tmp_path: Path
-    ) -> None:
-        monkeypatch.setattr(os, "access", lambda path, mode: not (Path(path) == tmp_path and mode == os.W_OK))
-        out = tmp_path / "found.json"
-        assert main(["optimize", "--optimizer", "gepa", "--profile", own, "--out", str(out)]) == 4
-        assert f"--out: expected a file in a folder that can be written to, got '{out}'" in capsys.readouterr().err
-
-    def test_without_optuna_mipro_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        with pytest.raises(UsageError) as refused:
-            check_optimizer("mipro")
-        assert str(refused.value) == (
-            "--optimizer mipro: MIPROv2 needs optuna, which is not installed: install it with "
-            "pip install 'papillon-evals[optimize]', or take gepa or simba."
-        )
-        assert [check_optimizer(name) for name in OTHERS] == OTHERS

@@ -16,9 +16,7 @@ from papillon.profile import (
     ModelSettings,
     Profile,
     RegressionSettings,
-    load_profile,
     parse_profile,
-    profile_names,
 )
 
 LLM = {"kind": "llm", "model": "openai/j"}
@@ -318,96 +316,3 @@ class TestKeys:
     ) -> None:
         monkeypatch.setenv("my_server_key", "secret")
         assert parse(**with_model(api_key_env="my_server_key")).local.api_key_env == "my_server_key"
-
-
-class TestPaths:
-    def test_they_count_from_the_file_that_holds_the_profile(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (tmp_path / "profiles").mkdir()
-        (tmp_path / "elsewhere").mkdir()
-        file = tmp_path / "profiles" / "own.toml"
-        file.write_text(
-            """
-            dataset = "../rows.csv"
-            program = "saved.json"
-            local = { model = "openai/l", lora = "adapter" }
-            untrusted = { model = "openai/u" }
-            gates.dev.regression.baseline = "dev.json"
-            """
-        )
-        monkeypatch.chdir(tmp_path / "elsewhere")
-        profile = load_profile("../profiles/own.toml")
-        assert profile.dataset == str(tmp_path / "rows.csv")
-        assert profile.program == tmp_path / "profiles" / "saved.json"
-        assert profile.local.lora == tmp_path / "profiles" / "adapter"
-        assert profile.regressions[0].baseline == tmp_path / "profiles" / "dev.json"
-        assert (profile.name, profile.path) == ("own", file)
-
-    def test_absolute_ones_and_the_home_folder_stay_what_they_are(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("HOME", str(tmp_path))
-        assert parse(program="/a/b.json").program == Path("/a/b.json")
-        assert parse(program="~/b.json").program == tmp_path / "b.json"
-        assert parse(dataset="~/rows.csv").dataset == str(tmp_path / "rows.csv")
-
-    @pytest.mark.parametrize("name", ["mini", "pupa_new", "pupa_tnb"])
-    def test_the_name_of_a_data_set_stays_a_name(self, name: str) -> None:
-        assert parse(dataset=name).dataset == name
-
-
-class TestLoading:
-    def test_the_shipped_profiles_all_load(self) -> None:
-        assert profile_names() == ["arbor", "embedded", "openai", "vllm"]
-        profiles = {name: load_profile(name) for name in profile_names()}
-        assert all(profile.name == name for name, profile in profiles.items())
-        assert all(profile.gates for profile in profiles.values())
-        assert (profiles["embedded"].controls, profiles["embedded"].judge.kind) == (True, "lexical")
-        assert profiles["arbor"].split == "tutorial"
-        # The tutorial's own, which the trainer checks against its settings.
-        local = profiles["arbor"].local
-        assert (local.temperature, local.top_p, local.top_k, local.repetition_penalty) == (1.0, 1.0, -1, 1.0)
-
-    def test_the_default_is_embedded_and_the_environment_names_another(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert load_profile().name == "embedded"
-        monkeypatch.setenv("PAPILLON_PROFILE", "vllm")
-        assert load_profile().name == "vllm"
-        assert load_profile("openai").name == "openai"
-        monkeypatch.setenv("PAPILLON_PROFILE", "")
-        assert load_profile().name == "embedded"
-
-    def test_the_environment_may_name_a_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        file = tmp_path / "own.toml"
-        file.write_text('local = { model = "openai/l" }\nuntrusted = { model = "openai/u" }')
-        monkeypatch.setenv("PAPILLON_PROFILE", str(file))
-        assert load_profile().name == "own"
-
-    def test_an_unknown_one_is_told_the_names_there_are(self) -> None:
-        with pytest.raises(
-            ProfileError,
-            match=r"^Unknown profile 'opnai': expected one of arbor, embedded, openai, vllm, or a file that ends in "
-            r"\.toml\.$",
-        ):
-            load_profile("opnai")
-
-    def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
-        with pytest.raises(ProfileError, match=r"Expected a profile in .*none\.toml, but it cannot be read: .*No such"):
-            load_profile(str(tmp_path / "none.toml"))
-
-    @pytest.mark.parametrize(
-        ("content", "complaint"),
-        [(b"local = {", r"Expected TOML in .*broken\.toml, but it does not parse"), (b"\xff", "cannot be read")],
-    )
-    def test_a_file_that_is_no_toml(self, tmp_path: Path, content: bytes, complaint: str) -> None:
-        file = tmp_path / "broken.toml"
-        file.write_bytes(content)
-        with pytest.raises(ProfileError, match=complaint):
-            load_profile(str(file))
-
-    def test_a_complaint_names_the_file(self, tmp_path: Path) -> None:
-        file = tmp_path / "own.toml"
-        file.write_text('local = { model = "openai/l" }')
-        with pytest.raises(ProfileError) as raised:
-            load_profile(str(file))
-        assert str(raised.value).startswith(f"Profile 'own' ({file})")
