@@ -9,6 +9,8 @@
     ├── OutputError                  a model's answer is unusable: the program's fault, a bad score
     └── InfrastructureError          no answer could be had: no score at all
         ├── EndpointError            a model server refused, failed or timed out past its retries
+        │   ├── Filtered             a provider's filter refused this one prompt, or its answer
+        │   └── Unreachable          no connection to the server could be made, for as long as was tried
         ├── JudgeError               the judge would not answer in its type, asked again or not
         ├── RecordMissing            strict replay met a call that is not recorded
         ├── StoreError               the store of recorded calls is damaged or unusable
@@ -22,6 +24,7 @@ __all__ = [
     "BudgetSpent",
     "DataError",
     "EndpointError",
+    "Filtered",
     "InfrastructureError",
     "JudgeError",
     "OutputError",
@@ -30,6 +33,7 @@ __all__ = [
     "RecordMissing",
     "RunStopped",
     "StoreError",
+    "Unreachable",
     "UsageError",
 ]
 
@@ -60,6 +64,17 @@ class InfrastructureError(PapillonError):
 
 class EndpointError(InfrastructureError):
     """A model server refused, failed or timed out, and asking again did not help."""
+
+
+class Filtered(EndpointError):
+    """A provider's filter refused this one prompt or its answer; other calls are not concerned.
+
+    For the program under evaluation that is a bad score, for a judge no score at all.
+    """
+
+
+class Unreachable(EndpointError):
+    """No connection to a model's server could be made; what it was asked may be tried once more, later."""
 
 
 class JudgeError(InfrastructureError):

@@ -2,6 +2,9 @@
 
 Its rules: a prompt in DSPy's chat or JSON form is answered field by field in that form, a plain prompt with an
 echo of itself. Answers follow from what was asked, so the same question always has the same answer.
+
+Below ``/NAME/v1`` it misbehaves as ``tests.misbehaviour`` says under that name. ``python -m tests.model_server``
+serves it by hand, and prints the addresses.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.misbehaviour import MISBEHAVIOURS
+
 __all__ = ["Failure", "ModelServer", "answer_fields"]
 
 Failure = tuple[int, dict[str, str], str]
@@ -26,7 +31,8 @@ Failure = tuple[int, dict[str, str], str]
 class ModelServer:
     """Serves ``/v1/chat/completions`` after ``latency`` seconds; use it as a context manager.
 
-    ``calls`` counts the requests; ``GET /v1/calls`` tells it to another process. ``remember`` keeps their bodies.
+    ``calls`` counts the requests, ``calls_at`` those below each misbehaviour's name; ``GET /v1/calls`` tells
+    it to another process. ``remember`` keeps their bodies.
 
     ``rule`` turns a request's body into the answer's text, or None for the default; ``failing``
     turns a body into ``(status, headers, text)`` for a request that must fail, or None.
@@ -42,6 +48,7 @@ class ModelServer:
     ) -> None:
         self.latency, self._rule, self._failing, self._remember = latency, rule, failing, remember
         self.calls = 0
+        self.calls_at: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.in_flight = self.most_in_flight = 0
@@ -63,6 +70,8 @@ class ModelServer:
         body = await request.json()
         self.calls += 1
         number = self.calls
+        name = request.match_info.get("misbehaviour", "")
+        self.calls_at[name] += 1
         if self._remember:
             self.bodies.append(body)
             self.headers.append(dict(request.headers))
@@ -77,6 +86,8 @@ class ModelServer:
                 await asyncio.sleep(arrived + self.latency - self._loop.time())
         finally:
             self.in_flight -= 1
+        if name and (reply := MISBEHAVIOURS[name](body, self.calls_at[name])) is not None:
+            return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.raw)
         if self._failing is not None and (failure := self._failing(body, number)) is not None:
             status, headers, text = failure
             return web.Response(status=status, headers=headers, text=text)
@@ -97,6 +108,7 @@ class ModelServer:
         asyncio.set_event_loop(self._loop)
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/chat/completions", self._complete)
+        app.router.add_post("/{misbehaviour}/v1/chat/completions", self._complete)
         app.router.add_get("/v1/calls", self._tell)
         runner = web.AppRunner(app, access_log=None)
         self._loop.run_until_complete(runner.setup())
@@ -112,6 +124,11 @@ class ModelServer:
     def base(self) -> str:
         """The address for ``api_base``."""
         return f"http://127.0.0.1:{self.port}/v1"
+
+    def at(self, misbehaviour: str) -> str:
+        """The address for ``api_base`` below which the server misbehaves by that name."""
+        assert misbehaviour in MISBEHAVIOURS, f"unknown misbehaviour {misbehaviour}"
+        return f"http://127.0.0.1:{self.port}/{misbehaviour}/v1"
 
     def __enter__(self) -> ModelServer:
         self._thread.start()
@@ -149,3 +166,9 @@ def _value(name: str, kind: str, digest: str) -> Any:
     if "int" in kind:
         return 0
     return f"A {name.replace('_', ' ')} numbered {digest[:12]}."
+
+
+if __name__ == "__main__":
+    with ModelServer() as server:
+        print(server.base, *map(server.at, MISBEHAVIOURS), sep="\n", flush=True)
+        threading.Event().wait()

@@ -15,18 +15,12 @@ import aiohttp
 from dspy.lm15 import Config, ContextLengthError, Message, Request, Response, Usage
 
 from papillon.errors import EndpointError
-from papillon.models.retry import TransientFailure
+from papillon.models.retry import RefusesAll, TransientFailure
 
-__all__ = ["Endpoint", "RefusesAll", "chat_messages"]
+__all__ = ["Endpoint", "chat_messages"]
 
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
 _LONGEST_RETRY_AFTER = 120.0
-
-
-class RefusesAll(EndpointError):
-    """The server would refuse every other call for the same reason (a wrong key, an unknown model)."""
-
-    refuses_all = True
 
 
 def chat_messages(request: Request) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from papillon.models.slots import AdaptiveSlots
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
-__all__ = ["AsyncEngine", "Retrying", "TransientFailure"]
+__all__ = ["AsyncEngine", "RefusesAll", "Retrying", "TransientFailure"]
 
 
 class AsyncEngine(Protocol):
@@ -49,6 +49,17 @@ class TransientFailure(EndpointError):
         super().__init__(message)
         self.retry_after, self.throttled, self.unreachable = retry_after, throttled, unreachable
         self.may_have_cost = may_have_cost
+
+
+class RefusesAll(EndpointError):
+    """The server would refuse every other call for the same reason (a wrong key, an unknown model, no quota).
+
+    Where ``certain`` is false it may as well be this call alone: only several in a row say that it is not.
+    """
+
+    def __init__(self, message: str, *, certain: bool = True) -> None:
+        super().__init__(message)
+        self.certain = certain
 
 
 @dataclass
@@ -93,9 +104,8 @@ class Retrying:
                     raise final from failure
                 self.ledger.retried += 1
                 await self.sleep(pause)
-            except EndpointError as failure:
-                if getattr(failure, "refuses_all", False):
-                    self.given_up = failure
+            except RefusesAll as failure:
+                self.given_up = failure
                 raise
 
     async def _attempt(self, request: Request) -> Response:

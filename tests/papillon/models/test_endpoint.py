@@ -13,9 +13,9 @@ from dspy.lm15 import Config, ContextLengthError, Message, Request, Response
 
 from papillon.errors import EndpointError
 from papillon.models.budget import Budget
-from papillon.models.endpoint import Endpoint, RefusesAll
+from papillon.models.endpoint import Endpoint
 from papillon.models.ledger import Ledger
-from papillon.models.retry import Retrying, TransientFailure
+from papillon.models.retry import RefusesAll, Retrying, TransientFailure
 from papillon.models.slots import AdaptiveSlots
 from tests.model_server import Failure, ModelServer
 

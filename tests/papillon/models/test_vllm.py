@@ -16,7 +16,7 @@ from dspy.lm15 import Message, Request
 
 from papillon.errors import EndpointError
 from papillon.models import vllm
-from papillon.models.endpoint import RefusesAll
+from papillon.models.retry import RefusesAll
 from papillon.models.vllm import VllmServer, missing_server, served_name
 from papillon.profile import ModelSettings
 
