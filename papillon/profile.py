@@ -59,7 +59,10 @@ BOUNDS: Mapping[str, tuple[float, float | None]] = {
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """One model and how it is asked; prices in USD per million tokens, times in seconds."""
+    """One model and how it is asked; prices in USD per million tokens, times in seconds.
+
+    ``deadline`` bounds a call with its retries; ``extra_body`` goes into every request as it stands.
+    """
 
     model: str
     temperature: float | None = None
@@ -75,6 +78,9 @@ class ModelSettings:
     max_concurrency: int | None = None
     timeout: float = 120.0
     max_attempts: int = 5
+    deadline: float | None = None
+    reasoning_effort: str | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
     adapter: str = "chat"
     json_fallback: bool = True
     lora: Path | None = None
@@ -102,12 +108,13 @@ class GateSettings:
 
 @dataclass(frozen=True)
 class RegressionSettings:
-    """A comparison with the accepted scores in ``baseline``."""
+    """A comparison with the accepted scores in ``baseline``; drops are shares of 1."""
 
     split: str
     baseline: Path
     metrics: tuple[str, ...] = ("quality", "leakage")
     max_drop: float | None = None
+    max_unproven_drop: float = 0.10
 
 
 @dataclass(frozen=True)
@@ -232,6 +239,9 @@ def _model(table: _Table) -> ModelSettings:
         max_concurrency=table.integer("max_concurrency", 1),
         timeout=table.number("timeout", 0.001) or 120.0,
         max_attempts=table.integer("max_attempts", 1) or 5,
+        deadline=table.number("deadline", 0.001),
+        reasoning_effort=table.text("reasoning_effort"),
+        extra_body=extra.data if (extra := table.table("extra_body")) is not None else {},
         adapter=table.text("adapter", ("chat", "json")) or "chat",
         json_fallback=table.flag("json_fallback", True),
         lora=table.path("lora"),
@@ -302,7 +312,7 @@ def _gates(table: _Table) -> tuple[tuple[GateSettings, ...], tuple[RegressionSet
                 low, high = _bounds(metric, entry, ("min", "max", "confident"))
                 thresholds.append(GateSettings(split, metric, low, high, entry.flag("confident", False)))
                 continue
-            entry.only(("baseline", "metrics", "max_drop"))
+            entry.only(("baseline", "metrics", "max_drop", "max_unproven_drop"))
             baseline = entry.path("baseline")
             if baseline is None:
                 raise ProfileError(f"{entry.where}: expected a key 'baseline' with a file of accepted scores.")
@@ -311,7 +321,16 @@ def _gates(table: _Table) -> tuple[tuple[GateSettings, ...], tuple[RegressionSet
                 raise ProfileError(
                     f"{entry.where}.metrics: expected a list out of {', '.join(REGRESSION_METRICS)}, got {metrics!r}."
                 )
-            regressions.append(RegressionSettings(split, baseline, tuple(metrics), entry.number("max_drop", 0, 1)))
+            unproven = entry.number("max_unproven_drop", 0, 1)
+            regressions.append(
+                RegressionSettings(
+                    split,
+                    baseline,
+                    tuple(metrics),
+                    max_drop=entry.number("max_drop", 0, 1),
+                    max_unproven_drop=0.10 if unproven is None else unproven,
+                )
+            )
     return tuple(thresholds), tuple(regressions)
 
 

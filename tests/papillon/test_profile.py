@@ -70,6 +70,9 @@ class TestWhatAProfileSays:
             "max_concurrency": 2,
             "timeout": 3,
             "max_attempts": 4,
+            "deadline": 30,
+            "reasoning_effort": "low",
+            "extra_body": {"chat_template_kwargs": {"enable_thinking": False}},
             "adapter": "json",
             "json_fallback": False,
             "lora": "adapters/a",
@@ -79,6 +82,7 @@ class TestWhatAProfileSays:
             **given,
             "price": (0.0, 1.5),
             "timeout": 3.0,
+            "deadline": 30.0,
             "lora": Path("/base/adapters/a"),
         }
 
