@@ -106,9 +106,8 @@ class Route:
         return self._away(said)
 
     def _no_tls(self, error: aiohttp.ClientSSLError) -> EndpointError:
-        cause = (
-            error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error.os_error
-        )
+        # A certificate that does not verify has a class of its own, without a common name for the cause.
+        cause: Exception = getattr(error, "certificate_error", None) or error.os_error
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RefusesAll(
                 f"{self.name} cannot be trusted: the certificate of {host_of(self.base)} does not verify "

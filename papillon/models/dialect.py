@@ -10,21 +10,10 @@ import re
 from typing import Any
 
 from papillon.models.error_bodies import ErrorBody
+from papillon.models.wordings import CHOICES, FORMAT, REFUSED
 
-__all__ = ["UNSUPPORTED", "Dialect"]
+__all__ = ["Dialect"]
 
-#: Words with which servers say that they do not take a field, or not in this form.
-UNSUPPORTED = re.compile(
-    r"unsupported|not[ _]support|n't support|not[ _](?:permitted|allowed|available|enabled|implemented|recognized)"
-    r"|unavailable|unrecognized|unknown|unexpected|extra[ _](?:inputs|fields|forbidden)|invalid|must be|deprecated"
-    r"|does not (?:accept|exist)|only the default|cannot both|not valid|is not a|isn't|not compatible|incompatible"
-)
-_FORMAT = re.compile(
-    r"response[ _]?format|json[ _-]?schema|json[ _]object|json[ _]mode|structured[ _-]?output|guided[ _]|grammar"
-)
-_REFUSED_FORMAT = re.compile(
-    rf"{UNSUPPORTED.pattern}|must contain the word|failed to (?:compile|parse)|error|no endpoints"
-)
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _REASONING_MODEL = re.compile(r"(?:o\d|gpt-[5-9])(?![a-z])", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"too large|maximum|at most|range|less than|greater than|exceed")
@@ -61,18 +50,17 @@ class Dialect:
 
     def _learns_format(self, error: ErrorBody, sent: dict[str, Any]) -> bool:
         shape = sent.get("response_format")
-        about = _FORMAT.search(" ".join(error.names) or error.text)
-        if shape is None or about is None or not _REFUSED_FORMAT.search(error.text):
+        if shape is None or not FORMAT.search(" ".join(error.names) or CHOICES.split(error.text)[0]):
             return False
         # Of calls in flight together one teaches, and the others are just sent again.
-        self._format = max(self._format, 1 if shape["type"] == "json_schema" else 2)
+        self._format = max(self._format, 1 if shape.get("type") == "json_schema" else 2)
         return True
 
     def _learns_limit(self, error: ErrorBody, sent: dict[str, Any]) -> bool:
         limit = next((name for name in _LIMITS if name in sent), None)
         if limit is None or (error.names and limit not in error.names):
             return False
-        if limit not in error.text or not UNSUPPORTED.search(error.text) or _TOO_LARGE.search(error.text):
+        if limit not in error.text or not REFUSED.search(error.text) or _TOO_LARGE.search(error.text):
             return False
         if limit == self._limit:
             if self._limit_changed:

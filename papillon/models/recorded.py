@@ -14,6 +14,7 @@ from dspy.lm15 import Message, Request, Response, Usage
 from papillon.errors import EndpointError, PapillonError, RecordMissing
 from papillon.models.endpoint import chat_messages
 from papillon.models.ledger import CallCost, Ledger
+from papillon.models.replies import finish_reason_of, own_finish_reason
 from papillon.models.retry import AsyncEngine
 from papillon.models.slots import Slots
 from papillon.models.turn import current_turn
@@ -88,7 +89,7 @@ class Recorded:
             except Exception:
                 self.ledger.failed += 1
                 raise
-        answer = Answer(response.message.text or "", response.finish_reason)
+        answer = Answer(response.message.text or "", own_finish_reason(response))
         record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
         await self.keeper.put(record)
         self.made.add(call.key)
@@ -126,10 +127,13 @@ class Recorded:
 
 
 def _response(record: Record, model: str) -> Response:
+    word = record.answer.finish_reason
+    finish_reason = finish_reason_of(word)
     return Response(
         id=None,
         model=model,
         message=Message.assistant(record.answer.text),
-        finish_reason=record.answer.finish_reason,
+        finish_reason=finish_reason,
+        provider_data=None if word == finish_reason else {"finish_reason": word},
         usage=Usage(input_tokens=record.usage.input, output_tokens=record.usage.output),
     )
