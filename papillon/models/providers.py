@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from typing import Any
 
 from papillon.errors import UsageError
-from papillon.hosts import checked_address
+from papillon.hosts import checked_address, key_refusal
 from papillon.models.keys import clean_key, unsendable
 from papillon.models.transformers import missing_transformers, transformers_name
 from papillon.models.vllm import missing_server, served_name
-from papillon.profile import ModelSettings
+from papillon.profile import ModelSettings, paired_hosts
 
 __all__ = [
     "HERE",
@@ -34,10 +33,6 @@ OPENAI_BASE = "https://api.openai.com/v1"
 #: Where OpenAI's own clients, and LiteLLM, look for another address.
 _BASE_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 
-#: Fields of a request that a key of the profile sets, and those that the run itself does.
-_OWN_KEYS = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens", "seed", "reasoning_effort")
-_HARNESS_SETS = ("model", "messages", "stream", "n", "best_of", "max_completion_tokens", "response_format")
-
 
 def provider_of(settings: ModelSettings) -> str:
     """``embedded``, ``openai``, ``vllm`` or ``transformers``, from the model's name; raises UsageError for any other.
@@ -50,35 +45,17 @@ def provider_of(settings: ModelSettings) -> str:
             "Expected a model as embedded/NAME, openai/NAME (any OpenAI-compatible server, with api_base), vllm/NAME "
             f"or transformers/NAME, got {settings.model!r}; correct 'model' in the profile."
         )
-    _check_extra(settings, here=provider in HERE)
+    if provider in HERE and (settings.extra_body or settings.reasoning_effort is not None):
+        raise UsageError(
+            f"Expected reasoning_effort and extra_body for a model that a server has, and {settings.model} runs in "
+            "this process; leave them out of the profile."
+        )
     if settings.lora is not None and (provider == "openai" or (provider == "vllm" and settings.api_base is not None)):
         raise UsageError(
             f"Expected a model that this run loads itself for the adapter in {settings.lora}, got {settings.model}, "
             "which a server has; let 'model' be the adapter's name there, or leave 'lora' and 'api_base' out."
         )
     return provider
-
-
-def _check_extra(settings: ModelSettings, *, here: bool) -> None:
-    """Raise UsageError where the profile adds to requests what it may not, or where there are none."""
-    extra = settings.extra_body
-    if here and (extra or settings.reasoning_effort is not None):
-        raise UsageError(
-            f"Expected reasoning_effort and extra_body for a model that a server has, and {settings.model} runs in "
-            "this process; leave them out of the profile."
-        )
-    for name in extra:
-        if name in _OWN_KEYS:
-            raise UsageError(f"{settings.model}: extra_body may not hold {name!r}; set the profile's key {name}.")
-        if name in _HARNESS_SETS:
-            raise UsageError(f"{settings.model}: extra_body may not hold {name!r}, which the run sets; leave it out.")
-    try:
-        json.dumps(extra, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"{settings.model}: expected JSON values in extra_body, got a date or a number that JSON does not have; "
-            "write it as a text."
-        ) from error
 
 
 def base_of(settings: ModelSettings) -> str:
@@ -152,7 +129,19 @@ def missing_means(settings: ModelSettings) -> str | None:
     return _missing_key(settings)
 
 
+def _refused_key(settings: ModelSettings) -> str | None:
+    """Why this profile may not send that variable to that host, None where it may."""
+    variable = settings.api_key_env
+    if variable is None or settings.file is None or provider_of(settings) in HERE:
+        return None  # pyproject.toml is the user's own
+    if settings.api_base is None and variable == "OPENAI_API_KEY":
+        return None  # neither the host nor the variable is this profile's choice
+    return key_refusal(variable, base_of(settings), paired_hosts())
+
+
 def _missing_key(settings: ModelSettings) -> str | None:
+    if (refused := _refused_key(settings)) is not None:
+        return refused
     variable = _variable(settings)
     if variable is None:
         return None
