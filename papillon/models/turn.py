@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
-__all__ = ["JUDGE_DEPTH", "Turn", "current_turn"]
+__all__ = ["JUDGE_DEPTH", "Turn", "current_turn", "hearing"]
 
 #: Judges' calls come last: nothing waits for them, so they fill the slots that the chains leave.
 JUDGE_DEPTH = 1_000
@@ -39,3 +39,6 @@ class Turn:
 
 
 current_turn: ContextVar[Turn | None] = ContextVar("papillon_turn", default=None)
+
+#: Where whoever asks a question sets a dictionary, it is told each call's key and whether this run made the call.
+hearing: ContextVar[dict[str, bool] | None] = ContextVar("papillon_hearing", default=None)
