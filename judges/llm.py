@@ -17,7 +17,7 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 
 from judges.judge import Leakage, Quality, Verdict
 from judges.values import Count, read_value
-from papillon.errors import JudgeError, RecordMissing
+from papillon.errors import Filtered, JudgeError, RecordMissing
 from papillon.models.adapters import adapter_for
 from papillon.models.roles import Models
 from papillon.models.turn import hearing
@@ -135,7 +135,9 @@ class LLMJudge:
             except LMError as error:
                 if replayed and isinstance(error.__cause__, RecordMissing):
                     break  # a strict replay has come to the last recorded attempt
-                raise
+                if not (calls and isinstance(error.__cause__, Filtered)):
+                    raise
+                failure = "a content filter withheld its answer"  # which is recorded as such
             finally:
                 hearing.reset(listening)
                 fresh = {key for key, of_this_run in calls.items() if of_this_run}

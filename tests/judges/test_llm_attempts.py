@@ -6,11 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import dspy
 import pytest
+from dspy.lm15 import Request, Response
 from dspy.utils.exceptions import LMError
 
 from judges.llm import MOST_ATTEMPTS, LLMJudge
-from papillon.errors import JudgeError, RecordMissing
+from papillon.errors import Filtered, JudgeError, RecordMissing
 from papillon.models.roles import Models
 from tests.judges.test_llm import UNITS, ask, chat, in_turn, judging
 from tests.model_server import ModelServer
@@ -97,3 +99,35 @@ def test_an_attempt_in_both_formats_counts_once(tmp_path: Path) -> None:
             with judging(server, tmp_path, json_fallback=True) as judge, pytest.raises(JudgeError):
                 ask(judge, judge.leakage(UNITS, "of Oslo"))
             assert server.calls == calls
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_filter_that_is_recorded_is_one_attempt_and_another_is_no_answer(tmp_path: Path, recorded: bool) -> None:
+    class Filtering:
+        """Asks ``engine`` where the filter's word is to be recorded, and raises as for a withheld answer."""
+
+        supports_response_schema = True
+        supported_params = frozenset({"response_format"})
+
+        def __init__(self, engine: Any) -> None:
+            self.engine = engine
+
+        async def complete(self, request: Request) -> Response:
+            if recorded:
+                await self.engine.acomplete(request)
+            raise Filtered("A filter refused this one prompt.")
+
+    with ModelServer() as server, judging(server, tmp_path) as judge:
+        blocking = judge.models.lm("judge").engine
+        first = dspy.LM(
+            "openai/j", engine=blocking, async_engine=Filtering(blocking.engine), cache=False, num_retries=0
+        )
+        judge.models._lms["judge", 0, 0] = first
+        asked = judge.leakage(UNITS, "of Oslo")
+        if recorded:
+            assert ask(judge, asked).leaked == 0
+        else:
+            with pytest.raises(LMError) as raised:
+                ask(judge, asked)
+            assert isinstance(raised.value.__cause__, Filtered)
+        assert server.calls == (2 if recorded else 0)
