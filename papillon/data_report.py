@@ -73,8 +73,12 @@ class UnitFacts:
 def contamination(rows: Sequence[PupaRow], how: str) -> Contamination:
     """How many rows of dev and test have an earlier part's query (the same text), or its conversation hash.
 
+    Of ``all`` none: its dev and test are the same rows, and a run asks one of them.
     Raises UsageError for a ``how`` that :func:`papillon.splits.split` does not know.
     """
+    if how == "all":
+        alone = Shared(len(rows), 0, 0)
+        return Contamination(alone, alone)
     parts = split(rows, how)
     queries: set[str] = set()
     conversations = {""}

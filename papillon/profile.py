@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from papillon.errors import ProfileError
+from papillon.splits import CHOICES
 
 __all__ = [
     "CACHE",
@@ -361,7 +362,7 @@ def parse_profile(name: str, path: Path | None, data: Any) -> Profile:
         untrusted=roles["untrusted"],
         judge=_judge(judge) if judge is not None else JudgeSettings("lexical"),
         dataset=_dataset(table),
-        split=table.text("split", ("tutorial", "grouped")) or "grouped",
+        split=table.text("split", CHOICES) or "grouped",
         controls=table.flag("controls", False),
         concurrency=table.integer("concurrency", 1) or 16,
         trials=table.integer("trials", 1) or 1,

@@ -35,6 +35,9 @@ class TestContamination:
         assert shared.clean
         assert shared.dev.rows + shared.test.rows == 4
 
+    def test_every_row_in_one_split_shares_nothing_since_the_other_is_not_asked(self) -> None:
+        assert contamination(SIX, "all") == Contamination(dev=Shared(6, 0, 0), test=Shared(6, 0, 0))
+
     def test_rows_without_a_conversation_share_none(self) -> None:
         assert contamination([row(letter) for letter in "abcdef"], "tutorial").clean
 
@@ -45,7 +48,7 @@ class TestContamination:
         assert str(Shared(214, 94, 102)) == ("94 of 214 rows share a query with an earlier split, 102 a conversation")
 
     def test_an_unknown_split_is_refused(self) -> None:
-        with pytest.raises(UsageError, match="Expected a split named tutorial or grouped"):
+        with pytest.raises(UsageError, match="Expected a split named tutorial, grouped or all"):
             contamination(SIX, "random")
 
 
