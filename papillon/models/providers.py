@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from papillon.errors import UsageError
+from papillon.hosts import key_refusal
 from papillon.models.transformers import missing_transformers, transformers_name
 from papillon.models.vllm import missing_server, served_name
-from papillon.profile import ModelSettings
+from papillon.profile import ModelSettings, paired_hosts
 
 __all__ = [
     "HERE",
@@ -110,7 +111,19 @@ def missing_means(settings: ModelSettings) -> str | None:
     return _missing_key(settings)
 
 
+def _refused_key(settings: ModelSettings) -> str | None:
+    """Why this profile may not send that variable to that host, None where it may."""
+    variable = settings.api_key_env
+    if variable is None or settings.file is None or provider_of(settings) in HERE:
+        return None  # pyproject.toml is the user's own
+    if settings.api_base is None and variable == "OPENAI_API_KEY":
+        return None  # neither the host nor the variable is this profile's choice
+    return key_refusal(variable, base_of(settings), paired_hosts())
+
+
 def _missing_key(settings: ModelSettings) -> str | None:
+    if (refused := _refused_key(settings)) is not None:
+        return refused
     variable = _variable(settings)
     if variable is None or os.environ.get(variable):
         return None
