@@ -124,6 +124,11 @@ class TestReport:
         rows = [row(f"q{i}", units="x||", category="a very long category of things " * 3) for i in range(9)]
         assert max(map(len, data_report(dataset(*rows), width).splitlines())) <= width
 
+    def test_a_category_cannot_steer_the_terminal(self) -> None:
+        report = data_report(dataset(row("q", category="a\x1b[31m\u202eb\tcé")), 80)
+        assert "- a\\x1b[31m\\u202eb\\tcé " in report
+        assert "\x1b" not in report
+
     def test_nothing_left_out_is_no_line(self) -> None:
         assert left_out_line(dataset(row("q"))) == ""
 
