@@ -83,11 +83,7 @@ class Recorded:
         own, shared = self.slots
         # The model's own bound first: a call that waits for it must not occupy a slot that others could use.
         async with own.taken(priority), shared.taken(priority):
-            try:
-                response = await self.inner.acomplete(request)
-            except Exception:
-                self.ledger.failed += 1
-                raise
+            response = await self.inner.acomplete(request)
         answer = Answer(response.message.text or "", response.finish_reason)
         record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
         await self.keeper.put(record)
