@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evals.harness.rows import Row
-from papillon.separators import UnitsCheck
+from papillon.units import UnitsCheck
 
 __all__ = ["lacking"]
 

@@ -26,7 +26,7 @@ from evals.harness.statistics import (
     z_value,
 )
 from papillon.profile import GateSettings
-from papillon.separators import UnitsCheck
+from papillon.units import UnitsCheck
 
 __all__ = [
     "GateResult",

@@ -24,8 +24,8 @@ from evals.harness.scheduler import PROGRAM, Job, Scheduler, result_of
 from evals.harness.verdicts import judge_gates
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
-from papillon.separators import UnitsCheck, check_units
 from papillon.store import Store, export_records, import_records
+from papillon.units import UnitsCheck, check_units
 
 if TYPE_CHECKING:
     from evals.harness.subjects import Subjects

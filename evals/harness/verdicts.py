@@ -16,7 +16,7 @@ from evals.harness.gates import (
 from evals.harness.plan import GateItem, Plan
 from evals.harness.rows import Row
 from papillon.profile import RegressionSettings
-from papillon.separators import UnitsCheck
+from papillon.units import UnitsCheck
 
 __all__ = ["judge_gates"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evals.harness.evidence import lacking
-from papillon.separators import UnitsCheck
+from papillon.units import UnitsCheck
 from tests.harness.test_gates import row
 
 ROWS = [row(i) for i in range(40)]

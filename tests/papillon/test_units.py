@@ -6,12 +6,9 @@ import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from papillon.data import PupaRow, load
-from papillon.leaks import verbatim
-from papillon.separators import UnitsCheck, check_units, joined_by
+from papillon.units import UnitsCheck, check_units, joined_by
 
 JOINS = {", ": "','", ",": "','", "|": "'|'", " | ": "'|'", "; ": "';'", "\n": "a line end", "\r\n": "a line end"}
 
@@ -58,14 +55,3 @@ def test_data_as_they_are_pass_and_rewritten_with_any_other_separator_are_caught
     assert check_units((str(n), each) for n, each in enumerate(rows)).unseen < 0.10
     for join in JOINS:
         assert joined([replace(each, pii_units=join.join(each.units)) for each in rows]) > 0.35
-
-
-@given(
-    st.lists(st.text("ab,1 \u0301ßＡİ\u200b李", min_size=1, max_size=4).filter(str.strip), max_size=4),
-    st.text("ab,1 \u0301ßＡİ\u200b李"),
-)
-def test_the_quick_search_finds_nothing_that_the_full_one_does_not(units: list[str], query: str) -> None:
-    found = check_units([("r", row("||".join(units), query))])
-    own = row("||".join(units)).units
-    absent = [unit for unit, stands in zip(own, verbatim(own, query), strict=True) if not stands]
-    assert sum(found.absent.values()) == sum(not joined_by(unit, query) for unit in absent)
