@@ -103,11 +103,13 @@ class KeptRows:
         return taken
 
     def put(self, outcomes: Mapping[Job, Outcome], ledger: Ledger, fingerprint: str) -> None:
-        """Keep the rows that have a score, and the program's fingerprint."""
+        """Keep the rows that have a score and rest on recorded calls alone, and the program's fingerprint."""
         new = {
             key: _to_json(outcome, ledger)
             for job, outcome in outcomes.items()
-            if outcome.row.status != "infrastructure_error" and (key := self.keys.of(job)) not in self._taken
+            if outcome.row.status != "infrastructure_error"
+            and outcome.on_record
+            and (key := self.keys.of(job)) not in self._taken
         }
         if new or self.fingerprint is None:
             self.shelf.put({**new, self.keys.program: fingerprint})

@@ -36,15 +36,21 @@ class Report:
         """Show how far the run is, every few seconds; called whenever pytest has nothing better to do."""
         terminal: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         now = time.monotonic()
-        if self._run is None or terminal is None or now < self._next or self.config.option.verbose < 0:
+        if self._run is None or terminal is None or self.config.option.verbose < 0:
             return
-        self._next = now + (5 if terminal.isatty else 10)
+        lines = self._run.waiting()
+        if now >= self._next:
+            self._next = now + (5 if terminal.isatty else 10)
+            lines.append(progress_line(self._run, terminal._tw.fullwidth))
+        if not lines:
+            return
         capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
         with capture.global_and_fixture_disabled():
             path = terminal.currentfspath
             if not terminal._tw.width_of_current_line:
                 terminal.currentfspath = None  # at the start of a line there is nothing to break
-            terminal.write_line(progress_line(self._run, terminal._tw.fullwidth))
+            for line in lines:
+                terminal.write_line(line)
             terminal.flush()  # a log file that fills up in blocks would show nothing for minutes
             # pytest would print the suite's path again before the next letter.
             terminal.currentfspath = path

@@ -15,6 +15,7 @@ from papillon.errors import EndpointError, PapillonError, RecordMissing
 from papillon.models.characters import whole_characters
 from papillon.models.endpoint import chat_messages
 from papillon.models.ledger import CallCost, Ledger
+from papillon.models.replies import finish_reason_of, own_finish_reason
 from papillon.models.retry import AsyncEngine
 from papillon.models.slots import Slots
 from papillon.models.thinking import split_thinking
@@ -89,7 +90,7 @@ class Recorded:
         # The model's own bound first: a call that waits for it must not occupy a slot that others could use.
         async with own.taken(priority), shared.taken(priority):
             response = await self.inner.acomplete(request)
-        answer = Answer(response.message.text or "", response.finish_reason)
+        answer = Answer(response.message.text or "", own_finish_reason(response))
         record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
         if self.mode == "new":
             self.made.add(call.key)  # before anybody can read the record and take it for an earlier run's
@@ -129,10 +130,13 @@ class Recorded:
 
 
 def _response(record: Record, answer: str, model: str) -> Response:
+    word = record.answer.finish_reason
+    finish_reason = finish_reason_of(word)
     return Response(
         id=None,
         model=model,
         message=Message.assistant(answer),
-        finish_reason=record.answer.finish_reason,
+        finish_reason=finish_reason,
+        provider_data=None if word == finish_reason else {"finish_reason": word},
         usage=Usage(input_tokens=record.usage.input, output_tokens=record.usage.output),
     )
