@@ -118,6 +118,10 @@ def _remarks(run: Run) -> list[str]:
         remarks.append(f"The profile's baseline does not apply: {', '.join(departs)} changed what is compared.")
     if run.imported:
         remarks.append(f"Imported: {run.imported}.")
+    if thought := run.ledger.thought:
+        remarks.append(f"{thought} of {len(run.ledger.used)} answers held the model's thinking, which was left out.")
+    if again := len(run.ledger.asked_again):
+        remarks.append(f"The judge was asked again where its recorded answers were unusable: {again} calls made.")
     return remarks
 
 

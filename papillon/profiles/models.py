@@ -81,6 +81,10 @@ def _check_extra(extra: Table) -> None:
             raise ProfileError(
                 f"{extra.where}: expected keys other than {', '.join(RESERVED)}, got {key!r}; remove it."
             )
+        own = "max_tokens" if key == "max_completion_tokens" else key
+        if own in MODEL_KEYS:
+            # A bound that is set here would be none for the cap on cost.
+            raise ProfileError(f"{extra.where}: expected no {key!r}, got one; set the profile's own key {own}.")
     waiting: list[tuple[str, Any]] = [(extra.where, extra.data)]
     while waiting:
         where, value = waiting.pop()
