@@ -6,6 +6,7 @@ Wiring only: each command brings together what other modules do, and shows it.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shlex
 import shutil
@@ -15,6 +16,8 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
+from papillon import __version__
+from papillon.command_line import CommandParser
 from papillon.errors import PapillonError, UsageError
 from papillon.profile import CACHE, load_profile
 
@@ -23,14 +26,20 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it did what was asked, 1 when it found something wrong, 4 for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="papillon", description="PAPILLON and its evaluation harness.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser = CommandParser(prog="papillon", description="PAPILLON and its evaluation harness.")
+    parser.add_argument("-V", "--version", action="version", version=f"papillon {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
     given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help(sys.stderr)
+        return 4
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another encoding is no reason to fail
     try:
         code: int = given.run(given)
         sys.stdout.flush()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from papillon import __version__
 from papillon.__main__ import main
 from papillon.profile import ROOT
 from papillon.store import Answer, Call, Record, Store, Usage
@@ -86,13 +88,68 @@ class TestCache:
 
 
 class TestTheCommandItself:
-    @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["nonsense"], 2), (["--help"], 0), (["ask", "-h"], 0)])
-    def test_help_and_its_absence(self, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int) -> None:
+    @pytest.mark.parametrize("arguments", [["--help"], ["ask", "-h"]])
+    def test_help_is_shown_where_it_is_asked_for(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str]
+    ) -> None:
         with pytest.raises(SystemExit) as left:
             main(arguments)
-        assert left.value.code == code
+        assert left.value.code == 0
+        assert capsys.readouterr().out.startswith("usage: papillon")
+
+    def test_without_a_command_its_help_is_shown_and_it_exits_with_4(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main([]) == 4
+        said = capsys.readouterr().err
+        assert said.startswith("usage: papillon")
+        assert all(f"    {command} " in said for command in ("ask", "data", "train", "optimize", "cache"))
+
+    @pytest.mark.parametrize("flag", ["-V", "--version"])
+    def test_the_version_is_told(self, capsys: pytest.CaptureFixture[str], flag: str) -> None:
+        with pytest.raises(SystemExit) as left:
+            main([flag])
+        assert left.value.code == 0
+        assert capsys.readouterr().out == f"papillon {__version__}\n"
+
+    @pytest.mark.parametrize(
+        ("arguments", "who", "complaint", "advice"),
+        [
+            (["aks"], "papillon", "invalid choice: 'aks' (choose from", "did you mean ask?"),
+            (["nonsense"], "papillon", "invalid choice: 'nonsense' (choose from", "see papillon --help."),
+            (["--vresion"], "papillon", "unrecognized arguments: --vresion", "did you mean --version?"),
+            (["ask"], "papillon ask", "the following arguments are required: query", "see papillon ask --help."),
+            (["ask", "q", "--porfile=x"], "papillon ask", "arguments: --porfile=x", "did you mean --profile?"),
+            (["ask", "one", "two"], "papillon ask", "expected fewer arguments, got 1 too many", "quote several words."),
+            (["ask", "q", "--profile"], "papillon ask", "argument --profile: expected one", "see papillon ask --help."),
+            (["cache", "chekc"], "papillon cache", "invalid choice: 'chekc' (choose from", "did you mean check?"),
+            (["cache"], "papillon cache", "arguments are required: action", "see papillon cache --help."),
+            (
+                ["optimize", "--optimizer", "gepa", "--max-calls", "many"],
+                "papillon optimize",
+                "argument --max-calls: invalid int value: 'many'",
+                "see papillon optimize --help.",
+            ),
+        ],
+    )
+    def test_a_mistake_is_one_sentence_and_exits_with_4(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], who: str, complaint: str, advice: str
+    ) -> None:
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 4
         said = capsys.readouterr()
-        assert "usage: papillon" in said.out + said.err
+        assert said.err.startswith(f"{who}: ")
+        assert complaint in said.err
+        assert said.err.endswith(f"; {advice}\n")
+        assert said.err.count("\n") == 1
+        assert not said.out
+
+    def test_a_terminal_of_another_encoding_is_no_traceback(self, tmp_path: Path) -> None:
+        file = tmp_path / "Zoë.csv"
+        file.write_text("user_query,target_response,pii_units\nI am Ann,Hello,Ann\n")
+        command = [sys.executable, "-m", "papillon", "data", str(file)]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+        assert run.returncode == 0
+        assert run.stdout.startswith(rb"Zo\xeb.csv: 1 row")
 
     def test_an_interruption_is_no_traceback(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
