@@ -187,7 +187,7 @@ def load_profile(name: str | None = None) -> Profile:
         near = difflib.get_close_matches(name, profiles, n=1)
         meant = f" (did you mean {near[0]!r}?)" if near else ""
         raise ProfileError(
-            f"Unknown profile {name!r}{meant}: expected one of {', '.join(sorted(profiles))}, "
+            f"Unknown profile {name!r}: expected one of {', '.join(sorted(profiles))}{meant}, "
             "or a file that ends in .toml."
         )
     return parse_profile(name, None, profiles[name])

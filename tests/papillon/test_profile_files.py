@@ -85,8 +85,8 @@ class TestLoading:
     def test_an_unknown_one_is_told_the_names_there_are(self) -> None:
         with pytest.raises(
             ProfileError,
-            match=r"^Unknown profile 'opnai' \(did you mean 'openai'\?\): expected one of arbor, embedded, openai, "
-            r"vllm, or a file that ends in \.toml\.$",
+            match=r"^Unknown profile 'opnai': expected one of arbor, embedded, openai, vllm "
+            r"\(did you mean 'openai'\?\), or a file that ends in \.toml\.$",
         ):
             load_profile("opnai")
         with pytest.raises(ProfileError, match=r"^Unknown profile 'nothing like it': expected one of"):
