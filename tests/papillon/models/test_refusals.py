@@ -145,8 +145,8 @@ def test_other_refusals_are_their_own_calls() -> None:
         (400, "Prompt contains 140000 tokens and 0 draft tokens, too large for model with 131072 maximum context"),
         (400, "Range of input length should be [1, 129024]"),
         (413, "Request Entity Too Large"),
-        (400, "'max_tokens' or 'max_completion_tokens' is too large: 500. This model's maximum context length is 8192 tokens "
-              "and your request has 8000 input tokens (500 > 8192 - 8000)."),
+        (400, "'max_tokens' or 'max_completion_tokens' is too large: 500. This model's maximum context length is 8192 "
+              "tokens and your request has 8000 input tokens (500 > 8192 - 8000)."),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("shape", ["openai", "vllm", "text"])
@@ -165,8 +165,8 @@ def test_a_typed_overflow_is_known_without_words() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "'max_tokens' or 'max_completion_tokens' is too large: 9000. This model's maximum context length is 8192 tokens "
-        "and your request has 22 input tokens (9000 > 8192 - 22).",
+        "'max_tokens' or 'max_completion_tokens' is too large: 9000. This model's maximum context length is 8192 "
+        "tokens and your request has 22 input tokens (9000 > 8192 - 22).",
         "This model's maximum context length is 8192 tokens. However, you requested 9064 tokens (64 in the messages).",
         "Requested token count exceeds the model's maximum context length of 8192 tokens. You requested 9022 tokens",
         "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8192. Given: 22 `inputs` tokens",
