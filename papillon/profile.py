@@ -28,6 +28,7 @@ from papillon.profiles.settings import (
     RegressionSettings,
 )
 from papillon.profiles.table import Table
+from papillon.splits import CHOICES
 
 __all__ = [
     "CACHE",
@@ -87,7 +88,7 @@ def parse_profile(name: str, path: Path | None, data: Any) -> Profile:
         untrusted=roles["untrusted"],
         judge=judge_settings(judge) if judge is not None else JudgeSettings("lexical"),
         dataset=_dataset(table),
-        split=table.text("split", ("tutorial", "grouped")) or "grouped",
+        split=table.text("split", CHOICES) or "grouped",
         controls=table.flag("controls", False),
         concurrency=table.integer("concurrency", 1) or 16,
         trials=table.integer("trials", 1) or 1,

@@ -17,7 +17,7 @@ from evals.harness.examples import Example
 from evals.harness.rows import Outcome, Row
 from judges.closeness import closeness
 from judges.judge import Judge, Leakage, Quality
-from papillon.errors import PapillonError
+from papillon.errors import Filtered, InfrastructureError, Unreachable, behind
 from papillon.leaks import verbatim
 from papillon.models.turn import Turn, current_turn
 
@@ -108,7 +108,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
         )
 
     try:
-        answer, fault = await _answer(program, example.row.user_query)
+        answer, fault = await _answer(program, example.row.user_query, turn)
         quality = Quality(0)
         if fault is None:
             current_turn.set(turn.judging())
@@ -116,7 +116,8 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
         leaked = await sent.leakage()
     except Exception as error:
         await sent.settled()
-        return Outcome(row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES), turn.keys)
+        lost = row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES)
+        return Outcome(lost, turn.keys, waits=isinstance(behind(error), Unreachable))
     leakage = leaked.leaked / len(units) if units else 0.0
     composite = (quality.score + 1 - leakage) / 2
     scored = row(
@@ -133,7 +134,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
     )
     # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
     close = quality.closeness if quality.closeness is not None else closeness(answer, example.row.target_response)
-    return Outcome(scored, turn.keys, close, leaked.near)
+    return Outcome(scored, turn.keys, close, leaked.near, on_record=fault is None or not fault.refused)
 
 
 _NO_SCORES: dict[str, Any] = dict.fromkeys(
@@ -143,33 +144,46 @@ _NO_SCORES: dict[str, Any] = dict.fromkeys(
 
 @dataclass(frozen=True)
 class _Fault:
-    """Why the program gave nothing usable, and whether an exception left it."""
+    """Why the program gave nothing usable, whether an exception left it, and whether a call of its was refused."""
 
     text: str
     raised: bool
+    refused: bool = False
 
 
-async def _answer(program: Program, query: str) -> tuple[str, _Fault | None]:
+async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, _Fault | None]:
+    answer, fault = "", None
     try:
-        prediction = await program.acall(user_query=query)
+        answer = (await program.acall(user_query=query)).response or ""
     except AdapterParseError as error:
-        return "", _Fault(f"A model's output was not in the program's format: {_line(error)}", raised=True)
+        fault = _Fault(f"A model's output was not in the program's format: {_fields(error)}.", raised=True)
     except ContextWindowExceededError as error:
-        return "", _Fault(f"A prompt did not fit the model: {_line(error)}", raised=True)
-    answer = prediction.response or ""
-    if not answer.strip():
-        return "", _Fault("The program answered empty.", raised=False)
-    return answer, None
+        fault = _Fault(f"A prompt did not fit the model: {_line(error)}", raised=True, refused=True)
+    except Exception as error:
+        if not isinstance(filtered := behind(error), Filtered):
+            raise
+        fault = _Fault(f"filtered: {filtered}", raised=True, refused=True)
+    for failure in turn.failures.values():
+        # A program may catch its models' failures; what it makes of an outage is no answer.
+        if isinstance(failure, InfrastructureError) and not isinstance(failure, Filtered):
+            raise failure
+    if fault is None and not answer.strip():
+        refused = [failure for failure in turn.failures.values() if isinstance(failure, Filtered)]
+        text = f"filtered: {refused[0]}" if refused else "The program answered empty."
+        fault = _Fault(text, raised=False, refused=bool(refused))
+    return answer if fault is None else "", fault
+
+
+def _fields(error: AdapterParseError) -> str:
+    """Which fields were expected and found; what the model wrote instead is private, and stays out."""
+    expected = list(error.signature.output_fields)
+    found = [name for name in expected if name in (error.parsed_result or ())]
+    return f"{error.adapter_name} expected the fields {', '.join(expected)}, got {', '.join(found) or 'none of them'}"
 
 
 def cause_of(error: BaseException) -> str:
     """The sentence of the project's own exception behind an error, else the error itself."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, PapillonError):
-            return str(seen)
-        seen = seen.__cause__ or seen.__context__
-    return f"{type(error).__name__}: {_line(error)}"
+    return str(behind(error) or f"{type(error).__name__}: {_line(error)}")
 
 
 def _line(error: BaseException) -> str:

@@ -36,15 +36,21 @@ class Report:
         """Show how far the run is, every few seconds; called whenever pytest has nothing better to do."""
         terminal: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         now = time.monotonic()
-        if self._run is None or terminal is None or now < self._next or self.config.option.verbose < 0:
+        if self._run is None or terminal is None or self.config.option.verbose < 0:
             return
-        self._next = now + (5 if terminal.isatty else 10)
+        lines = self._run.waiting()
+        if now >= self._next:
+            self._next = now + (5 if terminal.isatty else 10)
+            lines.append(progress_line(self._run, terminal._tw.fullwidth))
+        if not lines:
+            return
         capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
         with capture.global_and_fixture_disabled():
             path = terminal.currentfspath
             if not terminal._tw.width_of_current_line:
                 terminal.currentfspath = None  # at the start of a line there is nothing to break
-            terminal.write_line(progress_line(self._run, terminal._tw.fullwidth))
+            for line in lines:
+                terminal.write_line(line)
             terminal.flush()  # a log file that fills up in blocks would show nothing for minutes
             # pytest would print the suite's path again before the next letter.
             terminal.currentfspath = path
@@ -85,6 +91,14 @@ class Report:
         return f"pytest evals -m {'test' if list(run.examples) == ['dev'] else 'dev'}{chosen}"
 
 
+#: How to go on after a run whose rows are not complete, by its record mode.
+_GO_ON: dict[str, str] = {
+    "new": "Run the same command again to go on: what is recorded is replayed.",
+    "all": "Run with --eval-record new to go on: what is recorded is replayed.",
+    "none": "A strict replay makes no call: run with --eval-record new to go on.",
+}
+
+
 def _unscored(run: Run) -> list[str]:
     rows = run.all_rows()
     failed = [row for row in rows if row.status == "infrastructure_error"]
@@ -94,5 +108,5 @@ def _unscored(run: Run) -> list[str]:
     return [
         f"{len(failed)} of {len(rows)} rows have no score, so this run cannot pass:",
         *(f"  {count} × {cause}" for cause, count in causes),
-        "Run the same command again to go on: what is recorded is replayed.",
+        _GO_ON[run.plan.settings.record],
     ]

@@ -69,10 +69,14 @@ class Outcome:
     """A row, the recorded calls that it rests on (how often each, by key), and what the lexical judge says besides.
 
     ``closeness`` of answer and target in 0..1 is there whoever judged; ``near`` counts the units that
-    were found by a fuzzy match alone, None where another judge counted them.
+    were found by a fuzzy match alone, None where another judge counted them. ``waits`` says that a model's server
+    could not be reached, so that a later try may give a score; ``on_record`` that the row follows from recorded
+    calls alone, none of which was refused.
     """
 
     row: Row
     calls: Mapping[str, int]
     closeness: float | None = None
     near: int | None = None
+    waits: bool = False
+    on_record: bool = True

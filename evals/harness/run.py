@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import gc
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,7 @@ class Run:
         self._examined: dict[str, Future[Examination]] = {}
         #: How many of its labelled cases the judge has answered.
         self.cases_answered = 0
+        self._said: deque[str] = deque()
 
     # What is to be done
 
@@ -146,18 +148,31 @@ class Run:
         gc.set_threshold(20_000, 50, 100)
 
         models = open_models(
-            settings.profile, settings.cache, record=settings.record, budget=self.budget, ledger=self.ledger
+            settings.profile,
+            settings.cache,
+            record=settings.record,
+            budget=self.budget,
+            ledger=self.ledger,
+            say=self._said.append,
         )
         self.subjects = Subjects(models, settings.profile)
         self.fingerprint = self.subjects.fingerprint
         self._work = models.loop.submit(self.subjects.running(self.scheduler))
         for question in asked:
             examining = examine_judge(
-                self.subjects.judge, question, order=len(self.scheduler.jobs), answered=self._case_answered
+                self.subjects.judge,
+                question,
+                order=len(self.scheduler.jobs),
+                answered=self._case_answered,
+                once_more=models.reach_again,
             )
             self._examined[question] = models.loop.submit(examining)
         # The gates' numpy is imported while the first calls are under way, not after the last.
         import numpy  # noqa: F401
+
+    def waiting(self) -> list[str]:
+        """What is new about servers that are waited for, one sentence each; each is given once."""
+        return [self._said.popleft() for _ in range(len(self._said))]
 
     def _case_answered(self) -> None:
         self.cases_answered += 1

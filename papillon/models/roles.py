@@ -27,6 +27,7 @@ from papillon.models.recorded import Recorded
 from papillon.models.retry import AsyncEngine, Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
 from papillon.models.transformers import missing_transformers
+from papillon.models.turn import noting_failure
 from papillon.profile import ModelSettings, Profile, RecordMode
 from papillon.store import Keeper, KeyLocks, Neighbours, Store
 
@@ -48,11 +49,12 @@ class _Awaiting:
     supports_response_schema = True
     supported_params = _SUPPORTED
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
+    def __init__(self, engine: AsyncEngine, role: str) -> None:
+        self.engine, self.role = engine, role
 
     async def complete(self, request: Request) -> Response:
-        return await self.engine.acomplete(request)
+        with noting_failure(self.role):
+            return await self.engine.acomplete(request)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Awaiting:
         # DSPy copies modules with their LMs; connections and counters are not copied with them.
@@ -65,11 +67,12 @@ class _Blocking:
     supports_response_schema = True
     supported_params = _SUPPORTED
 
-    def __init__(self, engine: AsyncEngine, loop: ModelLoop) -> None:
-        self.engine, self.loop = engine, loop
+    def __init__(self, engine: AsyncEngine, role: str, loop: ModelLoop) -> None:
+        self.engine, self.role, self.loop = engine, role, loop
 
     def complete(self, request: Request) -> Response:
-        return self.loop.run(self.engine.acomplete(request))
+        with noting_failure(self.role):
+            return self.loop.run(self.engine.acomplete(request))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Blocking:
         return self
@@ -117,8 +120,8 @@ class Models:
             engine = self._recorded(role, trial, attempt)
             self._lms[key] = dspy.LM(
                 self.settings[role].model,
-                engine=_Blocking(engine, self.loop),
-                async_engine=_Awaiting(engine),
+                engine=_Blocking(engine, role, self.loop),
+                async_engine=_Awaiting(engine, role),
                 cache=False,
                 num_retries=0,
             )

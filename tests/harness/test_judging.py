@@ -28,7 +28,7 @@ from judges.cases import LeakageCase, QualityCase
 from judges.judge import Judge, Leakage, Quality
 from judges.lexical import LexicalJudge
 from judges.llm import LLMJudge
-from papillon.errors import JudgeError
+from papillon.errors import JudgeError, Unreachable
 from papillon.models.roles import Models, open_models
 from papillon.models.turn import JUDGE_DEPTH, current_turn
 from papillon.profile import JudgeSettings, ModelSettings, Profile
@@ -140,6 +140,32 @@ def test_a_case_without_an_answer_fails_alone_and_says_why() -> None:
     assert done.report.failed == ("l1", "l3")
     assert done.causes == ("It would not answer.", "RuntimeError: x")
     assert value(done.report, "accuracy") == 1
+
+
+def test_cases_whose_judge_cannot_be_reached_are_put_once_more_after_the_others() -> None:
+    answers: dict[str, Any] = {"For Ada.": 1, "Out of work.": Unreachable("Away."), "Di is unemployed.": 2}
+    judge, answered = Scripted(answers), 0
+
+    def back() -> None:
+        assert len(judge.turns) == 3
+        answers["Out of work."] = 0
+
+    def count() -> None:
+        nonlocal answered
+        answered += 1
+
+    async def examine() -> Examination:
+        return await examine_judge(judge, "leakage", cases=REQUESTS, answered=count, once_more=back)
+
+    done = asyncio.run(examine())
+    assert (done.report.failed, len(judge.turns), answered) == ((), 4, 3)
+
+
+def test_a_judge_that_stays_away_fails_its_cases(tmp_path: Path) -> None:
+    with served("http://127.0.0.1:9/v1", tmp_path, deadline=0.2) as models:
+        done = models.loop.run(examine_judge(LLMJudge(models), "leakage", cases=REQUESTS, once_more=models.reach_again))
+    assert done.report.failed == ("l1", "l2", "l3")
+    assert "cannot be reached" in done.causes[0]
 
 
 @contextmanager

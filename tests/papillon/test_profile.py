@@ -252,7 +252,7 @@ class TestWrongValues:
         ("key", "value", "complaint"),
         [
             ("dataset", 1, ".dataset: expected a non-empty string, got 1"),
-            ("split", "random", ".split: expected one of tutorial, grouped, got the string 'random'"),
+            ("split", "random", ".split: expected one of tutorial, grouped, all, got the string 'random'"),
             ("controls", "yes", ".controls: expected true or false, got the string 'yes'"),
             ("concurrency", 0, ".concurrency: expected a whole number of at least 1, got 0"),
             ("trials", 0, ".trials: expected a whole number of at least 1, got 0"),
