@@ -156,19 +156,3 @@ def test_a_server_that_knows_neither_name_of_the_limit_is_refused_once() -> None
     with ModelServer(failing=refuses) as server:
         asyncio.run(main(server.base))
         assert server.calls == 2
-
-
-def test_the_model_is_given_up_over_a_temperature_that_it_refuses() -> None:
-    async def main(base: str) -> None:
-        endpoint = Endpoint("m", base=base, key=None, sampling={"temperature": 0.5}, timeout=5)
-        engine = retrying(endpoint)
-        try:
-            for _ in range(3):
-                with pytest.raises(RefusesAll, match="Leave temperature out of the profile"):
-                    await engine.acomplete(asked())
-        finally:
-            await endpoint.aclose()
-
-    with ModelServer() as server:
-        asyncio.run(main(server.at("no-temperature")))
-        assert server.calls == 1

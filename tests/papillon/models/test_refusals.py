@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from dspy.lm15 import ContextLengthError
 
 from papillon.errors import EndpointError, Filtered
+from papillon.models.endpoint import Endpoint
 from papillon.models.retry import RefusesAll, TransientFailure
 from tests.model_server import ModelServer
 from tests.papillon.models.attempts import KEY, asked, attempt, judged
+from tests.papillon.models.test_endpoint import retrying
 
 
 def error(message: str, **beside: Any) -> dict[str, Any]:
@@ -270,3 +273,37 @@ def test_what_may_pass_is_asked_again(status: int) -> None:
     assert isinstance(failure, TransientFailure)
     assert failure.may_have_cost == (status >= 500)
     assert "upstream timed out" in str(failure)
+
+
+@pytest.mark.parametrize("name", ["no-quota", "unpaid", "wrong-key", "too-many-tokens", "no-temperature"])
+def test_what_concerns_every_call_is_said_once_and_costs_one_call(name: str) -> None:
+    async def main(base: str) -> None:
+        sampling = {"temperature": 0.5, "max_tokens": 9000}
+        endpoint = Endpoint("m", base=base, key=None, sampling=sampling, timeout=5)
+        engine = retrying(endpoint)
+        try:
+            for _ in range(3):
+                with pytest.raises(RefusesAll):
+                    await engine.acomplete(asked())
+        finally:
+            await endpoint.aclose()
+
+    with ModelServer() as server:
+        asyncio.run(main(server.at(name)))
+        assert server.calls == 1
+
+
+def test_a_flagged_prompt_costs_the_others_nothing() -> None:
+    async def main(base: str) -> None:
+        endpoint = Endpoint("m", base=base, key=None, sampling={}, timeout=5)
+        engine = retrying(endpoint)
+        try:
+            for _ in range(5):
+                with pytest.raises(Filtered):
+                    await engine.acomplete(asked())
+        finally:
+            await endpoint.aclose()
+
+    with ModelServer() as server:
+        asyncio.run(main(server.at("flagged")))
+        assert server.calls == 5
