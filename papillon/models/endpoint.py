@@ -55,7 +55,7 @@ class Endpoint:
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._headers["Content-Type"] = "application/json"
         self._mask, self._dialect = Mask(key), Dialect(model)
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, timeout))
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, 0.8 * timeout))
         self._name = f"Model {model} at {_shown(self.base)}"
         self._route: Route | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -111,7 +111,6 @@ class Endpoint:
                 headers=self._headers,
                 allow_redirects=False,
                 proxy=proxy.address if proxy is not None else None,
-                proxy_auth=proxy.auth if proxy is not None else None,
             ) as reply:
                 raw = self._mask.body(await reply.read())
         except (aiohttp.ClientError, OSError, ValueError) as error:
