@@ -143,7 +143,6 @@ class Retrying:
         if self.given_up is not None:
             self.budget.settle(reservation, 0.0, made=False)
             raise self.given_up
-        self.ledger.retried += call.asked is not None
         call.asked = self.clock()
         # The first attempt has the model's own timeout, and may start a server before it asks.
         left = call.began + self.deadline - call.asked if call.attempts else None
@@ -165,6 +164,7 @@ class Retrying:
             raise
         finally:
             self.budget.settle(reservation, spent, made=made)
+            self.ledger.retried += made and call.attempts > 0
         self._reached()
         self._refusals = 0
         self.slots.succeeded()

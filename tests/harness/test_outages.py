@@ -1,0 +1,144 @@
+"""Whole runs against servers that are away: an outage that passes costs no row, one that stays is waited for twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from papillon.profile import ROOT
+from tests.harness.runs import Evaluator, heeds_ctrl_c
+from tests.model_server import ModelServer
+
+DEV = ("evals", "-m", "dev")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def profile(evaluator: Evaluator, port: int, more: str = "", **changed: str) -> tuple[str, str]:
+    """The option that names a profile whose three models are served on that port; ``more`` are their further keys."""
+    at = f'api_base = "http://127.0.0.1:{port}/v1", endpoint = "here"{more}'
+    models = {
+        "local": f'{{ model = "openai/local", {at} }}',
+        "untrusted": f'{{ model = "openai/untrusted", {at} }}',
+        "judge": f'{{ kind = "llm", model = "openai/judge", {at} }}',
+    }
+    return "--eval-profile", str(evaluator.profile("", **(models | changed)))
+
+
+class Restarted(threading.Thread):
+    """A server that goes away after so many calls and comes back on the same port ``seconds`` later."""
+
+    def __init__(self, port: int, after: int, seconds: float) -> None:
+        super().__init__(daemon=True)
+        self.port, self.after, self.seconds = port, after, seconds
+        self.calls = 0
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        if self.after:
+            with ModelServer(latency=0.05, port=self.port) as first:
+                until(lambda: first.calls >= self.after)
+            self.calls += first.calls
+        time.sleep(self.seconds)
+        with ModelServer(port=self.port) as second:
+            self.over.wait()
+        self.calls += second.calls
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("after", "workers"),
+    [(0, ()), (20, ()), (20, ("-n", "2"))],
+    ids=["started-late", "restarted", "restarted-beside-workers"],
+)
+def test_a_server_that_is_away_for_12_seconds_costs_no_row(
+    evaluator: Evaluator, after: int, workers: tuple[str, ...]
+) -> None:
+    port = free_port()
+    server = Restarted(port, after, 12)
+    server.start()
+    run = evaluator.run(*DEV, *workers, *profile(evaluator, port))
+    server.over.set()
+    server.join(15)
+    assert run.code == 0, run.out
+    assert {row["status"] for row in run.rows} == {"scored"}
+    named = rf"Model (\w+) at http://127\.0\.0\.1:{port}/v1 cannot be reached \(.*\); it is tried for 30 s\."
+    over = r"Model openai/(\w+) can be reached again, after \d+ s\."
+    assert re.findall(named, run.out), run.out
+    # Each model that was away is named once when that begins, and once when it is over.
+    assert sorted(re.findall(named, run.out)) == sorted(set(re.findall(over, run.out))), run.out
+
+
+def test_a_server_that_never_comes_is_waited_for_twice_and_not_once_a_row(evaluator: Evaluator) -> None:
+    began = time.monotonic()
+    run = evaluator.run(*DEV, *profile(evaluator, free_port(), more=", deadline = 3"))
+    assert time.monotonic() - began < 30
+    assert run.code == 1
+    assert [row["status"] for row in run.rows] == ["infrastructure_error"] * 20
+    assert all("cannot be reached" in row["error"] and "tried for 3 s" in row["error"] for row in run.rows)
+    assert run.out.count("Model openai/local is tried once more.") == 1
+    assert (run.calls["made"], run.calls["failed"]) == (0, 16)  # the 8 that were under way, twice
+    assert "Run the same command again to go on" in run.out
+
+
+def test_other_work_is_done_while_one_model_is_away(evaluator: Evaluator) -> None:
+    with ModelServer() as server:
+        away = f'{{ model = "openai/untrusted", api_base = "http://127.0.0.1:{free_port()}/v1", deadline = 1 }}'
+        # The control sends nothing, so it needs no untrusted model.
+        run = evaluator.run(*DEV, *profile(evaluator, server.port, untrusted=away, controls="true"))
+    assert run.code == 1
+    assert {row["status"] for row in run.rows} == {"infrastructure_error"}
+    assert run.results is not None
+    controls = {control["name"]: control["verdict"] for control in run.results["controls"]}
+    assert (controls["empty"], controls["local-only"]) == ("pass", "pass"), run.out
+    assert len(server.asked('"local"')) > 20  # the queries and the local-only control, each once
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals a process group")
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_ctrl_c_ends_the_wait_at_once(evaluator: Evaluator, workers: tuple[str, ...]) -> None:
+    process: subprocess.Popen[str] = subprocess.Popen(
+        evaluator.command(*DEV, *workers, *profile(evaluator, free_port())),
+        cwd=ROOT,
+        env=evaluator.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heeds_ctrl_c,
+    )
+    seen: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        seen.append(line)
+        if "it is tried for 30 s" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    began = time.monotonic()
+    rest: Any = process.communicate(timeout=30)[0]
+    assert time.monotonic() - began < 10
+    assert process.returncode == 2, rest
+    assert "Run the same command again to go on" in rest
