@@ -185,9 +185,10 @@ def _optimize(given: argparse.Namespace) -> int:
     from papillon.models.trained import with_program
     from papillon.optimizing import check_optimizer, optimize
     from papillon.program import PAPILLON, load_program, save_program
-    from papillon.splits import split
+    from papillon.splits import check_learnable, split
 
     optimizer = check_optimizer(given.optimizer)
+    check_learnable(profile.split)
     if profile.program is not None:
         profile = with_program(profile, profile.program)
     out = given.out or CACHE.parent / "optimized" / f"{optimizer}.json"

@@ -85,7 +85,7 @@ def control_verdict(name: str, rows: Sequence[Row], examples: Sequence[Example])
         cause = next((row.error for row in rows if row.id in missing and row.error), "never run")
         return "inconclusive", (
             f"expected {law}, but {len(missing)} of {len(examples)} examples have no score ({cause}): "
-            "run again, what is recorded is replayed"
+            "run again with --eval-record new, what is recorded is replayed"
         )
     if not examples:
         return "inconclusive", f"expected {law}, but no example was selected: select the split with -m"

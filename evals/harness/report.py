@@ -91,6 +91,14 @@ class Report:
         return f"pytest evals -m {'test' if list(run.examples) == ['dev'] else 'dev'}{chosen}"
 
 
+#: How to go on after a run whose rows are not complete, by its record mode.
+_GO_ON: dict[str, str] = {
+    "new": "Run the same command again to go on: what is recorded is replayed.",
+    "all": "Run with --eval-record new to go on: what is recorded is replayed.",
+    "none": "A strict replay makes no call: run with --eval-record new to go on.",
+}
+
+
 def _unscored(run: Run) -> list[str]:
     rows = run.all_rows()
     failed = [row for row in rows if row.status == "infrastructure_error"]
@@ -100,5 +108,5 @@ def _unscored(run: Run) -> list[str]:
     return [
         f"{len(failed)} of {len(rows)} rows have no score, so this run cannot pass:",
         *(f"  {count} × {cause}" for cause, count in causes),
-        "Run the same command again to go on: what is recorded is replayed.",
+        _GO_ON[run.plan.settings.record],
     ]

@@ -11,6 +11,7 @@ from evals.harness.judging import agreement_lines, judge_lines, judges_agreement
 from evals.harness.rows import Outcome, Row
 from evals.harness.run import Run
 from judges.lexical import GOOD_ENOUGH
+from papillon.destinations import destinations, where_texts_go
 
 __all__ = ["clock", "gate_table", "joined", "progress_line", "summary_lines"]
 
@@ -98,7 +99,9 @@ def _what_ran(run: Run) -> list[str]:
 
 def _remarks(run: Run) -> list[str]:
     profile, departs = run.plan.settings.profile, run.plan.settings.departs
-    remarks = []
+    sent_whole = any(name in ("verbatim", "redacted") for _, name in run.controls)
+    replay = run.plan.settings.record == "none"
+    remarks = [where_texts_go(destinations(profile, controls=sent_whole), replay=replay)]
     if any(model.model.startswith("embedded/") for model in (profile.local, profile.untrusted)):
         remarks.append(
             "The embedded model has 135 M parameters: its scores show that the harness works, not how good PAPILLON is."
@@ -115,6 +118,10 @@ def _remarks(run: Run) -> list[str]:
         remarks.append(f"The profile's baseline does not apply: {', '.join(departs)} changed what is compared.")
     if run.imported:
         remarks.append(f"Imported: {run.imported}.")
+    if thought := run.ledger.thought:
+        remarks.append(f"{thought} of {len(run.ledger.used)} answers held the model's thinking, which was left out.")
+    if again := len(run.ledger.asked_again):
+        remarks.append(f"The judge was asked again where its recorded answers were unusable: {again} calls made.")
     return remarks
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
-__all__ = ["JUDGE_DEPTH", "Turn", "current_turn", "noting_failure"]
+__all__ = ["JUDGE_DEPTH", "Turn", "current_turn", "hearing", "noting_failure"]
 
 #: Judges' calls come last: nothing waits for them, so they fill the slots that the chains leave.
 JUDGE_DEPTH = 1_000
@@ -42,6 +42,9 @@ class Turn:
 
 
 current_turn: ContextVar[Turn | None] = ContextVar("papillon_turn", default=None)
+
+#: Where whoever asks a question sets a dictionary, it is told each call's key and whether this run made the call.
+hearing: ContextVar[dict[str, bool] | None] = ContextVar("papillon_hearing", default=None)
 
 
 @contextmanager
