@@ -20,7 +20,7 @@ _FRAGMENT = re.compile(r"[\w+/=-]{6,}")
 _LOOKS_LIKE_A_KEY = re.compile(
     r"""(?<![A-Za-z0-9])(?:sk|pk|gsk|hf|xai|pplx|nvapi|csk|tgp|ghp|glpat)[-_][\w.*•…-]{3,}   # providers' prefixes
     | AIza[\w-]{10,} | ya29\.[\w-]{8,} | AKIA[A-Z0-9]{12,} | eyJ[\w-]{8,}\.[\w.-]{8,}
-    | [^\s"'`]*\*{3,}[^\s"'`]*                                                               # shortened by its sender
+    | [^\s"'`()]*\*{3,}[^\s"'`()]*                                                               # shortened by its sender
     | (?<=://)[^\s/@"']+(?=@)                                                                # a user in an address
     """,
     re.VERBOSE,
@@ -80,7 +80,7 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     if escape[1] is None:
         return escape[0]
     sign = bytes([int(escape[1], 16)])
-    return escape[0] if sign in b'"\\' else sign
+    return b"\\" + sign if sign in b'"\\' else sign
 
 
 def _spellings(key: str) -> tuple[str, ...]:
