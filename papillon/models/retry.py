@@ -188,8 +188,8 @@ class Retrying:
         call.attempts += 1
         pause = _growing(call.attempts, 20.0)
         if failure.retry_after is not None:
-            # The server's wish and a little more, so that not all come back at once.
-            pause = failure.retry_after + 0.25 * random.random()  # noqa: S311
+            # The server's wish is the least; a little more, so that not all come back at once.
+            pause = max(pause, failure.retry_after + 0.25 * random.random())  # noqa: S311
         if call.attempts >= self.max_attempts or self.clock() - call.began + pause > self.deadline:
             spent = f"{call.attempts} attempts" if call.attempts > 1 else "1 attempt"
             raise EndpointError(f"{_unended(failure)}, after {spent}.") from failure

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from papillon.profile import ROOT
+from papillon.store import Store
 from tests.harness.runs import Evaluator, heeds_ctrl_c
 from tests.model_server import ModelServer
 
@@ -29,9 +30,10 @@ def free_port() -> int:
         return port
 
 
-def profile(evaluator: Evaluator, port: int, more: str = "", **changed: str) -> tuple[str, str]:
+def profile(evaluator: Evaluator, port: int, misbehaviour: str = "", more: str = "", **changed: str) -> tuple[str, str]:
     """The option that names a profile whose three models are served on that port; ``more`` are their further keys."""
-    at = f'api_base = "http://127.0.0.1:{port}/v1", endpoint = "here"{more}'
+    below = f"/{misbehaviour}" if misbehaviour else ""
+    at = f'api_base = "http://127.0.0.1:{port}{below}/v1", endpoint = "here"{more}'
     models = {
         "local": f'{{ model = "openai/local", {at} }}',
         "untrusted": f'{{ model = "openai/untrusted", {at} }}',
@@ -114,6 +116,81 @@ def test_other_work_is_done_while_one_model_is_away(evaluator: Evaluator) -> Non
     controls = {control["name"]: control["verdict"] for control in run.results["controls"]}
     assert (controls["empty"], controls["local-only"]) == ("pass", "pass"), run.out
     assert len(server.asked('"local"')) > 20  # the queries and the local-only control, each once
+
+
+@pytest.mark.parametrize("how", ["null-content-at-first", "broken-off-at-first"])
+def test_a_fault_that_comes_as_an_answer_is_asked_again_and_never_recorded(evaluator: Evaluator, how: str) -> None:
+    with ModelServer() as server:
+        named = ("--eval-profile", str(evaluator.profile(server.at(how))), "--eval-limit", "4")
+        run = evaluator.run(*DEV, *named)
+        assert run.code == 0, run.out
+        assert [row["status"] for row in run.rows] == ["scored"] * 4
+        assert (run.calls["retried"], run.calls["made"]) == (3, server.calls - 3)
+        with Store(evaluator.cache, read_only=True) as store:
+            assert len(store) == run.calls["made"]
+        assert evaluator.run(*DEV, *named, "--eval-record", "none").same() == run.same()
+
+
+@pytest.mark.slow
+def test_a_fault_that_stays_costs_its_rows_and_is_not_kept(evaluator: Evaluator) -> None:
+    with ModelServer() as server:
+        more = {"judge": f'{{ kind = "llm", model = "openai/judge", api_base = "{server.base}" }}'}
+        bad = evaluator.run(
+            *DEV, *profile(evaluator, server.port, "null-content", ", max_attempts = 2", **more), "--eval-limit", "3"
+        )
+        assert bad.code == 1
+        assert all("broke off with an error: upstream failed, after 2 attempts" in row["error"] for row in bad.rows)
+        good = evaluator.run(*DEV, *profile(evaluator, server.port, **more), "--eval-limit", "3")
+        assert good.code == 0, good.out
+        assert good.calls["replayed"] == 0
+
+
+class TestRefusals:
+    """Whole runs of twenty rows against servers that refuse some of their calls, or all."""
+
+    def test_one_prompt_that_a_filter_refuses_is_one_program_error(self, evaluator: Evaluator) -> None:
+        gates = "[gates.dev]\nquality = { min = 0.01 }\nerrors = { max = 0.05 }\n"
+        with ModelServer() as server:
+            named = ("--eval-profile", str(evaluator.profile(server.at("flags-one"), gates=gates)))
+            run = evaluator.run(*DEV, *named)
+            assert run.code == 0, run.out
+            refused = [row for row in run.rows if row["status"] != "scored"]
+            assert [(row["id"][:8], row["status"]) for row in refused] == [("dev-0001", "program_error")]
+            assert refused[0]["error"].startswith("filtered: Model local at http://127.0.0.1:")
+            assert "its provider's filter, status 403: Your input was flagged." in refused[0]["error"]
+            scores = ("quality", "leakage", "overall", "tutorial_overall")
+            assert [refused[0][name] for name in scores] == [0.0] * 4
+            assert run.verdicts() == {"dev-quality": "pass", "dev-errors": "pass"}
+            # What a status refused is nowhere kept: a later run asks again, that call alone.
+            calls = server.calls
+            assert evaluator.run(*DEV, *named).same() == run.same()
+            assert server.calls == calls + 1
+
+    def test_a_403_without_a_word_on_a_filter_loses_its_own_row_alone(self, evaluator: Evaluator) -> None:
+        with ModelServer() as server:
+            run = evaluator.run(*DEV, "--eval-profile", str(evaluator.profile(server.at("forbids-one"))))
+        assert run.code == 1
+        lost = [row["id"][:8] for row in run.rows if row["status"] == "infrastructure_error"]
+        assert (lost, len(run.rows)) == (["dev-0001"], 20)
+
+    @pytest.mark.parametrize("how", ["no-quota", "forbidden"])
+    def test_what_concerns_every_call_costs_the_calls_that_were_in_flight(self, evaluator: Evaluator, how: str) -> None:
+        with ModelServer() as server:
+            run = evaluator.run(*DEV, "--eval-profile", str(evaluator.profile(server.at(how))))
+            assert server.calls <= 8
+        assert run.code == 1
+        assert {row["status"] for row in run.rows} == {"infrastructure_error"}
+        assert run.calls["made"] == 0
+        assert run.calls["failed"] == server.calls  # and none of those that never began
+        assert "  20 × Model local at http" in run.out
+
+    def test_a_limit_larger_than_the_window_is_the_profiles_mistake_and_said_once(self, evaluator: Evaluator) -> None:
+        with ModelServer() as server:
+            named = profile(evaluator, server.port, "too-many-tokens", ", max_tokens = 9000")
+            run = evaluator.run(*DEV, *named)
+            assert server.calls <= 8
+        assert run.code == 1
+        assert len(re.findall(r"  20 × Model local at .* max_tokens = 9000 .*in the profile\.", run.out)) == 1, run.out
 
 
 @pytest.mark.slow
