@@ -183,8 +183,8 @@ def _textless(turn: Turn) -> str:
 def _fields(error: AdapterParseError) -> str:
     """Which fields were expected and found; what the model wrote instead is private, and stays out."""
     expected = list(error.signature.output_fields)
-    found = [name for name in expected if name in (error.parsed_result or ())]
-    return f"{error.adapter_name} expected the fields {', '.join(expected)}, got {', '.join(found) or 'none of them'}"
+    found = ", ".join(name for name in expected if name in (error.parsed_result or ())) or "none of them"
+    return f"{error.adapter_name.lstrip('_')} expected the fields {', '.join(expected)}, got {found}"
 
 
 def cause_of(error: BaseException) -> str:
