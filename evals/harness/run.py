@@ -25,6 +25,7 @@ from evals.harness.verdicts import judge_gates
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.store import Store, export_records, import_records
+from papillon.units import UnitsCheck, check_units
 
 if TYPE_CHECKING:
     from evals.harness.subjects import Subjects
@@ -83,6 +84,7 @@ class Run:
                 if subject == PROGRAM:
                     self._of_example.setdefault(job.example.id, []).append(job)
         self._judged: dict[str, list[GateResult]] = {}
+        self._units: dict[str, UnitsCheck] = {}
         self.fingerprint: str | None = None
         self.subjects: Subjects | None = None
         self._work: Future[None] | None = None
@@ -250,8 +252,15 @@ class Run:
         if gate_id not in self._judged:
             split = next(gate.split for gate in self.gates if gate.id == gate_id)
             control = self.rows(split, "local-only", waiting)
-            self._judged |= judge_gates(self.plan, split, self.rows(split, waiting=waiting), control)
+            rows = self.rows(split, waiting=waiting)
+            self._judged |= judge_gates(self.plan, split, rows, control, self.units(split))
         return self._judged[gate_id]
+
+    def units(self, split: str) -> UnitsCheck:
+        """The check of the selected examples' units, made when it is first asked for."""
+        if split not in self._units:
+            self._units[split] = check_units((example.id, example.row) for example in self.examples[split])
+        return self._units[split]
 
     def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
         """What came of one control on the selected examples of a split."""
