@@ -20,7 +20,7 @@ from papillon.models.dialect import Dialect
 from papillon.models.error_bodies import ErrorBody, read_error
 from papillon.models.masking import Mask
 from papillon.models.refusals import failed_reply, refusal
-from papillon.models.replies import NoAnswer, read_reply
+from papillon.models.replies import NoAnswer, read_reply, refused_generation
 
 __all__ = ["Endpoint", "chat_messages"]
 
@@ -87,6 +87,8 @@ class Endpoint:
                 except NoAnswer as none:
                     error = self._error(none.error, body)
                     raise failed_reply(self._name, str(none), error, sent) from None
+            if (written := refused_generation(raw, self.model)) is not None:
+                return written
             error = self._error(raw, body)
             # A refused form costs nothing: in the one that the server takes, the call is sent again at once.
             if not self._dialect.learns(status, error, sent):

@@ -14,6 +14,7 @@ MASK = "[key]"
 #: A shorter key (EMPTY, none, x) is an ordinary word: it is masked as a whole word, and in error texts alone.
 _SHORTEST = 8
 
+_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
 _ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|.)", re.DOTALL)
 _ELIDED = re.compile(r"([^\s\"'`()]*?)(?:[*•·]{2,}|…+|\.{3,})([^\s\"'`()]*)")
 _FRAGMENT = re.compile(r"[\w+/=-]{6,}")
@@ -45,7 +46,7 @@ class Mask:
 
     def body(self, raw: bytes) -> bytes:
         """A reply's body without the key, however it is spelt there; a plain body comes back as it is."""
-        if b"\\u00" in raw and self._raw:
+        if self._raw and b"\\u00" in raw and _ESCAPED_ASCII.search(raw):
             # Some servers write ordinary signs as escapes, and any sign can be written as one.
             plain = _ESCAPE.sub(_unescaped, raw)
             raw = plain if any(spelling in plain for spelling in self._raw) else raw

@@ -15,7 +15,7 @@ from dspy.lm15 import Message, Response, Usage
 
 from papillon.models.characters import whole_characters
 
-__all__ = ["FinishReason", "NoAnswer", "finish_reason_of", "own_finish_reason", "read_reply"]
+__all__ = ["FinishReason", "NoAnswer", "finish_reason_of", "own_finish_reason", "read_reply", "refused_generation"]
 
 FinishReason = Literal["stop", "length", "tool_call", "content_filter", "error"]
 
@@ -91,6 +91,26 @@ def read_reply(raw: bytes, model: str) -> Response:
         finish_reason=finish,
         usage=Usage(input_tokens=_count(usage, "prompt_tokens"), output_tokens=_count(usage, "completion_tokens")),
         provider_data=None if not word or _SAME.get(word) == finish else {"finish_reason": word},
+    )
+
+
+def refused_generation(raw: bytes, model: str) -> Response | None:
+    """What a model wrote that its server refused as no JSON (Groq's way, with status 400); None for other bodies.
+
+    It is an answer, and not in the asked format: whoever reads it says so.
+    """
+    data = _json(raw) if b"failed_generation" in raw else None
+    error = data.get("error") if isinstance(data, dict) else None
+    text = error.get("failed_generation") if isinstance(error, dict) else None
+    if not isinstance(text, str):
+        return None
+    return Response(
+        id=None,
+        model=model,
+        message=Message.assistant(whole_characters(text)),
+        finish_reason="stop",
+        usage=Usage(),
+        provider_data={"finish_reason": "json_validate_failed"},
     )
 
 

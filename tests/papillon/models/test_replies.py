@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import dspy
 import pytest
 from dspy.lm15 import ContextLengthError
 from hypothesis import given
@@ -206,6 +207,20 @@ def test_a_web_page_with_status_200_hints_at_the_address() -> None:
 def test_a_key_in_an_answer_is_masked_before_it_is_an_answer() -> None:
     with ModelServer() as server:
         assert attempt(server.at("key-in-answer"), key=KEY).message.text == "You sent [key]."
+
+
+def test_what_a_server_refused_as_no_json_is_an_answer_in_no_format(tmp_path: Path) -> None:
+    error = {"message": "Failed to generate JSON.", "code": "json_validate_failed", "failed_generation": "Well, no."}
+
+    def refuse(body: dict[str, Any], number: int) -> Any:
+        return 400, {}, json.dumps({"error": error})
+
+    with ModelServer(failing=refuse) as server, opened(server.base, tmp_path, adapter="json") as models:
+        with dspy.context(adapter=models.adapter("local")), pytest.raises(dspy.utils.exceptions.AdapterParseError):
+            dspy.Predict("question -> answer")(question="hello", lm=models.lm("local"))
+        (key,) = models.ledger.used
+        assert models.store.get(key).answer.text == "Well, no."  # type: ignore[union-attr]
+        assert server.calls == 1
 
 
 def test_a_plain_answer_is_read_as_it_is() -> None:
