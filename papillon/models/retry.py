@@ -203,7 +203,7 @@ class Retrying:
         away, patience = self.clock() - self._away_since, min(PATIENCE, self.deadline)
         if away >= patience:
             if self.given_up is None:
-                self.say(f"{self.name} could not be reached for {away:.0f} s: what needs it has to wait.")
+                self.say(f"{self.name} could not be reached for {away:.0f} s, and is given up for now.")
                 self._give_up(Unreachable(f"{_unended(failure)}, tried for {away:.0f} s."))
             assert self.given_up is not None
             raise self.given_up from failure
