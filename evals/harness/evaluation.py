@@ -156,7 +156,8 @@ async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, _Fault
     try:
         answer = (await program.acall(user_query=query)).response or ""
     except AdapterParseError as error:
-        fault = _Fault(f"A model's output was not in the program's format: {_fields(error)}.", raised=True)
+        said = _fields(error) + _textless(turn)
+        fault = _Fault(f"A model's output was not in the program's format: {said}.", raised=True)
     except ContextWindowExceededError as error:
         fault = _Fault(f"A prompt did not fit the model: {_line(error)}", raised=True, refused=True)
     except Exception as error:
@@ -169,16 +170,21 @@ async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, _Fault
             raise failure
     if fault is None and not answer.strip():
         refused = [failure for failure in turn.failures.values() if isinstance(failure, Filtered)]
-        text = f"filtered: {refused[0]}" if refused else "The program answered empty."
+        text = f"filtered: {refused[0]}" if refused else f"The program answered empty{_textless(turn)}."
         fault = _Fault(text, raised=False, refused=bool(refused))
     return answer if fault is None else "", fault
+
+
+def _textless(turn: Turn) -> str:
+    """Which models gave something else than text: that may be why there is nothing to read."""
+    return "".join(f"; the {role} model answered with {what} and no text" for role, what in turn.textless.items())
 
 
 def _fields(error: AdapterParseError) -> str:
     """Which fields were expected and found; what the model wrote instead is private, and stays out."""
     expected = list(error.signature.output_fields)
-    found = [name for name in expected if name in (error.parsed_result or ())]
-    return f"{error.adapter_name} expected the fields {', '.join(expected)}, got {', '.join(found) or 'none of them'}"
+    found = ", ".join(name for name in expected if name in (error.parsed_result or ())) or "none of them"
+    return f"{error.adapter_name.lstrip('_')} expected the fields {', '.join(expected)}, got {found}"
 
 
 def cause_of(error: BaseException) -> str:

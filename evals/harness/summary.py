@@ -13,31 +13,7 @@ from evals.harness.tables import wrapped as _wrapped
 from judges.lexical import GOOD_ENOUGH
 from papillon.destinations import destinations, where_texts_go
 
-__all__ = ["clock", "joined", "progress_line", "summary_lines"]
-
-
-def progress_line(run: Run, width: int) -> str:
-    """How far the run is, as much of it as one line holds, most important first."""
-    at = run.scheduler.progress()
-    parts = []
-    if at.total:
-        parts.append(f"{at.done}/{at.total} examples")
-    if at.controls:
-        parts.append(f"{at.controls_done}/{at.controls} control samples")
-    if run.examined:
-        parts.append(f"judge {run.cases_answered} cases")
-    if at.left is not None:
-        parts.append(f"{clock(at.left)} left")
-    if at.quality is not None and at.leakage is not None:
-        parts.append(f"quality {at.quality:.2f} leakage {at.leakage:.2f}")
-    parts.append(f"{run.ledger.made} calls made, {run.ledger.replayed} replayed")
-    if (cost := run.ledger.usd()) is not None:
-        parts.append(f"{cost:.2f} USD")
-    line = parts[0]
-    for part in parts[1:]:
-        if len(line) + 3 + len(part) <= width:
-            line += f" · {part}"
-    return line
+__all__ = ["clock", "joined", "short_lines", "summary_lines"]
 
 
 def summary_lines(run: Run, width: int) -> list[str]:
@@ -59,6 +35,15 @@ def summary_lines(run: Run, width: int) -> list[str]:
     lines += _without_bars(run, width)
     lines += _second_opinion(run, width)
     lines += _worst(run.all_rows(), width)
+    return lines + _wrapped(_cost_line(run), width)
+
+
+def short_lines(run: Run, width: int) -> list[str]:
+    """The summary for who asked for less: the gates and controls that did not pass, and what it cost."""
+    lines = gate_table([result for result in run.verdicts() if result.verdict != "pass"], width)
+    for split, name in run.controls:
+        if (result := run.control(name, split)).verdict != "pass":
+            lines += _wrapped(f"{split}-{name}: {result.verdict.upper()}: {result.note}.", width)
     return lines + _wrapped(_cost_line(run), width)
 
 
@@ -107,6 +92,9 @@ def _remarks(run: Run) -> list[str]:
         remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
     if left_out := run.plan.data.left_out:
         remarks.append(left_out)
+    if reserved := run.plan.data.reserved:
+        rows = "row is" if reserved == 1 else "rows are"
+        remarks.append(f"{reserved} {rows} the train part, which no evaluation asks; --eval-split all has none.")
     shared = run.plan.data.contamination
     if not shared.clean:
         remarks.append(f"The {profile.split} split is contaminated: dev: {shared.dev}; test: {shared.test}.")
@@ -213,4 +201,8 @@ def _cost_line(run: Run) -> str:
     calls = f"{ledger.made} calls made, {ledger.replayed} replayed"
     if ledger.retried or ledger.failed:
         calls += f", {ledger.retried} retried, {ledger.failed} failed"
-    return f"{calls}; {given} tokens in, {taken} out; {price}; {clock(run.scheduler.progress().seconds)}"
+    return f"{calls}; {given} tokens in, {taken} out; {price}; {_took(run.seconds)}"
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)

@@ -7,11 +7,12 @@ certificate, or the proxy before it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -28,10 +29,9 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_L
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy that the environment names: its address, its user and password apart, and the variable's name."""
+    """A proxy that the environment names: its address, with user and password where it has them, and the variable."""
 
     address: str
-    auth: aiohttp.BasicAuth | None
     variable: str
 
     def __str__(self) -> str:
@@ -45,24 +45,26 @@ def proxy_for(base: str) -> Proxy | None:
     if not found or is_loopback(base) or proxy_bypass(parts.hostname or ""):
         return None
     variable = f"{parts.scheme}_proxy"
-    variable = variable if variable in os.environ else variable.upper()
-    try:
-        proxy = urlsplit(found if "://" in found else f"http://{found}")
-        host, port = proxy.hostname, proxy.port
-    except ValueError:
-        host = port = None
-    if not host or proxy.scheme not in ("http", "https"):
-        raise RefusesAll(f"Expected the address of an HTTP proxy in the variable {variable}, got another; correct it.")
-    address = f"{proxy.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
-    user = proxy.username
-    return Proxy(address, aiohttp.BasicAuth(unquote(user), unquote(proxy.password or "")) if user else None, variable)
+    proxy = Proxy(
+        found if "://" in found else f"http://{found}", variable if variable in os.environ else variable.upper()
+    )
+    with contextlib.suppress(ValueError):
+        if host_of(proxy.address) and urlsplit(proxy.address).scheme in ("http", "https"):
+            return proxy
+    raise RefusesAll(
+        f"Expected the address of an HTTP proxy in the variable {proxy.variable}, got another; correct it."
+    )
 
 
 class Route:
     """The way to the server at ``base``, through the environment's proxy; ``name`` is the model's in messages."""
 
     def __init__(self, name: str, base: str) -> None:
-        self.name, self.base, self.proxy = name, base, proxy_for(base)
+        self.name, self.base = name, base
+        try:
+            self.proxy = proxy_for(base)
+        except ValueError:
+            raise self._no_address() from None
         #: An answer came over it, so its address is no mistake.
         self.answered = False
 
@@ -80,7 +82,7 @@ class Route:
             return self._unconnected(error.os_error)
         if isinstance(error, ValueError):
             # aiohttp's InvalidURL among them.
-            return RefusesAll(f"{self.name} cannot be reached: its address is none; correct api_base.")
+            return self._no_address()
         if not self.answered:
             if isinstance(error, aiohttp.ClientResponseError):
                 return RefusesAll(f"{self.name} cannot be asked: what answers is no HTTP; check the port in api_base.")
@@ -90,6 +92,9 @@ class Route:
         cause = "" if isinstance(error, aiohttp.ClientResponseError) else str(error)
         what = f"dropped the connection ({cause or type(error).__name__})"
         return TransientFailure(f"{self.name} {what}.", may_have_cost=True)
+
+    def _no_address(self) -> RefusesAll:
+        return RefusesAll(f"{self.name} cannot be reached: its address is none; correct api_base.")
 
     def _away(self, cause: str) -> TransientFailure:
         whose = f"{self.proxy} {cause}; check that variable" if self.proxy is not None else cause

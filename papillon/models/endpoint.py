@@ -20,7 +20,7 @@ from papillon.models.dialect import Dialect
 from papillon.models.error_bodies import ErrorBody, read_error
 from papillon.models.masking import Mask
 from papillon.models.refusals import failed_reply, refusal
-from papillon.models.replies import NoAnswer, read_reply
+from papillon.models.replies import NoAnswer, read_reply, refused_generation
 
 __all__ = ["Endpoint", "chat_messages"]
 
@@ -55,7 +55,7 @@ class Endpoint:
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._headers["Content-Type"] = "application/json"
         self._mask, self._dialect = Mask(key), Dialect(model)
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, timeout))
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, 0.8 * timeout))
         self._name = f"Model {model} at {_shown(self.base)}"
         self._route: Route | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -87,6 +87,8 @@ class Endpoint:
                 except NoAnswer as none:
                     error = self._error(none.error, body)
                     raise failed_reply(self._name, str(none), error, sent) from None
+            if (written := refused_generation(raw, self.model)) is not None:
+                return written
             error = self._error(raw, body)
             # A refused form costs nothing: in the one that the server takes, the call is sent again at once.
             if not self._dialect.learns(status, error, sent):
@@ -111,7 +113,6 @@ class Endpoint:
                 headers=self._headers,
                 allow_redirects=False,
                 proxy=proxy.address if proxy is not None else None,
-                proxy_auth=proxy.auth if proxy is not None else None,
             ) as reply:
                 raw = self._mask.body(await reply.read())
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["clean_key", "unsendable"]
 
 #: What copying puts around a key: blanks and line ends, quotes of all kinds, signs that cannot be seen.
@@ -10,10 +12,7 @@ _AROUND = " \t\r\n\v\f\"'`“”„‟‘’‚‛«»\u00a0\u200b\u2060\ufeff"
 
 def clean_key(value: str) -> str:
     """The key without what copying puts around it, and without a leading ``Bearer``."""
-    key = value.strip(_AROUND)
-    if key[:7].lower() == "bearer ":
-        key = key[7:].strip(_AROUND)
-    return key
+    return re.sub(r"^bearer(\s+|$)", "", value.strip(_AROUND), flags=re.IGNORECASE).strip(_AROUND)
 
 
 def unsendable(key: str, variable: str) -> str | None:

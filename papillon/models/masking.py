@@ -14,14 +14,15 @@ MASK = "[key]"
 #: A shorter key (EMPTY, none, x) is an ordinary word: it is masked as a whole word, and in error texts alone.
 _SHORTEST = 8
 
+_ESCAPED_ASCII = re.compile(rb"\\u00[2-7]")
 _ESCAPE = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|.)", re.DOTALL)
 _ELIDED = re.compile(r"([^\s\"'`()]*?)(?:[*•·]{2,}|…+|\.{3,})([^\s\"'`()]*)")
 _FRAGMENT = re.compile(r"[\w+/=-]{6,}")
 _LOOKS_LIKE_A_KEY = re.compile(
     r"""(?<![A-Za-z0-9])(?:sk|pk|gsk|hf|xai|pplx|nvapi|csk|tgp|ghp|glpat)[-_][\w.*•…-]{3,}   # providers' prefixes
     | AIza[\w-]{10,} | ya29\.[\w-]{8,} | AKIA[A-Z0-9]{12,} | eyJ[\w-]{8,}\.[\w.-]{8,}
-    | [^\s"'`]*\*{3,}[^\s"'`]*                                                               # shortened by its sender
-    | (?<=://)[^\s/@"']+(?=@)                                                                # a user in an address
+    | [^\s"'`()]*\*{3,}[^\s"'`()]*   # shortened by its sender
+    | (?<=://)[^\s/@"']+(?=@)   # a user in an address
     """,
     re.VERBOSE,
 )
@@ -45,7 +46,7 @@ class Mask:
 
     def body(self, raw: bytes) -> bytes:
         """A reply's body without the key, however it is spelt there; a plain body comes back as it is."""
-        if b"\\u00" in raw and self._raw:
+        if self._raw and b"\\u00" in raw and _ESCAPED_ASCII.search(raw):
             # Some servers write ordinary signs as escapes, and any sign can be written as one.
             plain = _ESCAPE.sub(_unescaped, raw)
             raw = plain if any(spelling in plain for spelling in self._raw) else raw
@@ -80,7 +81,7 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     if escape[1] is None:
         return escape[0]
     sign = bytes([int(escape[1], 16)])
-    return escape[0] if sign in b'"\\' else sign
+    return b"\\" + sign if sign in b'"\\' else sign
 
 
 def _spellings(key: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from dspy.lm15 import Message, Request, Response, Usage
 
-from papillon.errors import EndpointError, PapillonError, RecordMissing
+from papillon.errors import EndpointError, Filtered, PapillonError, RecordMissing
 from papillon.models.characters import whole_characters
 from papillon.models.endpoint import chat_messages
 from papillon.models.ledger import CallCost, Ledger
@@ -51,7 +51,10 @@ class Recorded:
     neighbours: Neighbours
 
     async def acomplete(self, request: Request) -> Response:
-        """Answer from the record or from the model; raises RecordMissing in strict replay."""
+        """Answer from the record or from the model; raises RecordMissing in strict replay.
+
+        A record of a filter's word in place of an answer is raised as Filtered, whenever it is read.
+        """
         if self.seed is not None and request.config.seed is None:
             request = replace(request, config=replace(request.config, seed=self.seed))
         call = Call(self._identity(request))
@@ -75,9 +78,15 @@ class Recorded:
         if turn is not None:
             turn.depth += 1
             turn.keys[call.key] = turn.keys.get(call.key, 0) + 1
+            turn.textless.pop(self.role, None)
+            if textless := _in_place_of_text(record, thinking, answer):
+                turn.textless[self.role] = textless
         heard = hearing.get()
         if heard is not None:
             heard[call.key] = self.mode == "all" or call.key in self.made
+        if finish_reason_of(record.answer.finish_reason) == "content_filter" and not answer.strip():
+            word = record.answer.finish_reason
+            raise Filtered(f"Model {self.who['model']} answered with its provider's filter and no text ({word}).")
         return _response(record, answer, request.model)
 
     def _recorded(self, key: str) -> Record | None:
@@ -127,6 +136,15 @@ class Recorded:
             f"A call to {self.who['model']} ({call.key[:12]}) is not recorded in {self.store.folder}: {found}; "
             "run once with --eval-record new to record it."
         )
+
+
+def _in_place_of_text(record: Record, thinking: str, answer: str) -> str:
+    """What an answer without text consists of, as far as its record tells."""
+    if answer.strip():
+        return ""
+    if finish_reason_of(record.answer.finish_reason) == "tool_call":
+        return "tool calls"
+    return "only its reasoning" if thinking else ""
 
 
 def _response(record: Record, answer: str, model: str) -> Response:

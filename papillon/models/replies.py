@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from dspy.lm15 import Message, Response, Usage
 
-__all__ = ["FinishReason", "NoAnswer", "finish_reason_of", "own_finish_reason", "read_reply"]
+from papillon.models.characters import whole_characters
+
+__all__ = ["FinishReason", "NoAnswer", "finish_reason_of", "own_finish_reason", "read_reply", "refused_generation"]
 
 FinishReason = Literal["stop", "length", "tool_call", "content_filter", "error"]
 
@@ -37,7 +39,6 @@ _FAULT = re.compile(
 _SAME = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
 _WORD = re.compile(r"[\w.:-]{1,40}", re.ASCII)
 _TAG = re.compile(r"</?(?:think|thinking|thought)>|\[/?THINK\]", re.IGNORECASE)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class NoAnswer(Exception):
@@ -81,7 +82,7 @@ def read_reply(raw: bytes, model: str) -> Response:
         finish, word = "tool_call", "tool_calls"
     if text is None and not reasoning and word.lower() not in _ENDS:
         raise NoAnswer("sent a chat completion without an answer in it")
-    whole = _readable(_with_reasoning(text or "", reasoning))
+    whole = whole_characters(_with_reasoning(text or "", reasoning))
     usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
     return Response(
         id=None,
@@ -90,6 +91,26 @@ def read_reply(raw: bytes, model: str) -> Response:
         finish_reason=finish,
         usage=Usage(input_tokens=_count(usage, "prompt_tokens"), output_tokens=_count(usage, "completion_tokens")),
         provider_data=None if not word or _SAME.get(word) == finish else {"finish_reason": word},
+    )
+
+
+def refused_generation(raw: bytes, model: str) -> Response | None:
+    """What a model wrote that its server refused as no JSON (Groq's way, with status 400); None for other bodies.
+
+    It is an answer, and not in the asked format: whoever reads it says so.
+    """
+    data = _json(raw) if b"failed_generation" in raw else None
+    error = data.get("error") if isinstance(data, dict) else None
+    text = error.get("failed_generation") if isinstance(error, dict) else None
+    if not isinstance(text, str):
+        return None
+    return Response(
+        id=None,
+        model=model,
+        message=Message.assistant(whole_characters(text)),
+        finish_reason="stop",
+        usage=Usage(),
+        provider_data={"finish_reason": "json_validate_failed"},
     )
 
 
@@ -155,14 +176,6 @@ def _with_reasoning(text: str, reasoning: str) -> str:
         return text
     # A tag inside would end the block early, and what follows it would pass for the answer.
     return f"<think>\n{_TAG.sub('', reasoning).strip()}\n</think>\n\n{text}"
-
-
-def _readable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _SURROGATE.sub("\ufffd", text)
-    return text
 
 
 def _count(usage: dict[str, Any], name: str) -> int | None:

@@ -23,7 +23,8 @@ class Turn:
     ``order`` is its place in the run; ``depth`` counts the calls its chain has made, so that the chain
     with most still before it goes first and the slots stay full to the end (Hu 1961: highest level
     first); ``keys`` counts the calls used, by key; ``on_request`` hears each request to the untrusted model.
-    ``failures`` holds what the last call to a role failed with: a program may catch it and answer all the same.
+    ``failures`` holds what the last call to a role failed with: a program may catch it and answer all the same;
+    ``textless`` what the last answer of a role consists of that has no text.
     """
 
     order: int
@@ -31,6 +32,7 @@ class Turn:
     keys: dict[str, int] = field(default_factory=dict)
     on_request: Callable[[str], None] | None = None
     failures: dict[str, Exception] = field(default_factory=dict)
+    textless: dict[str, str] = field(default_factory=dict)
 
     @property
     def priority(self) -> tuple[int, int]:
@@ -38,7 +40,7 @@ class Turn:
 
     def judging(self) -> Turn:
         """The same turn in its judge's hands: last in line, keys shared, failures its own."""
-        return replace(self, depth=JUDGE_DEPTH, failures={})
+        return replace(self, depth=JUDGE_DEPTH, failures={}, textless={})
 
 
 current_turn: ContextVar[Turn | None] = ContextVar("papillon_turn", default=None)

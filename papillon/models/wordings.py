@@ -92,7 +92,7 @@ REFUSED = _any(
     r"unrecognized|unknown|extra[ _](?:inputs|fields|forbidden)|must be|only the default|cannot both",
 )
 #: Behind these words stand fields and values that would be taken.
-CHOICES = re.compile(r"(?:supported|allowed|valid|available|known|permitted|accepted)\s+(?:\w+\s+)?(?:are|:|include)")
+CHOICES = re.compile(r"\b(?:supported|allowed|valid|available|known|permitted|accepted)\s+(?:\w+\s*)?(?:are|:|include)")
 
 #: The form in which the answer's format is asked for.
 FORMAT = re.compile(

@@ -72,7 +72,8 @@ class TestWhatIsAsked:
 
 class TestFromTheCommandLine:
     def run(self, evaluator: Evaluator, *arguments: str) -> tuple[int, str]:
-        run = evaluator.run(*arguments)
+        # An evaluation's options beside a training that is not asked for are refused.
+        run = evaluator.run(*arguments, bare=True)
         assert "Traceback" not in run.out
         assert run.results is None
         return run.code, run.out
