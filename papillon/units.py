@@ -7,7 +7,7 @@ while its pieces do, and nothing could be seen to leak. Pure functions of the ro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from papillon.data import PupaRow
@@ -53,15 +53,31 @@ def check_units(rows: Iterable[tuple[str, PupaRow]]) -> UnitsCheck:
         units = row.units
         count += 1
         without += not units
-        for unit, stands in zip(units, verbatim(units, row.user_query), strict=True):
-            if stands:
-                continue
+        for unit in _absent(units, row.user_query):
             if separator := joined_by(unit, row.user_query):
                 joined.setdefault(name, separator)
             else:
                 absent[name] = absent.get(name, 0) + 1
         unseen += absent.get(name, 0) / max(1, len(units))
     return UnitsCheck(count, without, joined, absent, unseen / max(1, count))
+
+
+def _absent(units: Sequence[str], query: str) -> list[str]:
+    """The units that do not stand in ``query``; most are found without folding it, which takes ten times as long."""
+    plain = query.casefold()
+    rest = [unit for unit in units if not (unit.isascii() and _plainly(unit.casefold(), plain))]
+    return [unit for unit, stands in zip(rest, verbatim(rest, query), strict=True) if not stands] if rest else []
+
+
+def _plainly(unit: str, text: str) -> bool:
+    """Whether it stands there between ASCII signs that are no letters, where folding can change nothing."""
+    at = text.find(unit)
+    while at >= 0:
+        before, after = text[max(at - 1, 0) : at], text[at + len(unit) : at + len(unit) + 1]
+        if before.isascii() and after.isascii() and not (before.isalnum() or after.isalnum()):
+            return True
+        at = text.find(unit, at + 1)
+    return False
 
 
 def joined_by(unit: str, query: str) -> str:

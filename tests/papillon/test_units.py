@@ -6,8 +6,11 @@ import os
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from papillon.data import PupaRow, load
+from papillon.leaks import verbatim
 from papillon.units import UnitsCheck, check_units, joined_by
 
 JOINS = {", ": "','", ",": "','", "|": "'|'", " | ": "'|'", "; ": "';'", "\n": "a line end", "\r\n": "a line end"}
@@ -55,3 +58,14 @@ def test_data_as_they_are_pass_and_rewritten_with_any_other_separator_are_caught
     assert check_units((str(n), each) for n, each in enumerate(rows)).unseen < 0.10
     for join in JOINS:
         assert joined([replace(each, pii_units=join.join(each.units)) for each in rows]) > 0.35
+
+
+_SIGNS = "ab,1 \u0301ßＡİ\u200b李"
+
+
+@given(st.lists(st.text(_SIGNS, min_size=1, max_size=4).filter(str.strip), max_size=4), st.text(_SIGNS))
+def test_the_quick_search_finds_nothing_that_the_full_one_does_not(units: list[str], query: str) -> None:
+    each = row("||".join(units), query)
+    absent = [unit for unit, stands in zip(each.units, verbatim(each.units, query), strict=True) if not stands]
+    found = check_units([("r", each)])
+    assert sum(found.absent.values()) == sum(not joined_by(unit, query) for unit in absent)
