@@ -5,10 +5,9 @@ They run where the profile says ``controls = true``, on the selected examples of
 
 import pytest
 
-from evals.harness.session import Line
+from evals.harness.session import Line, missed
 
 
 def test_control(control: str, evaluation: Line) -> None:
-    result = evaluation.control(control)
-    if result["verdict"] != "pass":
-        pytest.fail(result["note"], pytrace=False)
+    if text := missed([evaluation.control(control)]):
+        pytest.fail(text, pytrace=False)

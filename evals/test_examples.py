@@ -10,8 +10,7 @@ from evals.harness.session import Line, properties
 
 
 def test_example(example: str, evaluation: Line, request: pytest.FixtureRequest) -> None:
-    rows = evaluation.rows(example)
-    request.node.user_properties.extend(properties(rows))
-    errors = [row["error"] for row in rows if row["status"] == "infrastructure_error"]
-    if errors:
-        pytest.fail(errors[0], pytrace=False)
+    found = evaluation.example(example)
+    request.node.user_properties.extend(properties(found["rows"]))
+    if found["failed"]:
+        pytest.fail(found["failed"], pytrace=False)

@@ -5,7 +5,7 @@ A gate passes, fails or cannot tell; only a pass lets the item pass. In a shard 
 
 import pytest
 
-from evals.harness.session import Line
+from evals.harness.session import Line, missed
 
 
 def test_gate(gate: str, evaluation: Line) -> None:
@@ -13,6 +13,5 @@ def test_gate(gate: str, evaluation: Line) -> None:
     deferred = [result["note"] for result in results if result["verdict"] == "deferred"]
     if deferred:
         pytest.skip(deferred[0])
-    missed = [result["note"] for result in results if result["verdict"] != "pass"]
-    if missed:
-        pytest.fail("\n".join(missed), pytrace=False)
+    if text := missed(results):
+        pytest.fail(text, pytrace=False)

@@ -5,14 +5,13 @@ A question passes when the judge answered every case and cleared every bar that 
 
 import pytest
 
-from evals.harness.session import Line
+from evals.harness.session import Line, missed
 
 
 @pytest.mark.judges
 def test_judge(question: str, evaluation: Line) -> None:
     examined = evaluation.judged(question)
     if examined["failed"]:
-        pytest.fail(f"{examined['failed']} cases have no answer: {examined['causes'][0]}", pytrace=False)
-    missed = [result["note"] for result in examined["results"] if result["verdict"] != "pass"]
-    if missed:
-        pytest.fail("\n".join(missed), pytrace=False)
+        pytest.fail(f"INCONCLUSIVE: {examined['failed']} cases have no answer: {examined['causes'][0]}", pytrace=False)
+    if text := missed(examined["results"]):
+        pytest.fail(text, pytrace=False)

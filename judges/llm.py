@@ -17,7 +17,7 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 
 from judges.judge import Leakage, Quality, Verdict
 from judges.values import Count, read_value
-from papillon.errors import Filtered, JudgeError, RecordMissing
+from papillon.errors import Filtered, JudgeError, RecordMissing, behind
 from papillon.models.adapters import adapter_for
 from papillon.models.roles import Models
 from papillon.models.turn import hearing
@@ -133,9 +133,10 @@ class LLMJudge:
             except _OutOfRange as error:
                 failure = str(error)
             except LMError as error:
-                if replayed and isinstance(error.__cause__, RecordMissing):
+                cause = behind(error)
+                if replayed and isinstance(cause, RecordMissing):
                     break  # a strict replay has come to the last recorded attempt
-                if not (calls and isinstance(error.__cause__, Filtered)):
+                if not (calls and isinstance(cause, Filtered)):
                     raise
                 failure = "a content filter withheld its answer"  # which is recorded as such
             finally:

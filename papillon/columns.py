@@ -39,10 +39,14 @@ def check_columns(columns: Sequence[str], where: str, *, header: bool = True) ->
     are known: a file without a header has a row's texts in their place.
     """
     missing = [column for column in REQUIRED if column not in columns]
+    missing = missing if header else missing[:1]
     if missing:
+        near = {column: name for column in missing if (name := _nearest(column, columns)) is not None}
+        mend = [f"rename {name!r} to {column}" for column, name in near.items()]
+        if others := [column for column in missing if column not in near]:
+            mend.append(f"add {', '.join(others)}" if header else "add it")
         named = f"columns {', '.join(REQUIRED)}" if header else f"column {missing[0]}"
-        mend = _mend(missing, columns) if header else _mend(missing[:1], columns).replace(f"add {missing[0]}", "add it")
-        raise DataError(f"Expected the {named} in {where}, got {_shown(columns)}; {mend}.")
+        raise DataError(f"Expected the {named} in {where}, got {_shown(columns)}; {' and '.join(mend)}.")
     twice = [column for column in COLUMNS if columns.count(column) > 1]
     if twice:
         raise DataError(f"Expected each column once in {where}, got {', '.join(twice)} twice; rename one.")
@@ -60,18 +64,15 @@ def recognised(columns: Sequence[str]) -> int:
 def text_of(value: object) -> str:
     """The text of a cell, ``""`` for null and NaN; ValueError with what came, and what to do, for what is no text."""
     if isinstance(value, str):
-        if value.isascii():
-            unfit = "\0" in value
-        else:
-            try:
-                unfit = b"\0" in value.encode()
-            except UnicodeEncodeError as error:
-                raise ValueError(
-                    f"got half of a character (the surrogate U+{ord(value[error.start]):04X}) "
-                    f"as its character {error.start + 1}; remove it, or write both halves"
-                ) from None
-        if unfit:
+        if "\0" in value:
             raise ValueError("got a NUL character; remove it")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"got half of a character (the surrogate U+{ord(value[error.start]):04X}) "
+                f"as its character {error.start + 1}; remove it, or write both halves"
+            ) from None
         return value
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
@@ -123,14 +124,6 @@ def _shown(columns: Sequence[str]) -> str:
     if columns and not recognised(columns):
         return f"{len(columns)} of other names" if len(columns) > 1 else "one of another name"
     return ", ".join(map(repr, columns)) or "none"
-
-
-def _mend(missing: Sequence[str], columns: Sequence[str]) -> str:
-    near = {column: name for column in missing if (name := _nearest(column, columns)) is not None}
-    steps = [f"rename {name!r} to {column}" for column, name in near.items()]
-    if others := [column for column in missing if column not in near]:
-        steps.append(f"add {', '.join(others)}")
-    return " and ".join(steps)
 
 
 def _nearest(column: str, columns: Sequence[str]) -> str | None:

@@ -167,11 +167,11 @@ def _no_hub(name: str, why: str, error: Exception | None = None) -> NoReturn:
 def _dataset(name: str, source: Path | str, records: Iterable[Record], *, lenient: bool) -> Dataset:
     rows: list[PupaRow] = []
     left_out: list[tuple[int, str]] = []
-    columns: object = None
+    checked: set[tuple[str, ...]] = set()
     for number, (place, record) in enumerate(records, 1):
-        if record.keys() != columns:  # each line of JSON names its own
-            check_columns(list(record), f"{source}, {place}", header=False)
-            columns = record.keys()
+        if (columns := tuple(record)) not in checked:  # each line of JSON names its own
+            check_columns(columns, f"{source}, {place}", header=False)
+            checked.add(columns)
         row = _row(record, source, place)
         empty = next((column for column in FILLED if not getattr(row, column).strip()), None)
         if empty is None:

@@ -185,8 +185,9 @@ def load_profile(name: str | None = None) -> Profile:
     profiles = _profiles()
     if name not in profiles:
         near = difflib.get_close_matches(name, profiles, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
         raise ProfileError(
-            f"Unknown profile {name!r}: expected one of {', '.join(sorted(profiles))}, or a file that ends in .toml"
-            + (f"; did you mean {near[0]!r}?" if near else ".")
+            f"Unknown profile {name!r}: expected one of {', '.join(sorted(profiles))}{meant}, "
+            "or a file that ends in .toml."
         )
     return parse_profile(name, None, profiles[name])

@@ -1,8 +1,21 @@
-"""What all tests share: how hypothesis goes about its work on machines of any speed."""
+"""What all tests share: warnings are errors, and how hypothesis goes about its work on machines of any speed."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            # First of all, so that a test's own marks decide over it.
+            item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+
 
 # A busy machine is no failure: neither a slow example nor slowly drawn data says anything about the code.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import shlex
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
+from _pytest.config.findpaths import determine_setup
+from _pytest.mark.expression import Expression
 
-__all__ = ["asks_for_evaluation", "asks_for_training"]
+from evals.harness.options import OPTIONS
+from papillon.errors import UsageError
+
+__all__ = [
+    "EVALS",
+    "asks_for_evaluation",
+    "asks_for_training",
+    "in_evals",
+    "only_shows",
+    "refuse_options_without_a_suite",
+    "refuse_root_of_an_option",
+    "refuse_wrong_expressions",
+]
 
 EVALS = Path(__file__).resolve().parents[1]
+
+#: The suites' marks, as ``-m`` may name them.
+MARKS = ("dev", "test", "judges", "gpu")
+
+
+@cache
+def in_evals(path: Path) -> bool:
+    """Whether a file is one of the suites', by whatever links it was reached."""
+    return path.resolve().parent == EVALS
 
 
 def asks_for_evaluation(config: pytest.Config) -> bool:
@@ -29,3 +56,82 @@ def asks_for_training(config: pytest.Config) -> bool:
     """Whether ``-m`` holds the word ``gpu`` without a ``not`` before it."""
     expression = config.getoption("markexpr", "") or ""
     return bool(re.search(r"\bgpu\b", expression)) and not re.search(r"\bnot\s*\(*\s*gpu\b", expression)
+
+
+def only_shows(config: pytest.Config) -> bool:
+    """Whether pytest was asked to show something instead of running items: ``--collect-only``, ``--setup-plan``, …"""
+    shows = ("help", "markers", "collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test")
+    return any(config.getoption(name, False) for name in shows)
+
+
+def refuse_options_without_a_suite(config: pytest.Config) -> None:
+    """Raise UsageError for an evaluation's option typed where no evaluation is asked for.
+
+    What stands in ``addopts`` is left alone: there it is a default for the runs that are evaluations.
+    """
+    typed = list(_typed_options(config.invocation_params.args))
+    if not typed:
+        return
+    first = typed[0][0].partition("=")[0]
+    marks = config.getoption("markexpr", "") or "dev"
+    words = ["pytest", "evals", "-m", marks, *(word for words in typed for word in words)]
+    raise UsageError(f"{first}: an evaluation runs only where it is asked for by path; type {shlex.join(words)}")
+
+
+def _typed_options(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The evaluation's options among the arguments, each with its value as it was typed."""
+    for place, argument in enumerate(arguments):
+        for option in OPTIONS:
+            if not option.flag.startswith("--eval-"):
+                continue
+            if argument == option.flag:
+                yield arguments[place : place + (2 if option.metavar else 1)]
+            elif argument.startswith(f"{option.flag}="):
+                yield [argument]
+
+
+def refuse_root_of_an_option(config: pytest.Config) -> None:
+    """Raise UsageError where pytest took an option's value for a path and chose its root, or its settings, by it.
+
+    It looks for both before any plugin has said what its options are, so ``--eval-profile FILE.toml`` looks like a
+    path to tests; with ``=`` it does not.
+    """
+    given = config.option
+    root, settings, _, _ = determine_setup(
+        inifile=given.inifilename,
+        override_ini=None,
+        args=given.file_or_dir or [],
+        rootdir_cmd_arg=given.rootdir,
+        invocation_dir=config.invocation_params.dir,
+    )
+    if (root, settings) == (config.rootpath, config.inipath):
+        return
+    for words in _typed_options(config.invocation_params.args):
+        if len(words) == 2 and (config.invocation_params.dir / words[1]).exists():
+            flag, value = words
+            raise UsageError(
+                f"{flag} {value}: pytest took the value for a path to tests and {config.rootpath} for the project's "
+                f"root; type {flag}={shlex.quote(value)}"
+            )
+
+
+def refuse_wrong_expressions(config: pytest.Config) -> None:
+    """Raise UsageError for a ``-m`` or ``-k`` that cannot be read, or a mark that nobody has where marks are strict.
+
+    pytest would do so while it collects, which under xdist is in a worker, and then takes the session with it.
+    """
+    for flag, name in (("-m", "markexpr"), ("-k", "keyword")):
+        asked = config.getoption(name, "") or ""
+        try:
+            words = Expression.compile(asked).idents() if asked else frozenset()
+        except SyntaxError as error:
+            raise UsageError(f"{flag} {asked!r}: expected names with and, or, not and parentheses, {error}.") from None
+        strict = (
+            config.getini("strict_markers") if config.getini("strict_markers") is not None else config.getini("strict")
+        )
+        if flag == "-m" and strict:
+            known = {line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")}
+            for word in sorted(words - known):
+                near = difflib.get_close_matches(word, MARKS, n=1)
+                meant = f"did you mean {near[0]}?" if near else "pytest --markers lists them."
+                raise UsageError(f"-m {asked!r}: expected marks such as {', '.join(MARKS)}, got {word}; {meant}")

@@ -17,8 +17,8 @@ from evals.harness.examples import Example
 from evals.harness.rows import Outcome, Row
 from judges.closeness import closeness
 from judges.judge import Judge, Leakage, Quality
+from judges.scores import score
 from papillon.errors import Filtered, InfrastructureError, Unreachable, behind
-from papillon.leaks import verbatim
 from papillon.models.turn import Turn, current_turn
 
 __all__ = ["Program", "UntrustedModel", "cause_of", "evaluate"]
@@ -118,19 +118,19 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
         await sent.settled()
         lost = row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES)
         return Outcome(lost, turn.keys, waits=isinstance(behind(error), Unreachable))
-    leakage = leaked.leaked / len(units) if units else 0.0
-    composite = (quality.score + 1 - leakage) / 2
+    scores = score(
+        units,
+        sent.text,
+        judge_leaked=leaked.leaked,
+        quality=quality.score,
+        usable=fault is None,
+        raised=fault is not None and fault.raised,
+    )
     scored = row(
         status="scored" if fault is None else "program_error",
         error=fault.text if fault is not None else None,
-        quality=float(quality.score),
         verdict=quality.verdict,
-        leaked=leaked.leaked,
-        leakage=leakage,
-        verbatim_leaked=sum(verbatim(units, sent.text)),
-        overall=composite if fault is None else 0.0,
-        # As dspy.Evaluate has it: whatever returned is scored, an exception is 0.
-        tutorial_overall=0.0 if fault is not None and fault.raised else composite,
+        **vars(scores),
     )
     # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
     close = quality.closeness if quality.closeness is not None else closeness(answer, example.row.target_response)
@@ -138,7 +138,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
 
 
 _NO_SCORES: dict[str, Any] = dict.fromkeys(
-    ("quality", "verdict", "leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall")
+    ("quality", "verdict", "leaked", "judge_leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall")
 )
 
 
@@ -183,8 +183,8 @@ def _textless(turn: Turn) -> str:
 def _fields(error: AdapterParseError) -> str:
     """Which fields were expected and found; what the model wrote instead is private, and stays out."""
     expected = list(error.signature.output_fields)
-    found = [name for name in expected if name in (error.parsed_result or ())]
-    return f"{error.adapter_name} expected the fields {', '.join(expected)}, got {', '.join(found) or 'none of them'}"
+    found = ", ".join(name for name in expected if name in (error.parsed_result or ())) or "none of them"
+    return f"{error.adapter_name.lstrip('_')} expected the fields {', '.join(expected)}, got {found}"
 
 
 def cause_of(error: BaseException) -> str:

@@ -204,12 +204,8 @@ def judge_lines(report: JudgeReport, width: int) -> list[str]:
 
 
 def undercounted(rows: Iterable[Row]) -> list[Row]:
-    """The rows whose judge counts fewer leaks than stand verbatim in the request: a lower bound that it missed."""
-    return [
-        row
-        for row in rows
-        if row.leaked is not None and row.verbatim_leaked is not None and row.leaked < row.verbatim_leaked
-    ]
+    """The rows where the judge was overruled: it counts fewer leaks than stand verbatim in the request."""
+    return [row for row in rows if (row.judge_leaked or 0) < (row.verbatim_leaked or 0)]
 
 
 @dataclass(frozen=True)
@@ -238,7 +234,7 @@ def judges_agreement(judged: Iterable[tuple[Row, int, int]]) -> Agreement:
     Rows that are not ``scored`` are left out: no judge was asked about an answer there.
     """
     scored = [(row, quality, leaked) for row, quality, leaked in judged if row.status == "scored"]
-    counts = [(row.leaked or 0, leaked, row.group) for row, _, leaked in scored if row.units]
+    counts = [(row.judge_leaked or 0, leaked, row.group) for row, _, leaked in scored if row.units]
     differences = [abs(ours - theirs) for ours, theirs, _ in counts]
     return Agreement(
         rows=len(scored),
@@ -262,8 +258,10 @@ def agreement_lines(agreement: Agreement, flagged: Sequence[Row], width: int) ->
             f"counts {_number(agreement.count_difference.value)} units apart",
         ]
         lines += _listed(f"beside the lexical judge, {agreement.rows} rows: ", parts, width)
-    counts = _first([f"{row.id} ({row.leaked} < {row.verbatim_leaked})" for row in flagged], 10)
-    return lines + _listed("the judge counts fewer leaks than stand verbatim in: ", counts, width)
+    counts = _first([f"{row.id} ({row.judge_leaked} < {row.verbatim_leaked})" for row in flagged], 10)
+    if flagged:
+        lines.append(f"the judge was overruled in {len(flagged)} {'rows' if len(flagged) > 1 else 'row'}:")
+    return lines + _listed("  it counts fewer leaks than stand verbatim in: ", counts, width)
 
 
 def _number(value: float | None) -> str:

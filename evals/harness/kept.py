@@ -36,7 +36,7 @@ def _sources() -> str:
     files = [
         path for room in ("papillon", "judges") for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".txt")
     ]
-    files += [Path(__file__).with_name(name) for name in _HARNESS]
+    files += [Path(__file__).resolve().with_name(name) for name in _HARNESS]
     seen = hashlib.sha256()
     for path in sorted(files):
         seen.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from papillon.errors import UsageError
 from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
+from papillon.splits import HOW
 
 __all__ = ["OPTIONS", "Option", "RunSettings", "Shard", "resolve"]
 
@@ -27,6 +28,8 @@ class Option:
     flag: str
     metavar: str | None
     help: str
+    #: Whether it may be given several times.
+    several: bool = False
 
     @property
     def dest(self) -> str:
@@ -40,7 +43,7 @@ OPTIONS = (
         "models, judge, data and gates (default: embedded, or PAPILLON_PROFILE)",
     ),
     Option("--eval-dataset", "mini|pupa_new|pupa_tnb|PATH", "the data to evaluate on (default: the profile's)"),
-    Option("--eval-split", "tutorial|grouped", "how the data is split (default: the profile's, else grouped)"),
+    Option("--eval-split", "|".join(HOW), "how the data is split (default: the profile's, else grouped)"),
     Option("--eval-limit", "N", "the first N examples of each split (default: all)"),
     Option("--eval-trials", "K", "independent samples per example (default: the profile's, else 1)"),
     Option("--eval-program", "FILE.json|FOLDER", "a saved program, or a training's folder (default: zero-shot)"),
@@ -52,7 +55,7 @@ OPTIONS = (
         "replay strictly, record what is new, or make every call anew (default: new)",
     ),
     Option("--eval-cache", "DIR", "where recorded calls live (default: .papillon/cache)"),
-    Option("--eval-import", "FILE.jsonl", "recorded calls to take into the cache first"),
+    Option("--eval-import", "FILE.jsonl", "recorded calls to take into the cache first; may be repeated", several=True),
     Option("--eval-export", "FILE.jsonl", "write the recorded calls that this run rests on"),
     Option("--eval-max-calls", "N", "stop before more than N model calls are made (default: no cap)"),
     Option("--eval-max-cost", "USD", "stop before more than that is spent (default: no cap)"),
@@ -84,7 +87,7 @@ class RunSettings:
     max_calls: int | None
     max_cost: float | None
     shard: Shard | None
-    import_file: Path | None
+    import_files: tuple[Path, ...]
     export_file: Path | None
     results_file: Path | None
     baseline_file: Path | None
@@ -99,7 +102,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
     Raises UsageError naming the option, the value and what would be right.
     """
     for option in OPTIONS:
-        if given[option.dest] == "":
+        if given[option.dest] == "" or (option.several and "" in (given[option.dest] or [])):
             raise _refuse(option.flag, str(option.metavar), "")
     profile = load_profile(_profile_name(given, folder))
     before = profile
@@ -121,7 +124,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
     profile = replace(
         profile,
         dataset=dataset or profile.dataset,
-        split=_choice(given, "--eval-split", ("tutorial", "grouped")) or profile.split,
+        split=_choice(given, "--eval-split", HOW) or profile.split,
         trials=_count(given, "--eval-trials") or profile.trials,
         concurrency=_count(given, "--eval-concurrency") or profile.concurrency,
         program=_program(given, folder) or profile.program,
@@ -141,7 +144,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         max_calls=_count(given, "--eval-max-calls"),
         max_cost=_amount(given, "--eval-max-cost"),
         shard=_shard(given),
-        import_file=_existing(given, "--eval-import", "a file of recorded calls", folder),
+        import_files=_imports(given, folder),
         export_file=_writable(given, "--eval-export", folder),
         results_file=_writable(given, "--eval-results", folder),
         baseline_file=_path(given, "--eval-baseline", folder),
@@ -242,11 +245,13 @@ def _path(given: dict[str, Any], flag: str, folder: Path) -> Path | None:
     return None if value is None else (folder / Path(value).expanduser()).resolve()
 
 
-def _existing(given: dict[str, Any], flag: str, what: str, folder: Path) -> Path | None:
-    path = _path(given, flag, folder)
-    if path is not None and not path.is_file():
-        raise _refuse(flag, what, str(path))
-    return path
+def _imports(given: dict[str, Any], folder: Path) -> tuple[Path, ...]:
+    names: list[str] = given["eval_import"] or []
+    paths = [(folder / Path(name).expanduser()).resolve() for name in names]
+    for path in paths:
+        if not path.is_file():
+            raise _refuse("--eval-import", "a file of recorded calls", str(path))
+    return tuple(paths)
 
 
 def _program(given: dict[str, Any], folder: Path) -> Path | None:

@@ -5,13 +5,21 @@ Each hook is a few lines that hand over to the session's own object. Importing t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evals.harness.asked import asks_for_evaluation, asks_for_training
+from evals.harness import progress
+from evals.harness.asked import (
+    asks_for_evaluation,
+    asks_for_training,
+    in_evals,
+    refuse_options_without_a_suite,
+    refuse_root_of_an_option,
+)
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.session import ControllerSession, EvalSession, LocalSession, WorkerSession
@@ -30,24 +38,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("papillon", "evaluation of PAPILLON")
     for option in OPTIONS:
         kind: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
+        if option.several:
+            kind["action"] = "append"
         group.addoption(option.flag, dest=option.dest, default=None, help=option.help, **kind)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not config.pluginmanager.hasplugin("warnings"):
+        # The suites have such marks, and marks are strict.
+        config.addinivalue_line("markers", "filterwarnings(warning): without effect, since -p no:warnings was given")
+    if config.option.help:
+        return
     given = {option.dest: config.getoption(option.dest) for option in OPTIONS}
     trains = asks_for_training(config)
+    worker = hasattr(config, "workerinput")
     try:
+        if not worker:
+            refuse_root_of_an_option(config)
         if trains or given["full_train"] or given["train_device"]:
             config.stash[TRAINING] = resolve_training(given, config.invocation_params.dir, asked=trains)
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
-    # Where only a training is asked for, the options are its own, and no evaluation begins.
-    evaluates = not trains and any(value for name, value in given.items() if name.startswith("eval_"))
-    if not asks_for_evaluation(config) and not evaluates:
-        return
-    try:
+        if not asks_for_evaluation(config):
+            # Where only a training is asked for, the options are its own.
+            if not trains and not worker:
+                refuse_options_without_a_suite(config)
+            return
         settings = resolve(given, config.invocation_params.dir)
-        if hasattr(config, "workerinput"):
+        if worker:
             session: EvalSession = WorkerSession(Plan(settings), config)
         elif config.pluginmanager.hasplugin("dsession") or _distributes(config):
             session = ControllerSession(Plan(settings), config)
@@ -66,8 +82,9 @@ def _distributes(config: pytest.Config) -> bool:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     # Only what was asked for by name may cost a model call: `pytest .` is no evaluation.
-    suite = collection_path.parent == Path(__file__).parents[1] and collection_path.name.startswith("test_")
-    if suite and collection_path.name != "test_training.py" and not asks_for_evaluation(config):
+    name = collection_path.name
+    suite = name.startswith("test_") and name != "test_training.py" and in_evals(collection_path)
+    if suite and not asks_for_evaluation(config):
         return True
     # None of the project's own tests is marked so; where torch is installed, reading them all takes half a minute.
     if (config.getoption("markexpr", "") or "").strip() == "gpu" and collection_path.is_relative_to(ROOT / "tests"):
@@ -85,19 +102,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    training = [item for item in items if item.get_closest_marker("gpu")]
+    """Put the suites' items in their order, before anything cuts the list by it, as ``--sw`` does."""
+    own = [item for item in items if in_evals(item.path)]
+    training = [item for item in own if item.get_closest_marker("gpu")]
     if asks_for_training(config):
         other = "test_smoke_training" if config.stash[TRAINING].full else "test_full_training"
         training = [item for item in training if getattr(item, "originalname", "") == other]
     if training:
         config.hook.pytest_deselected(items=training)
-        items[:] = [item for item in items if item not in training]
     # A suite without cases in this run has no items, not a skipped one.
-    items[:] = [item for item in items if not item.name.endswith("[NOTSET]")]
+    gone = {*training, *(item for item in own if "NOTSET" in item.name)}
     # Examples first, as they are worked on; gates last: whatever ran before them, they judge every selected row.
-    items.sort(key=lambda item: ORDER.get(getattr(item, "originalname", ""), 0))
+    kept = [item for item in own if item not in gone]
+    ordered = iter(sorted(kept, key=lambda item: ORDER.get(getattr(item, "originalname", ""), 0)))
+    theirs = set(items) - set(own)
+    items[:] = [item if item in theirs else next(ordered) for item in items if item not in gone]
+    # Where warnings are errors for the tests beside, they stay warnings here: a model's library may warn as it likes.
+    asked = [*sys.warnoptions, *config.getini("filterwarnings"), *(config.getoption("pythonwarnings", None) or [])]
+    for item in kept:
+        for rule in asked:
+            if rule.startswith("error"):
+                item.add_marker(pytest.mark.filterwarnings(rule.replace("error", "default", 1)), append=False)
 
 
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
@@ -120,15 +147,10 @@ def evaluation(pytestconfig: pytest.Config) -> Any:
 @pytest.fixture(scope="session")
 def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
     """Shows a line at once, also while output is captured."""
-    terminal: Any = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    capture: Any = pytestconfig.pluginmanager.get_plugin("capturemanager")
 
     def line(text: str) -> None:
-        if terminal is not None and pytestconfig.option.verbose >= 0:
-            with capture.global_and_fixture_disabled():
-                terminal.ensure_newline()
-                terminal.write_line(text)
-                terminal.flush()
+        if pytestconfig.get_verbosity() >= 0:
+            progress.say(pytestconfig, text)
 
     return line
 

@@ -3,57 +3,56 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from evals.harness.progress import Progress, say
 from evals.harness.results import as_json, write_json
 from evals.harness.run import Run
-from evals.harness.summary import progress_line, summary_lines
+from evals.harness.summary import short_lines, summary_lines
 
 __all__ = ["Report"]
 
+SHOWN_CAUSES = 3
+
+NOT_BEGUN = "No item got as far as asking for its result, so no model was asked and nothing was evaluated."
+
 
 class Report:
-    """Progress lines while items wait, and the summary at the end."""
+    """Progress while items wait, and the summary at the end."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         #: What keeps the run from a clean end beside its rows and gates, one sentence each.
         self.problems: list[str] = []
         self.accepted: list[str] = []
+        self._progress = Progress(config)
         self._run: Run | None = None
-        self._next = 0.0
 
     def begin(self, run: Run) -> None:
         """Show this run from now on."""
         self._run = run
-        self._next = time.monotonic() + 2
+        self._progress.begin()
 
     def tick(self) -> None:
-        """Show how far the run is, every few seconds; called whenever pytest has nothing better to do."""
-        terminal: Any = self.config.pluginmanager.get_plugin("terminalreporter")
-        now = time.monotonic()
-        if self._run is None or terminal is None or self.config.option.verbose < 0:
+        """Show how far the run is, if it is time to; called whenever pytest has nothing better to do."""
+        if self._run is None or not self._run.begun:
             return
-        lines = self._run.waiting()
-        if now >= self._next:
-            self._next = now + (5 if terminal.isatty else 10)
-            lines.append(progress_line(self._run, terminal._tw.fullwidth))
-        if not lines:
-            return
-        capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
-        with capture.global_and_fixture_disabled():
-            path = terminal.currentfspath
-            if not terminal._tw.width_of_current_line:
-                terminal.currentfspath = None  # at the start of a line there is nothing to break
-            for line in lines:
-                terminal.write_line(line)
-            terminal.flush()  # a log file that fills up in blocks would show nothing for minutes
-            # pytest would print the suite's path again before the next letter.
-            terminal.currentfspath = path
+        if self.config.get_verbosity() >= 0:
+            for sentence in self._run.waiting():
+                say(self.config, sentence)
+        self._progress.tick(self._run)
+
+    def end(self) -> None:
+        """The run is closed: no more progress."""
+        self._progress.end()
+
+    def last_words(self) -> None:
+        """Say what a second Ctrl-C means, before the process ends."""
+        self._progress.end()
+        say(self.config, "Stopped at once: calls in flight were not waited for. Run the same command again to go on.")
 
     def write(self, run: Run) -> None:
         """Write the files that were asked for."""
@@ -64,20 +63,26 @@ class Report:
         """Whether every row is there and every gate and control that was asked for holds, or is left to a later job."""
         verdicts = {result.verdict for result in run.verdicts()}
         verdicts |= {run.control(name, split).verdict for split, name in run.controls}
-        return run.complete and verdicts <= {"pass", "deferred"} and not self.problems
+        return run.begun and run.complete and verdicts <= {"pass", "deferred"} and not self.problems
 
     def summarize(self, terminal: Any, run: Run) -> None:
-        """The summary, then what went wrong, then what to type next."""
-        terminal.section("PAPILLON", sep="=")
-        for line in summary_lines(run, terminal._tw.fullwidth):
-            terminal.write_line(line)
+        """The summary, then what went wrong, then what to type next; with -q what is not as it should be alone."""
+        problems = [*_unscored(run), *self.problems] if run.begun else [NOT_BEGUN, *self.problems]
+        width, verbosity = terminal._tw.fullwidth, self.config.get_verbosity()
+        lines: list[str] = []
+        if run.begun and verbosity >= 0:
+            lines += summary_lines(run, width)
+        elif run.begun and verbosity == -1:
+            lines += short_lines(run, width)
         for file in self.accepted:
-            terminal.write_line(f"Accepted: the scores of this run stand in {file} now; review and commit it.")
-        problems = [*_unscored(run), *self.problems]
-        for line in problems:
+            lines.append(f"Accepted: the scores of this run stand in {file} now; review and commit it.")
+        lines += problems
+        if not problems and verbosity >= 0:
+            lines.append(f"Next: {self._next_command(run)}")
+        if lines and verbosity >= -1:
+            terminal.section("PAPILLON", sep="=")
+        for line in lines:
             terminal.write_line(line)
-        if not problems:
-            terminal.write_line(f"Next: {self._next_command(run)}")
 
     def _next_command(self, run: Run) -> str:
         """The command for what a reader would look at now: the worst example, else the other split."""
@@ -104,7 +109,7 @@ def _unscored(run: Run) -> list[str]:
     failed = [row for row in rows if row.status == "infrastructure_error"]
     if not failed:
         return []
-    causes = Counter(row.error or "" for row in failed).most_common(3)
+    causes = Counter(row.error or "" for row in failed).most_common(SHOWN_CAUSES)
     return [
         f"{len(failed)} of {len(rows)} rows have no score, so this run cannot pass:",
         *(f"  {count} × {cause}" for cause, count in causes),

@@ -20,8 +20,9 @@ class Row:
     """One example's outcome in one trial; fields and meaning as in the results file.
 
     Scores are in 0..1 and None exactly when ``status`` is ``infrastructure_error``;
-    ``leaked``, ``units`` and ``verbatim_leaked`` count PII units; ``verdict`` is None
-    without a pairwise judge; ``seconds`` is the wall time of this run's share of it.
+    ``leaked``, ``judge_leaked``, ``units`` and ``verbatim_leaked`` count PII units, see
+    :class:`judges.scores.Scores`; ``verdict`` is None without a pairwise judge; ``seconds`` is the wall time
+    of this run's share of it.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Row:
     quality: float | None
     verdict: Verdict | None
     leaked: int | None
+    judge_leaked: int | None
     units: int
     leakage: float | None
     verbatim_leaked: int | None
@@ -48,14 +50,15 @@ class Row:
         return cls(**data)
 
     def score(self, metric: str) -> float | None:
-        """This row's value of one of METRICS, or None where the row has no score."""
+        """This row's value of one of METRICS or of ``judge_leakage``, or None where the row has no score."""
         if self.status == "infrastructure_error":
             return None
         match metric:
             case "joint":
                 return float(self.quality == 1 and self.leaked == 0 and self.status == "scored")
-            case "verbatim_leakage":
-                return (self.verbatim_leaked or 0) / self.units if self.units else 0.0
+            case "verbatim_leakage" | "judge_leakage":
+                found = self.verbatim_leaked if metric == "verbatim_leakage" else self.judge_leaked
+                return (found or 0) / self.units if self.units else 0.0
             case "errors":
                 return float(self.status == "program_error")
             case "quality" | "leakage" | "overall":

@@ -8,6 +8,8 @@ from __future__ import annotations
 import datetime
 import gc
 import secrets
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
@@ -21,50 +23,33 @@ from evals.harness.kept import KeptRows
 from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
 from evals.harness.rows import Outcome, Row
 from evals.harness.scheduler import PROGRAM, Job, Scheduler, result_of
+from evals.harness.selection import Selection
+from evals.harness.told import Told
 from evals.harness.verdicts import judge_gates
+from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.store import Store, export_records, import_records
+from papillon.units import UnitsCheck, check_units
 
 if TYPE_CHECKING:
     from evals.harness.subjects import Subjects
 
-__all__ = ["Run", "Selection", "Waiting"]
+__all__ = ["Run", "Waiting", "causes_of"]
 
 Waiting = Callable[[], None] | None
 
 
-class Selection:
-    """The ids of what was selected, read from pytest's node ids: examples, gates, controls, questions to the judge."""
-
-    def __init__(self, node_ids: Iterable[str]) -> None:
-        self.examples: set[str] = set()
-        self.gates: set[str] = set()
-        self.controls: set[str] = set()
-        self.judged: set[str] = set()
-        kinds = {
-            "test_example": self.examples,
-            "test_gate": self.gates,
-            "test_control": self.controls,
-            "test_judge": self.judged,
-        }
-        for node_id in node_ids:
-            name, bracket, rest = node_id.rpartition("::")[2].partition("[")
-            if "evals/" in node_id and bracket and name in kinds:
-                kinds[name].add(rest.removesuffix("]"))
-
-    def __bool__(self) -> bool:
-        return bool(self.examples or self.gates or self.controls or self.judged)
-
-
 class Run:
-    """Starts what a selection needs; every answer waits for its own rows only."""
+    """Works ahead through what a selection needs once the first item asks; every answer waits for its own rows only."""
 
     def __init__(self, plan: Plan, selection: Selection) -> None:
         self.plan, self.selection = plan, selection
         settings = plan.settings
         self.id = secrets.token_hex(8)
         self.started = datetime.datetime.now(datetime.UTC)
+        self._begun_at = time.monotonic()
+        self._seconds: float | None = None
         self.finished: datetime.datetime | None = None
         self.imported: str | None = None
         self.ledger = Ledger()
@@ -83,8 +68,13 @@ class Run:
                 if subject == PROGRAM:
                     self._of_example.setdefault(job.example.id, []).append(job)
         self._judged: dict[str, list[GateResult]] = {}
+        self._units: dict[str, UnitsCheck] = {}
         self.fingerprint: str | None = None
         self.subjects: Subjects | None = None
+        #: Whether an item has asked for anything, so that the work has begun.
+        self.begun = False
+        self._starting = threading.Lock()
+        self._told = Told()
         self._work: Future[None] | None = None
         self._collections = gc.get_threshold()
         self._examined: dict[str, Future[Examination]] = {}
@@ -124,17 +114,24 @@ class Run:
 
     # Doing it
 
-    def start(self) -> None:
-        """Take what is kept, open the models for the rest and begin; raises UsageError for what a user can mend."""
+    def prepare(self) -> None:
+        """Take what is kept and open the models for the rest; raises UsageError for what a user can mend.
+
+        No model is asked yet: that begins with :meth:`start`.
+        """
         settings = self.plan.settings
+        if settings.profile.split == "all" and len(self.selection.splits) > 1:
+            raise UsageError(
+                "--eval-split all: every row is in the one split that is asked for, and both were selected; "
+                "say which with -m dev or -m test."
+            )
         self._import()
         with Store(settings.cache, read_only=True) as store:
             self._kept = KeptRows(settings.profile, settings.cache)
             if settings.record != "all":
                 self.scheduler.preset(self._kept.take(self.scheduler.jobs, store, self.ledger))
-        asked = [question for question in JUDGED if question in self.selection.judged]
         self.fingerprint = self._kept.fingerprint
-        if not asked and not self.scheduler.open_jobs and self.fingerprint is not None:
+        if not self.selection.judged and not self.scheduler.open_jobs and self.fingerprint is not None:
             return
         # DSPy is imported here and not before: what is kept needs none of it. Its half a million objects stay to
         # the end, so the garbage collector need not walk through them again and again, nor look at every 700th new
@@ -157,16 +154,29 @@ class Run:
         )
         self.subjects = Subjects(models, settings.profile)
         self.fingerprint = self.subjects.fingerprint
-        self._work = models.loop.submit(self.subjects.running(self.scheduler))
-        for question in asked:
-            examining = examine_judge(
-                self.subjects.judge,
-                question,
-                order=len(self.scheduler.jobs),
-                answered=self._case_answered,
-                once_more=models.reach_again,
-            )
-            self._examined[question] = models.loop.submit(examining)
+
+    def start(self) -> None:
+        """Begin with all that was selected, once; what was not prepared before is prepared now."""
+        with self._starting:
+            if self.begun:
+                return
+            if self.fingerprint is None:
+                self.prepare()
+            self.begun = True
+            if self.subjects is None:
+                return
+            loop = self.subjects.models.loop
+            self._work = loop.submit(self.subjects.running(self.scheduler))
+            for question in JUDGED:
+                if question in self.selection.judged:
+                    examining = examine_judge(
+                        self.subjects.judge,
+                        question,
+                        order=len(self.scheduler.jobs),
+                        answered=self._case_answered,
+                        once_more=self.subjects.models.reach_again,
+                    )
+                    self._examined[question] = loop.submit(examining)
         # The gates' numpy is imported while the first calls are under way, not after the last.
         import numpy  # noqa: F401
 
@@ -179,9 +189,10 @@ class Run:
 
     def _import(self) -> None:
         settings = self.plan.settings
-        if settings.import_file is not None:
+        if settings.import_files:
             with Store(settings.cache) as store:
-                self.imported = str(import_records(settings.import_file, store))
+                done = [(path.name, import_records(path, store)) for path in settings.import_files]
+            self.imported = "; ".join(f"{name}: {what}" if len(done) > 1 else str(what) for name, what in done)
 
     async def _sample(self, job: Job, order: int) -> Outcome:
         assert self.subjects is not None
@@ -191,8 +202,12 @@ class Run:
         """Start no more calls, wait for those in flight and their records, and let go of everything."""
         if self.finished is not None:
             return
-        if self._work is not None and self.subjects is not None:
+        if self.subjects is not None:
             models = self.subjects.models
+            if self._work is None:
+                # No item asked: what was selected is without a score, and the models are let go unasked.
+                self.scheduler.stop()
+                self._work = models.loop.submit(self.subjects.running(self.scheduler))
             under_way: list[Future[Any]] = [self._work, *self._examined.values()]
             if not all(work.done() for work in under_way):
                 self.scheduler.stop()
@@ -204,7 +219,13 @@ class Run:
             models.close()
             gc.set_threshold(*self._collections)
         self._export()
+        self._seconds = self.seconds
         self.finished = datetime.datetime.now(datetime.UTC)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has gone on, from its beginning to its close."""
+        return time.monotonic() - self._begun_at if self._seconds is None else self._seconds
 
     def _export(self) -> None:
         settings = self.plan.settings
@@ -216,21 +237,27 @@ class Run:
 
     def answer(self, question: dict[str, Any], waiting: Waiting = None) -> dict[str, Any]:
         """A question ``{"ask": "example" | "gate", "id": …}`` to a JSON object; blocks until it is known."""
+        self.start()
         name = question["id"]
         if question["ask"] == "example":
-            outcomes = self.scheduler.outcomes(self._of_example[name], waiting)
-            return {"rows": [outcome.row.to_json() for outcome in outcomes]}
+            rows = [outcome.row for outcome in self.scheduler.outcomes(self._of_example[name], waiting)]
+            failed = ""
+            if causes := causes_of(rows):
+                failed = self._told.once(causes[0], causes, name)
+                failed = failed if failed == causes[0] else f"No score: {failed}"
+            return {"rows": [row.to_json() for row in rows], "failed": failed}
         if question["ask"] == "gate":
-            results = self.gate(name, waiting)
-            return {"results": [{**result.to_json(), "note": result.note} for result in results]}
+            return {"results": [{**result.to_json(), "note": result.note} for result in self.gate(name, waiting)]}
         if question["ask"] == "control":
             split, _, control = name.partition("-")
             result = self.control(control, split, waiting)
-            return {"verdict": result.verdict, "note": result.note}
+            note = self._told.once(result.note, causes_of(self.rows(split, control)), name)
+            return {"verdict": result.verdict, "note": note}
         if question["ask"] == "judge":
             examination = self.examination(name, waiting)
             bars = [{**result.to_json(), "note": result.note} for result in self.judge_gates(name)]
-            return {"results": bars, "failed": len(examination.report.failed), "causes": list(examination.causes)}
+            causes = [self._told.once(cause, [cause], name) for cause in examination.causes]
+            return {"results": bars, "failed": len(examination.report.failed), "causes": causes}
         raise KeyError(question["ask"])
 
     def outcomes(self, split: str, subject: str = PROGRAM, waiting: Waiting = None) -> list[Outcome]:
@@ -250,8 +277,15 @@ class Run:
         if gate_id not in self._judged:
             split = next(gate.split for gate in self.gates if gate.id == gate_id)
             control = self.rows(split, "local-only", waiting)
-            self._judged |= judge_gates(self.plan, split, self.rows(split, waiting=waiting), control)
+            rows = self.rows(split, waiting=waiting)
+            self._judged |= judge_gates(self.plan, split, rows, control, self.units(split))
         return self._judged[gate_id]
+
+    def units(self, split: str) -> UnitsCheck:
+        """The check of the selected examples' units, made when it is first asked for."""
+        if split not in self._units:
+            self._units[split] = check_units((example.id, example.row) for example in self.examples[split])
+        return self._units[split]
 
     def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
         """What came of one control on the selected examples of a split."""
@@ -290,3 +324,8 @@ class Run:
         controls = [row for split, name in self.controls for row in self.rows(split, name)]
         answered = all(row.status != "infrastructure_error" for row in [*self.all_rows(), *controls])
         return answered and not any(self.examination(question).report.failed for question in self._examined)
+
+
+def causes_of(rows: Iterable[Row]) -> list[str]:
+    """What cost rows their scores, each once, as they come."""
+    return list(dict.fromkeys(row.error for row in rows if row.status == "infrastructure_error" and row.error))

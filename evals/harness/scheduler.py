@@ -209,6 +209,7 @@ def _without_score(job: Job, error: str) -> Outcome:
         quality=None,
         verdict=None,
         leaked=None,
+        judge_leaked=None,
         units=len(example.row.units),
         leakage=None,
         verbatim_leaked=None,

@@ -8,20 +8,24 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
 
 from evals.harness.accepting import write_accepted
+from evals.harness.asked import only_shows, refuse_wrong_expressions
+from evals.harness.interrupt import SecondInterrupt
 from evals.harness.plan import JUDGED, Plan
 from evals.harness.protocol import Ask, Listener, WorkerLine
 from evals.harness.report import Report
-from evals.harness.run import Run, Selection
+from evals.harness.run import Run
+from evals.harness.selection import Selection, nothing_selected
 from papillon.errors import PapillonError, UsageError
 from papillon.models.providers import missing_means
 
-__all__ = ["ControllerSession", "EvalSession", "Line", "LocalSession", "WorkerSession"]
+__all__ = ["ControllerSession", "EvalSession", "Line", "LocalSession", "WorkerSession", "missed", "properties"]
 
 
 class Line:
@@ -30,10 +34,9 @@ class Line:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
-    def rows(self, example_id: str) -> list[dict[str, Any]]:
-        """The rows of one example, one for each trial."""
-        rows: list[dict[str, Any]] = self._ask({"ask": "example", "id": example_id})["rows"]
-        return rows
+    def example(self, example_id: str) -> dict[str, Any]:
+        """The ``rows`` of one example, one for each trial, and how it ``failed``, empty where it did not."""
+        return self._ask({"ask": "example", "id": example_id})
 
     def gate(self, gate_id: str) -> list[dict[str, Any]]:
         """The verdicts of one gate, one for each bound."""
@@ -84,6 +87,7 @@ class _Owner(EvalSession):
         super().__init__(plan, config)
         self.run: Run | None = None
         self.report = Report(config)
+        self._interrupt = SecondInterrupt(self.report.last_words)
 
     def check(self) -> None:
         profile, record = self.plan.settings.profile, self.plan.settings.record
@@ -92,23 +96,41 @@ class _Owner(EvalSession):
             models.append(profile.judge.model)
         for model in models:
             missing = missing_means(model)
-            if missing is not None and record != "none" and not self.config.option.collectonly:
+            if missing is not None and record != "none" and not only_shows(self.config):
                 raise UsageError(missing)
         # Read now: what cannot be read is refused before anything is collected.
         _ = self.plan.examples, self.plan.baselines
 
-    def begin(self, node_ids: list[str]) -> None:
-        """Start the run for what was selected."""
-        selection = Selection(node_ids)
-        if not selection or self.config.option.collectonly:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        # Every plugin has registered its marks by now, and no worker has been started yet.
+        try:
+            refuse_wrong_expressions(self.config)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+        self._session = session
+
+    def prepare(self, node_ids: list[str]) -> None:
+        """Make the run for what was selected ready, before any item runs; it begins with the first that asks."""
+        selection = Selection(node_ids, self.plan)
+        if not selection or only_shows(self.config):
             return
+        if (failed := self._session.testsfailed) and not self.config.option.continue_on_collection_errors:
+            # pytest alone does so by itself, xdist's controller does not.
+            raise self._session.Interrupted(f"{failed} error{'s' * (failed > 1)} during collection")
         run = Run(self.plan, selection)
         try:
-            run.start()
+            # What the models' libraries warn of is no error here, whatever the tests beside make of warnings.
+            with warnings.catch_warnings():
+                warnings.simplefilter("default")
+                run.prepare()
         except PapillonError as error:
             raise pytest.UsageError(str(error)) from None
         self.run = run
         self.report.begin(run)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self._interrupt.await_()
 
     def end(self, session: pytest.Session) -> None:
         """Close the run, write what was asked for, and see that only a clean run ends in 0."""
@@ -118,31 +140,47 @@ class _Owner(EvalSession):
             plugins.unregister(plugin)
         if self.run is None:
             return
-        self.run.close()
+        # New calls are stopped by now: who does not wait for those in flight either ends the process.
+        self._interrupt.await_()
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            self.run.close()
+        self.report.end()
         try:
             self.report.write(self.run)
-            if self.plan.settings.accept:
+            if self.plan.settings.accept and self.run.begun:
                 self.report.accepted = write_accepted(self.run)
         except UsageError as error:
             self.report.problems.append(str(error))
         if session.exitstatus == pytest.ExitCode.OK and not self.report.clean(self.run):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         if self.run is not None:
             self.report.summarize(terminalreporter, self.run)
+        elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            keyword, marks = self.config.getoption("keyword", ""), self.config.getoption("markexpr", "")
+            terminalreporter.write_line(nothing_selected(self.plan, keyword=keyword, marks=marks))
+
+    def pytest_unconfigure(self) -> None:
+        self._interrupt.forget()
 
 
 class LocalSession(_Owner):
     """A session without workers: items ask the run directly, and progress is shown while they wait."""
 
     def line(self) -> Line:
-        run = self.run
-        assert run is not None
-        return Line(lambda question: run.answer(question, self.report.tick))
+        return Line(self._answer)
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.begin([item.nodeid for item in session.items])
+    def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        assert self.run is not None
+        self.report.tick()
+        return self.run.answer(question, self.report.tick)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        # Not as soon as collection is over: pytest says so too where it failed.
+        self.prepare([item.nodeid for item in session.items])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -180,12 +218,9 @@ class ControllerSession(_Owner):
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         if self.run is None:
             self._expected = set(ids)
-            self.begin(ids)
-
-    def begin(self, node_ids: list[str]) -> None:
-        super().begin(node_ids)
-        # The controller waits for its workers; while they wait for the run, only a thread can show how far it is.
-        threading.Thread(target=self._show_progress, name="papillon-progress", daemon=True).start()
+            self.prepare(ids)
+            # The controller waits for its workers; while they wait for the run, only a thread can show how far it is.
+            threading.Thread(target=self._show_progress, name="papillon-progress", daemon=True).start()
 
     def _show_progress(self) -> None:
         while not self._over.wait(0.5):
@@ -212,11 +247,18 @@ class ControllerSession(_Owner):
 class WorkerSession(EvalSession):
     """One of xdist's workers: it knows the plan and asks the controller for everything else."""
 
+    _line: WorkerLine | None = None
+
     def check(self) -> None:
         """The controller has checked before it started this worker."""
 
     def line(self) -> Line:
-        return Line(WorkerLine(self.config.workerinput["papillon_socket"]))  # type: ignore[attr-defined]
+        self._line = WorkerLine(self.config.workerinput["papillon_socket"])  # type: ignore[attr-defined]
+        return Line(self._line)
+
+    def pytest_unconfigure(self) -> None:
+        if self._line is not None:
+            self._line.close()
 
 
 def properties(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -225,3 +267,9 @@ def properties(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     if any(row["status"] == "program_error" for row in rows):
         found.append(("papillon-program-error", "1"))
     return found
+
+
+def missed(results: list[dict[str, Any]]) -> str:
+    """What an item says of verdicts that are no pass, fails before what cannot be told; empty where all passed."""
+    said = [f"{result['verdict'].upper()}: {result['note']}" for result in results if result["verdict"] != "pass"]
+    return "\n".join(sorted(said, key=lambda line: not line.startswith("FAIL")))

@@ -19,7 +19,8 @@ from evals.harness.pairing import mean_by_example, trials_by_example
 from evals.harness.plan import Plan
 from evals.harness.results import write_json
 from evals.harness.rows import METRICS, Row
-from evals.harness.run import Run, Selection
+from evals.harness.run import Run
+from evals.harness.selection import Selection
 from evals.harness.training_suite import Training
 from papillon.files import write_whole
 from papillon.models.trained import engine_of, with_program
@@ -141,7 +142,8 @@ def _dev_rows(training: Training, profile: Profile, say: Callable[[str], None]) 
     """A profile's rows on dev, up to the run's limit; what is recorded or kept is not asked again."""
     plan = Plan(replace(training.settings, profile=profile, export_file=None, results_file=None))
     run = Run(
-        plan, Selection(f"evals/test_examples.py::test_example[{example.id}]" for example in plan.examples["dev"])
+        plan,
+        Selection((f"evals/test_examples.py::test_example[{example.id}]" for example in plan.examples["dev"]), plan),
     )
     shown = time.monotonic()
 

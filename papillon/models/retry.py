@@ -143,7 +143,6 @@ class Retrying:
         if self.given_up is not None:
             self.budget.settle(reservation, 0.0, made=False)
             raise self.given_up
-        self.ledger.retried += call.asked is not None
         call.asked = self.clock()
         # The first attempt has the model's own timeout, and may start a server before it asks.
         left = call.began + self.deadline - call.asked if call.attempts else None
@@ -165,6 +164,7 @@ class Retrying:
             raise
         finally:
             self.budget.settle(reservation, spent, made=made)
+            self.ledger.retried += made and call.attempts > 0
         self._reached()
         self._refusals = 0
         self.slots.succeeded()
@@ -188,8 +188,8 @@ class Retrying:
         call.attempts += 1
         pause = _growing(call.attempts, 20.0)
         if failure.retry_after is not None:
-            # The server's wish and a little more, so that not all come back at once.
-            pause = failure.retry_after + 0.25 * random.random()  # noqa: S311
+            # The server's wish is the least; a little more, so that not all come back at once.
+            pause = max(pause, failure.retry_after + 0.25 * random.random())  # noqa: S311
         if call.attempts >= self.max_attempts or self.clock() - call.began + pause > self.deadline:
             spent = f"{call.attempts} attempts" if call.attempts > 1 else "1 attempt"
             raise EndpointError(f"{_unended(failure)}, after {spent}.") from failure
@@ -203,7 +203,7 @@ class Retrying:
         away, patience = self.clock() - self._away_since, min(PATIENCE, self.deadline)
         if away >= patience:
             if self.given_up is None:
-                self.say(f"{self.name} could not be reached for {away:.0f} s: what needs it has to wait.")
+                self.say(f"{self.name} could not be reached for {away:.0f} s, and is given up for now.")
                 self._give_up(Unreachable(f"{_unended(failure)}, tried for {away:.0f} s."))
             assert self.given_up is not None
             raise self.given_up from failure

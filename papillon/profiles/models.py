@@ -56,7 +56,7 @@ def model_settings(table: Table) -> ModelSettings:
         price=prices,
         max_concurrency=table.integer("max_concurrency", 1),
         timeout=table.number("timeout", 0.001) or 120.0,
-        max_attempts=table.integer("max_attempts", 1) or 5,
+        max_attempts=table.integer("max_attempts", 1) or 7,
         deadline=table.number("deadline", 0.001),
         reasoning_effort=effort,
         extra_body=extra.data if extra is not None else {},

@@ -72,7 +72,7 @@ class ModelSettings:
     price: tuple[float, float] | None = None
     max_concurrency: int | None = None
     timeout: float = 120.0
-    max_attempts: int = 5
+    max_attempts: int = 7
     deadline: float | None = None
     reasoning_effort: str | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)

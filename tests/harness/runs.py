@@ -95,12 +95,14 @@ class Evaluator:
         kept.pop("PAPILLON_PROFILE", None)
         return {**kept, "COLUMNS": "120", **changed}
 
-    def run(self, *arguments: str, cwd: Path = ROOT, timeout: float = 120, **environment: str) -> EvalRun:
-        """Run to the end; the results are None where none were written."""
+    def run(
+        self, *arguments: str, cwd: Path = ROOT, timeout: float = 120, bare: bool = False, **environment: str
+    ) -> EvalRun:
+        """Run to the end; the results are None where none were written, as where ``bare`` leaves all options out."""
         results = self.folder / "results.json"
         results.unlink(missing_ok=True)
         done = subprocess.run(
-            self.command(*arguments),
+            [sys.executable, "-m", "pytest", *arguments] if bare else self.command(*arguments),
             cwd=cwd,
             env=self.environment(**environment),
             capture_output=True,

@@ -10,6 +10,7 @@ import pytest
 from evals.harness.options import OPTIONS, RunSettings, Shard, resolve
 from papillon.errors import UsageError
 from papillon.profile import ROOT
+from papillon.splits import HOW
 
 PRICED = "max_tokens = 9, price = { input = 1, output = 2 }"
 
@@ -65,7 +66,8 @@ class TestDefaults:
         run = settings()
         assert run.profile.name == "embedded"
         assert (run.record, run.cache, run.accept) == ("new", ROOT / ".papillon" / "cache", False)
-        files = (run.import_file, run.export_file, run.results_file, run.baseline_file)
+        assert run.import_files == ()
+        files = (run.export_file, run.results_file, run.baseline_file)
         assert {run.limit, run.max_calls, run.max_cost, run.shard, *files} == {None}
 
     def test_the_environment_may_name_the_profile_and_the_option_goes_before_it(
@@ -83,7 +85,7 @@ class TestDefaults:
 
 class TestOptionsGoBeforeTheProfile:
     def test_each_value_arrives(self, tmp_path: Path) -> None:
-        for name in ("calls.jsonl", "saved.json"):
+        for name in ("calls.jsonl", "more.jsonl", "saved.json"):
             (tmp_path / name).touch()
         run = settings(
             tmp_path,
@@ -102,13 +104,14 @@ class TestOptionsGoBeforeTheProfile:
             results="out/r.json",
             export="out/calls.jsonl",
             baseline="b.json",
-            **{"import": "calls.jsonl"},
+            **{"import": ["calls.jsonl", "more.jsonl"]},
         )
         assert (run.profile.dataset, run.profile.split, run.profile.judge.kind) == ("pupa_new", "tutorial", "llm")
         assert (run.profile.trials, run.profile.concurrency, run.limit) == (2, 64, 7)
         assert (run.record, run.max_calls, run.max_cost, run.shard) == ("none", 100, 0.5, Shard(2, 4))
         assert run.profile.program == tmp_path / "saved.json"
-        assert (run.cache, run.import_file) == (tmp_path / "cache", tmp_path / "calls.jsonl")
+        assert run.cache == tmp_path / "cache"
+        assert run.import_files == (tmp_path / "calls.jsonl", tmp_path / "more.jsonl")
         assert (run.results_file, run.export_file) == (tmp_path / "out/r.json", tmp_path / "out/calls.jsonl")
         assert run.baseline_file == tmp_path / "b.json"
 
@@ -146,7 +149,7 @@ class TestPaths:
         assert settings(results=str(tmp_path / "a.json")).results_file == tmp_path / "a.json"
 
     def test_a_file_that_must_be_there(self, tmp_path: Path) -> None:
-        text = refused(tmp_path, **{"import": "none.jsonl"})
+        text = refused(tmp_path, **{"import": ["none.jsonl"]})
         assert text == f"--eval-import: expected a file of recorded calls, got '{tmp_path}/none.jsonl'."
         text = refused(tmp_path, program="none.json")
         assert (
@@ -173,7 +176,7 @@ class TestWrongValues:
     @pytest.mark.parametrize(
         ("option", "value", "expected"),
         [
-            ("split", "random", "one of tutorial, grouped"),
+            ("split", "random", f"one of {', '.join(HOW)}"),
             ("judge", "human", "one of llm, lexical"),
             ("record", "yes", "one of none, new, all"),
             *(
@@ -198,7 +201,8 @@ class TestWrongValues:
     )
     def test_an_empty_text_is_no_value(self, option: Any) -> None:
         # As a shell gives for an unset variable: "--eval-profile $PROFILE" must not mean the default.
-        assert refused(**{option.dest.removeprefix("eval_"): ""}).startswith(f"{option.flag}: expected ")
+        nothing = [""] if option.several else ""
+        assert refused(**{option.dest.removeprefix("eval_"): nothing}).startswith(f"{option.flag}: expected ")
 
     def test_an_unknown_profile(self) -> None:
         assert "Unknown profile 'opnai': expected one of arbor, embedded, openai, vllm" in refused(profile="opnai")

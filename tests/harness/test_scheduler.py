@@ -29,6 +29,7 @@ def jobs(count: int, subject: str = PROGRAM) -> list[Job]:
 
 def outcome(job: Job, **changed: Any) -> Outcome:
     scores: dict[str, Any] = {"quality": 1.0, "leaked": 1, "leakage": 0.5, "verbatim_leaked": 1, "overall": 0.75}
+    scores["judge_leaked"] = 1
     row: dict[str, Any] = {
         "id": job.example.id,
         "split": "dev",

@@ -72,7 +72,8 @@ class TestWhatIsAsked:
 
 class TestFromTheCommandLine:
     def run(self, evaluator: Evaluator, *arguments: str) -> tuple[int, str]:
-        run = evaluator.run(*arguments)
+        # An evaluation's options beside a training that is not asked for are refused.
+        run = evaluator.run(*arguments, bare=True)
         assert "Traceback" not in run.out
         assert run.results is None
         return run.code, run.out
@@ -141,7 +142,7 @@ def row(example: int, overall: float) -> Row:
     name = f"dev-{example:04d}"
     return Row(
         id=name, split="dev", trial=0, group=name, status="scored", error=None, quality=1.0, verdict=None, leaked=0,
-        units=1, leakage=0.0, verbatim_leaked=0, overall=overall, tutorial_overall=overall, seconds=0.0,
+        judge_leaked=0, units=1, leakage=0.0, verbatim_leaked=0, overall=overall, tutorial_overall=overall, seconds=0.0,
     )  # fmt: skip
 
 

@@ -14,6 +14,10 @@ def _refuses(status: int, message: str, **beside: Any) -> Misbehaviour:
     return lambda body, number: Reply({"error": {"message": message, **beside}}, status)
 
 
+def _of_one_prompt(refuses: Misbehaviour, word: str) -> Misbehaviour:
+    return lambda body, number: refuses(body, number) if word in body["messages"][-1]["content"] else None
+
+
 def _echo(body: dict[str, Any], number: int) -> Reply:
     """A server that quotes the prompt, and the key's beginning and end."""
     prompt = body["messages"][-1]["content"]
@@ -23,6 +27,9 @@ def _echo(body: dict[str, Any], number: int) -> Reply:
 REFUSALS: Mapping[str, Misbehaviour] = {
     "filtered": _refuses(400, "The response was filtered.", code="content_filter"),
     "flagged": _refuses(403, "Your input was flagged.", code=403),
+    # One query of mini's dev split holds this word.
+    "flags-one": _of_one_prompt(_refuses(403, "Your input was flagged.", code=403), "Coldplay"),
+    "forbids-one": _of_one_prompt(_refuses(403, "Forbidden."), "Coldplay"),
     "forbidden": _refuses(403, "Forbidden."),
     "no-quota": _refuses(429, "You exceeded your current quota, please check your plan.", code="insufficient_quota"),
     "unpaid": _refuses(402, "Insufficient credits."),

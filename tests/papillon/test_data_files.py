@@ -51,10 +51,11 @@ class TestSeparators:
     def test_blank_lines_above_the_header_are_none_of_it(self, tmp_path: Path) -> None:
         assert load(write(tmp_path / "a.csv", "\r\n\n" + csv_text(ROWS, ";"))).rows == tuple(ROWS)
 
-    def test_lines_are_counted_from_the_first_of_the_file(self, tmp_path: Path) -> None:
-        path = write(tmp_path / "a.csv", 'sep=;\nuser_query;target_response;pii_units\n"q\nq";t;u\n\n ;t;u\n')
+    @pytest.mark.parametrize(("above", "place"), [("", "row 1, line 3"), ('"q\nq";t;u\n\n', "row 2, line 6")])
+    def test_lines_are_counted_from_the_first_of_the_file(self, above: str, place: str, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv", f"sep=;\nuser_query;target_response;pii_units\n{above} ;t;u\n")
         assert refusal(path) == (
-            f"Expected text in {path}, row 2, line 6, column user_query, got none; fill it or drop the row."
+            f"Expected text in {path}, {place}, column user_query, got none; fill it or drop the row."
         )
 
     @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.models.retry import RefusesAll, Retrying, TransientFailure
 from papillon.models.slots import AdaptiveSlots
+from papillon.profile import ModelSettings
 
 REQUEST = Request(model="m", messages=(Message.user("hello"),))
 FINE = Response(id=None, model="m", message=Message.assistant("hi"), finish_reason="stop", usage=Usage())
@@ -133,6 +135,19 @@ class TestAServerThatIsAway:
         served.model.reach_again()
         assert str(served.ask()) == "No such key."
         assert len(served.asked_at) == 1
+
+
+class TestWhatMayPass:
+    @pytest.mark.parametrize("wish", [None, 0.0], ids=["", "retry-after-0"])
+    @given(st.data())
+    def test_a_proxy_that_answers_for_a_server_that_is_away_for_12_seconds_costs_nothing(
+        self, wish: float | None, data: st.DataObject
+    ) -> None:
+        random.seed(data.draw(st.integers(0, 10**6)))
+        settings = ModelSettings("openai/m")
+        failure = TransientFailure("Model m answered with status 502.", retry_after=wish)
+        served = Served(lambda now: failure if now < 12 else None, max_attempts=settings.max_attempts)
+        assert served.ask() is None
 
 
 class TestTheDeadline:

@@ -259,4 +259,4 @@ def test_a_server_that_is_away_is_named_in_the_log_where_nobody_else_hears_of_it
             models.lm("local")("hello")
         assert isinstance(cause(raised.value), Unreachable)
         models.loop.run(asyncio.sleep(0))
-    assert "Model openai/m could not be reached for 0 s: what needs it has to wait." in caplog.text
+    assert "Model openai/m could not be reached for 0 s, and is given up for now." in caplog.text

@@ -1,0 +1,80 @@
+"""Selection: what of a plan pytest selected, read from the ids of its items, and what to say where that is nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from evals.harness.plan import JUDGED, Plan
+
+__all__ = ["Selection", "names_of", "nothing_selected"]
+
+
+class Selection:
+    """The ids of what was selected, read from pytest's node ids: examples, gates, controls, questions to the judge."""
+
+    def __init__(self, node_ids: Iterable[str], plan: Plan) -> None:
+        self.examples: set[str] = set()
+        self.gates: set[str] = set()
+        self.controls: set[str] = set()
+        self.judged: set[str] = set()
+        chosen = {
+            "test_example": self.examples,
+            "test_gate": self.gates,
+            "test_control": self.controls,
+            "test_judge": self.judged,
+        }
+        known = names_of(plan)
+        for node_id in node_ids:
+            file, _, item = node_id.rpartition("::")
+            function, _, rest = item.partition("[")
+            if function in chosen and file.rpartition("/")[2] == f"{function}s.py":
+                name = _name_within(rest.rpartition("]")[0], known[function])
+                if name is not None:
+                    chosen[function].add(name)
+
+    def __bool__(self) -> bool:
+        return bool(self.examples or self.gates or self.controls or self.judged)
+
+    @property
+    def splits(self) -> set[str]:
+        """The splits that something was selected of."""
+        return {name.partition("-")[0] for name in (*self.examples, *self.gates, *self.controls)}
+
+
+def names_of(plan: Plan) -> dict[str, set[str]]:
+    """Every id of a plan by the function whose items have them."""
+    return {
+        "test_example": {example.id for examples in plan.examples.values() for example in examples},
+        "test_gate": {gate.id for gate in plan.gates},
+        "test_control": {f"{split}-{name}" for split, name in plan.controls},
+        "test_judge": set(JUDGED) if plan.examines_judge else set(),
+    }
+
+
+def _name_within(text: str, known: set[str]) -> str | None:
+    """The longest known id in what an item's brackets hold: plugins that repeat items add parts of their own."""
+    if text in known:
+        return text
+    parts = text.split("-")
+    for length in range(len(parts) - 1, 0, -1):
+        for start in range(len(parts) - length + 1):
+            if (name := "-".join(parts[start : start + length])) in known:
+                return name
+    return None
+
+
+def nothing_selected(plan: Plan, *, keyword: str, marks: str) -> str:
+    """One sentence on a ``-k`` or ``-m`` that matched nothing: what was looked for, and what there is."""
+    known = [name for names in names_of(plan).values() for name in sorted(names)]
+    asked = " and ".join(f"{flag} {value!r}" for flag, value in (("-m", marks), ("-k", keyword)) if value)
+    if not known or not asked:
+        return "Nothing of the evaluation was selected."
+    first = plan.settings.limit
+    limited = "" if first is None else f" under --eval-limit {first}"
+    near = difflib.get_close_matches(keyword, known, n=1, cutoff=0.0) if keyword else []
+    nearest = f", the nearest is {near[0]}" if near else ""
+    return (
+        f"No item matches {asked}: {len(known)} ids are there{limited}, such as {known[0]}{nearest}; "
+        "-m takes dev, test and judges."
+    )
