@@ -30,7 +30,7 @@ def test_a_run_scores_every_example_and_gates_the_split(evaluator: Evaluator) ->
     assert run.results["schema"] == 1
     assert [row["id"][:8] for row in run.rows] == [f"dev-{n:04d}" for n in range(20)]
     assert {row["status"] for row in run.rows} == {"scored"}
-    assert run.verdicts() == {"dev-quality": "pass", "dev-leakage": "pass"}
+    assert run.verdicts() == {"dev-quality": "pass", "dev-leakage": "pass", "dev-errors": "pass"}
     assert run.calls == {"made": server.calls, "replayed": 0, "retried": 0, "failed": 0}
     assert "dev: 20 examples, 20 scored" in run.out
 
@@ -55,7 +55,7 @@ def test_a_gate_that_fails_fails_the_run(evaluator: Evaluator) -> None:
         profile = evaluator.profile(server.base, gates="[gates.dev]\noverall = { min = 1.0 }\n")
         run = evaluator.run(*DEV, "--eval-profile", str(profile), "--eval-limit", "4")
     assert run.code == 1
-    assert run.verdicts() == {"dev-overall": "fail"}
+    assert run.verdicts() == {"dev-overall": "fail", "dev-errors": "pass"}
     assert "4 of 20" in run.out
 
 
