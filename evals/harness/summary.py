@@ -6,10 +6,12 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable
 
+from evals.harness.controls import ControlResult
 from evals.harness.gates import GateResult
 from evals.harness.judging import agreement_lines, judge_lines, judges_agreement, undercounted
 from evals.harness.rows import Outcome, Row
-from evals.harness.run import Run
+from evals.harness.run import Run, causes_of
+from evals.harness.told import Told
 from judges.lexical import GOOD_ENOUGH
 
 __all__ = ["clock", "gate_table", "joined", "short_lines", "summary_lines"]
@@ -40,9 +42,10 @@ def summary_lines(run: Run, width: int) -> list[str]:
 def short_lines(run: Run, width: int) -> list[str]:
     """The summary for who asked for less: the gates and controls that did not pass, and what it cost."""
     lines = gate_table([result for result in run.verdicts() if result.verdict != "pass"], width)
-    for split, name in run.controls:
-        if (result := run.control(name, split)).verdict != "pass":
-            lines += _wrapped(f"{split}-{name}: {result.verdict.upper()}: {result.note}.", width)
+    results = [run.control(name, split) for split, name in run.controls]
+    for result, note in zip(results, _notes(run, results), strict=True):
+        if result.verdict != "pass":
+            lines += _wrapped(f"{result.split}-{result.name}: {result.verdict.upper()}: {note}.", width)
     return lines + _wrapped(_cost_line(run), width)
 
 
@@ -177,14 +180,23 @@ def _controls(run: Run, width: int) -> list[str]:
         scores = (result.quality, result.leakage, result.verbatim_leakage, result.overall)
         cells = "  ".join(_number(score).rjust(size) for score, size in zip(scores, (7, 7, 8, 7), strict=True))
         lines.append(f"{name:<16}  {cells}  {result.verdict.upper()}")
-    for result in results:
+    for result, note in zip(results, _notes(run, results), strict=True):
         if result.verdict != "pass":
-            lines += _wrapped(f"{result.split}-{result.name}: {result.note}.", width)
+            lines += _wrapped(f"{result.split}-{result.name}: {note}.", width)
     for split in run.examples:
         if (gain := run.gain(split)) is not None and gain.value is not None:
             interval = f"{gain.low:+.3f} … {gain.high:+.3f}"
             lines += _wrapped(f"gain over local only on {split}: {gain.value:+.3f} ({interval}, paired)", width)
     return lines
+
+
+def _notes(run: Run, results: list[ControlResult]) -> list[str]:
+    """The controls' notes, with no cause told twice: those of the program's rows stand at the end."""
+    told = Told(dict.fromkeys(causes_of(run.all_rows()), "the rows below"))
+    causes = [causes_of(run.rows(result.split, result.name)) for result in results]
+    return [
+        told.once(result.note, of, f"{result.split}-{result.name}") for result, of in zip(results, causes, strict=True)
+    ]
 
 
 def _second_opinion(run: Run, width: int) -> list[str]:

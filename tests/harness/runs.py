@@ -84,8 +84,11 @@ class Evaluator:
         return path
 
     def command(self, *arguments: str) -> list[str]:
+        # Without it there is no --sw; who wants it says where its files are to lie.
+        cached = any("cache_dir" in argument for argument in arguments)
         return [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+            *(sys.executable, "-m", "pytest"),
+            *(() if cached else ("-p", "no:cacheprovider")),
             *arguments,
             *("--eval-cache", str(self.cache), "--eval-results", str(self.folder / "results.json")),
         ]
