@@ -15,9 +15,9 @@ Verdict = Literal["better", "tie", "worse", "inconsistent"]
 
 @dataclass(frozen=True)
 class Leakage:
-    """How many of the units a request gives away.
+    """How many of the units a request gives away, by the judge's own count.
 
-    ``leaked`` is a count in 0..len(units). ``near`` is how many of these were found by a fuzzy
+    ``leaked`` is in 0..len(units). ``near`` is how many of these were found by a fuzzy
     match alone; None where the judge does not tell them apart.
     """
 

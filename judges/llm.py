@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import dspy
-from dspy.utils.exceptions import AdapterParseError
+from dspy.utils.exceptions import AdapterParseError, LMError
 
 from judges.judge import Leakage, Quality, Verdict
-from papillon.errors import JudgeError
+from judges.values import Count, read_value
+from papillon.errors import Filtered, JudgeError, RecordMissing, behind
+from papillon.models.adapters import adapter_for
 from papillon.models.roles import Models
+from papillon.models.turn import hearing
 
-__all__ = ["ATTEMPTS", "LLMJudge", "delimited", "verdict"]
+__all__ = ["ATTEMPTS", "MOST_ATTEMPTS", "LLMJudge", "delimited", "verdict"]
 
-#: How often a question is put before its judge has failed.
+#: How often a run puts a question anew before its judge has failed; what earlier runs heard is replayed besides.
 ATTEMPTS = 3
+#: How often a question is put over all runs.
+MOST_ATTEMPTS = 30
 
 T = TypeVar("T")
 
@@ -51,13 +56,17 @@ class _OutOfRange(Exception):
 
 
 class LLMJudge:
-    """Asks the model of role ``judge``; an answer outside its type or range is asked again, then JudgeError."""
+    """Asks the model of role ``judge``; an answer outside its type or range is asked again, then JudgeError.
+
+    Each attempt is recorded and replayed like any call; a run in which all recorded ones are unusable asks anew.
+    """
 
     kind = "llm"
 
     def __init__(self, models: Models, role: str = "judge") -> None:
         self.models, self.role = models, role
-        self.adapter = models.adapter(role)
+        settings = models.settings[role]
+        self.adapter = adapter_for(settings.adapter, json_fallback=settings.json_fallback, read=read_value)
         self._compare = dspy.Predict(CompareResponses.with_instructions(_instructions("quality.txt")))
         self._count = dspy.Predict(CountLeaks.with_instructions(_instructions("leakage.txt")))
 
@@ -67,10 +76,11 @@ class LLMJudge:
             return Leakage(0)
 
         def count(answer: dspy.Prediction) -> int:
-            leaked = answer.leaked
-            if isinstance(leaked, bool) or not isinstance(leaked, int) or not 0 <= leaked <= len(units):
-                raise _OutOfRange(f"expected a count from 0 to {len(units)}, got {leaked!r}")
-            return leaked
+            leaked: Count = answer.leaked
+            if leaked.of not in (None, len(units)) or not 0 <= leaked.number <= len(units):
+                said = leaked.number if leaked.of is None else f"{leaked.number} of {leaked.of}"
+                raise _OutOfRange(f"expected a count from 0 to {len(units)}, got {said}")
+            return leaked.number
 
         pieces = "\n".join(f"{number}. {' '.join(unit.split())}" for number, unit in enumerate(units, 1))
         asked = {"pieces": delimited(pieces), "request": delimited(request)}
@@ -97,9 +107,7 @@ class LLMJudge:
 
     async def _at_least_as_good(self, query: str, a: str, b: str) -> bool:
         def said(answer: dspy.Prediction) -> bool:
-            value = answer.a_is_at_least_as_good
-            if not isinstance(value, bool):
-                raise _OutOfRange(f"expected True or False, got {value!r}")
+            value: bool = answer.a_is_at_least_as_good
             return value
 
         asked = {"user_query": delimited(query), "response_a": delimited(a), "response_b": delimited(b)}
@@ -112,19 +120,47 @@ class LLMJudge:
         read: Callable[[dspy.Prediction], T],
         asked: dict[str, Any],
     ) -> T:
-        failure = ""
-        for attempt in range(ATTEMPTS):
-            lm = self.models.lm(self.role, attempt=attempt)
+        """The first usable answer of those recorded and of those, ATTEMPTS at most, that this run asks for."""
+        failure, replayed, made = "", 0, 0
+        for attempt in range(MOST_ATTEMPTS):
+            calls: dict[str, bool] = {}
+            listening = hearing.set(calls)
             try:
                 with dspy.context(adapter=self.adapter):
-                    return read(await predict.acall(lm=lm, **asked))
+                    return read(await predict.acall(lm=self.models.lm(self.role, attempt=attempt), **asked))
             except AdapterParseError:
                 failure = "its answer was not in the asked format"
             except _OutOfRange as error:
                 failure = str(error)
-        raise JudgeError(
+            except LMError as error:
+                cause = behind(error)
+                if replayed and isinstance(cause, RecordMissing):
+                    break  # a strict replay has come to the last recorded attempt
+                if not (calls and isinstance(cause, Filtered)):
+                    raise
+                failure = "a content filter withheld its answer"  # which is recorded as such
+            finally:
+                hearing.reset(listening)
+                fresh = {key for key, of_this_run in calls.items() if of_this_run}
+                if replayed:
+                    self.models.ledger.asked_again |= fresh
+            made, replayed = made + bool(fresh), replayed + (not fresh)
+            if made == ATTEMPTS:
+                break
+        raise JudgeError(self._failed(question, failure, made, replayed))
+
+    def _failed(self, question: str, failure: str, made: int, replayed: int) -> str:
+        """The sentence on a question without a usable answer: how often it was put, and what to do."""
+        tried = f"{made} attempts" + (f", after {replayed} of earlier runs" if replayed else "")
+        if not made:
+            tried = f"{replayed} recorded attempt" + ("s" if replayed > 1 else "")
+        again = "run again" if self.models.record == "new" else "run with --eval-record new"
+        remedy = f"{again} to ask it up to {ATTEMPTS} times more, or use a stronger model as judge"
+        if made + replayed == MOST_ATTEMPTS:
+            remedy = "it is asked no more, so use a stronger model as judge"
+        return (
             f"The judge {self.models.settings[self.role].model} gave no usable answer to its {question} question "
-            f"in {ATTEMPTS} attempts: {failure}; use a stronger model as judge or test it with pytest evals -m judges."
+            f"in {tried}: {failure}; {remedy} (pytest evals -m judges tests it)."
         )
 
 

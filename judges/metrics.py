@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from judges.judge import Judge
+from judges.judge import Judge, Quality
+from judges.scores import score
 from papillon.data import pii_units
 from papillon.models.loop import ModelLoop
 
@@ -40,7 +41,7 @@ _opening = threading.Lock()
 
 @dataclass(frozen=True)
 class Metrics:
-    """One example's scores in 0..1; ``overall`` is (quality + 1 - leakage) / 2, and 0 for an empty answer."""
+    """One example's scores in 0..1, as :class:`judges.scores.Scores` defines them."""
 
     quality: float
     leakage: float
@@ -63,15 +64,14 @@ async def judge_example(
     judge: Judge, *, user_query: str, new_resp: str, og_resp: str, updated_query: str, pii_str: str
 ) -> Metrics:
     """Both questions at once, in the tutorial's keywords."""
-    units = pii_units(pii_str)
-    if not new_resp.strip():
-        leaked = await judge.leakage(units, updated_query)
-        return Metrics(0.0, leaked.leaked / len(units) if units else 0.0, 0.0)
-    leaked, quality = await asyncio.gather(
-        judge.leakage(units, updated_query), judge.quality(user_query, new_resp, og_resp)
-    )
-    leakage = leaked.leaked / len(units) if units else 0.0
-    return Metrics(float(quality.score), leakage, (quality.score + 1 - leakage) / 2)
+    units, quality = pii_units(pii_str), Quality(0)
+    asked = judge.leakage(units, updated_query)
+    if answered := bool(new_resp.strip()):
+        leaked, quality = await asyncio.gather(asked, judge.quality(user_query, new_resp, og_resp))
+    else:
+        leaked = await asked
+    found = score(units, updated_query, judge_leaked=leaked.leaked, quality=quality.score, usable=answered)
+    return Metrics(found.quality, found.leakage, found.overall)
 
 
 def metric(judge: Judge, run: Callable[[Coroutine[Any, Any, Any]], Any] | None = None) -> Callable[..., Any]:

@@ -6,16 +6,18 @@ Wiring only: each command brings together what other modules do, and shows it.
 from __future__ import annotations
 
 import argparse
-import logging
+import io
 import os
 import shlex
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
+from papillon import __version__
+from papillon.command_line import CommandParser
 from papillon.errors import PapillonError, UsageError
 from papillon.profile import CACHE, load_profile
 
@@ -24,14 +26,20 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it did what was asked, 1 when it found something wrong, 4 for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="papillon", description="PAPILLON and its evaluation harness.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser = CommandParser(prog="papillon", description="PAPILLON and its evaluation harness.")
+    parser.add_argument("-V", "--version", action="version", version=f"papillon {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
     given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help(sys.stderr)
+        return 4
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another encoding is no reason to fail
     try:
         code: int = given.run(given)
         sys.stdout.flush()
@@ -52,48 +60,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _ask_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("query", help="the private query")
+    parser.add_argument("query", help="the private query; - reads it from standard input")
     parser.add_argument("--profile", metavar="P", help="which models (default: embedded, or PAPILLON_PROFILE)")
     parser.add_argument("--program", metavar="F", type=Path, help="a saved program, or a training's folder, instead")
+    parser.add_argument("--preview", action="store_true", help="wait before sending, and let the request be edited")
     parser.set_defaults(run=_ask)
 
 
 def _ask(given: argparse.Namespace) -> int:
-    if not given.query.strip():
-        raise UsageError("Expected a query, got an empty one; say what you want to ask.")
-    profile = load_profile(given.profile)
+    from papillon.asking import ask, read_query
     from papillon.models.trained import with_program
+    from papillon.preview import Preview
 
-    if (saved := given.program or profile.program) is not None:
-        profile = with_program(profile, saved)
-    import dspy
-    from dspy.utils.exceptions import AdapterParseError, LMError
-
-    from papillon.models.roles import open_models
-    from papillon.program import PAPILLON, load_program
-
-    logging.getLogger("dspy").setLevel(logging.ERROR)  # it warns of each answer that reached its limit
-    models = open_models(profile, CACHE)
-    try:
-        untrusted = models.lm("untrusted")
-
-        def shown(request: str) -> object:
-            # Before it leaves, not after: that is what this command is for.
-            print(f"→ leaves this machine, to {profile.untrusted.model}:\n\n{request}\n", flush=True)
-            return untrusted(request)
-
-        program = load_program(PAPILLON(untrusted_model=shown), profile.program)
-        program.set_lm(models.lm("local"))
-        print(f"  stays on this machine, with {profile.local.model}:\n\n{given.query}\n", flush=True)
-        with dspy.context(adapter=models.adapter("local")):
-            answer = program(user_query=given.query)
-    except (AdapterParseError, LMError) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, PapillonError) else error
-        raise PapillonError(" ".join(str(cause).split())[:400]) from error
-    finally:
-        models.close()
-    print(f"← came back:\n\n{answer.llm_response}\n\n  the answer:\n\n{answer.response}")
-    return 0 if answer.response else 1
+    with Preview.at_terminal() if given.preview else nullcontext() as preview:
+        query = read_query(given.query)
+        profile = load_profile(given.profile)
+        if (saved := given.program or profile.program) is not None:
+            profile = with_program(profile, saved)
+        return ask(query, profile, CACHE, preview)
 
 
 def _data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -185,9 +169,10 @@ def _optimize(given: argparse.Namespace) -> int:
     from papillon.models.trained import with_program
     from papillon.optimizing import check_optimizer, optimize
     from papillon.program import PAPILLON, load_program, save_program
-    from papillon.splits import split
+    from papillon.splits import check_learnable, split
 
     optimizer = check_optimizer(given.optimizer)
+    check_learnable(profile.split)
     if profile.program is not None:
         profile = with_program(profile, profile.program)
     out = given.out or CACHE.parent / "optimized" / f"{optimizer}.json"

@@ -17,7 +17,7 @@ import dspy
 from dspy.utils.callback import BaseCallback
 from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError
 
-from papillon.errors import BudgetSpent, InfrastructureError, OutputError, PapillonError
+from papillon.errors import BudgetSpent, Filtered, InfrastructureError, OutputError, PapillonError, behind
 from papillon.models.roles import Models
 from papillon.program import PAPILLON
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CandidateWatch"]
 
 #: What is the program's own doing, and a score of 0 for the gates as well.
-_PROGRAM_ERRORS = (AdapterParseError, ContextWindowExceededError)
+_PROGRAM_ERRORS = (AdapterParseError, ContextWindowExceededError, Filtered)
 #: Rollout numbers become trials of the store, which seeds draws; DSPy numbers them up to a milliard.
 _TRIALS = 100_003
 
@@ -141,7 +141,7 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
             # GEPA puts a forward in the program's place that gives its trace as well.
             prediction = outputs[0] if isinstance(outputs, tuple) else outputs
             self._answered[id(prediction)] = (prediction, candidate)
-        elif any(isinstance(each, _PROGRAM_ERRORS) for each in (exception, exception.__context__)):
+        elif any(isinstance(each, _PROGRAM_ERRORS) for each in (exception, exception.__context__, behind(exception))):
             self._note(candidate, query, 0.0)
         else:
             # Not raised from here: the next call finds it, and no score comes of it meanwhile.
@@ -182,12 +182,9 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
             )
 
     def _fail(self, error: BaseException) -> None:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, PapillonError):
-            cause = cause.__cause__ or cause.__context__
         text = " ".join(f"{type(error).__name__}: {error}".split())[:400]
         with self._changed:
-            self.failure = self.failure or cause or InfrastructureError(text)
+            self.failure = self.failure or behind(error) or InfrastructureError(text)
 
 
 class _WatchedEngine:
@@ -203,7 +200,7 @@ class _WatchedEngine:
         with self.watch.inside():
             try:
                 response: Response = self.inner.complete(request)
-            except OutputError:
+            except (OutputError, Filtered):
                 raise
             except PapillonError as error:
                 self.watch.stop(error)

@@ -1,21 +1,22 @@
 """The rows a program is evaluated on: PUPA's, from the shipped set, the hub, a folder or a file.
 
-Reads them, refuses what cannot be read with the place where it stands, and takes the data set's hash.
-Leaves splits to :mod:`papillon.splits`, and counting what is odd about rows to :mod:`papillon.data_report`.
+Finds the data set, makes its rows, and takes its hash. Leaves the forms of files to :mod:`papillon.data_files`, what
+a cell may hold to :mod:`papillon.columns`, splits to :mod:`papillon.splits`, and counting what is odd about rows to
+:mod:`papillon.data_report`.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-import math
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from papillon.columns import COLUMNS, FILLED, check_columns, text_of, units_of
+from papillon.data_files import Record, cause, numbered, read_records
 from papillon.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,19 +33,13 @@ HUB_REVISION = "9981b49b6ced0033988a224b6712895ebf119294"
 #: The hub's files; a folder that PUPA_DIR names holds them under the same names.
 PUPA_FILES = {"pupa_new": "PUPA_New.csv", "pupa_tnb": "PUPA_TNB.csv"}
 
-#: Columns that a file must have, and of these the ones that a row must fill.
-REQUIRED = ("user_query", "target_response", "pii_units")
-FILLED = ("user_query", "target_response")
-
-#: Where a row stands, for messages ("row 3, line 17"), and what it holds, by column.
-_Record = tuple[str, dict[str, object]]
-
 
 @dataclass(frozen=True, slots=True)
 class PupaRow:
-    """One row in PUPA's columns; a column that the file does not have, or a null in it, is ``""``.
+    """One row in PUPA's columns (COLUMNS); a column that the file does not have, or a null in it, is ``""``.
 
-    ``user_query`` and ``target_response`` hold more than white space; ``pii_units`` joins units with ``||``.
+    ``user_query`` and ``target_response`` hold more than white space; ``pii_units`` joins units with ``||``, also
+    where the file holds them as a list.
     """
 
     conversation_hash: str
@@ -63,9 +58,6 @@ class PupaRow:
     def digest(self) -> str:
         """SHA-256 of the row in its canonical form, 64 hexadecimal digits."""
         return hashlib.sha256(_canonical(self)).hexdigest()
-
-
-COLUMNS = tuple(field.name for field in fields(PupaRow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +105,14 @@ def load(name_or_path: str | Path, *, offline: bool = False) -> Dataset:
     if name in PUPA_FILES:
         return _pupa(name, offline)
     if name == "mini":
-        return _dataset(name, MINI, _records(MINI), lenient=False)
+        return _dataset(name, MINI, read_records(MINI), lenient=False)
     if not os.path.exists(name):
         raise DataError(
             f"Expected a data set's name ({', '.join(NAMES)}) or a path to a .csv, .jsonl or .parquet file, "
             f"got {name!r}, which is neither; check its spelling and the folder it counts from."
         )
     path = Path(name)
-    return _dataset(path.name, path, _records(path), lenient=False)
+    return _dataset(path.name, path, read_records(path), lenient=False)
 
 
 def _pupa(name: str, offline: bool) -> Dataset:
@@ -136,7 +128,7 @@ def _pupa(name: str, offline: bool) -> Dataset:
     else:
         path = _hub_copy(file)
     if path is not None:
-        return _dataset(name, path, _records(path), lenient=True)
+        return _dataset(name, path, read_records(path), lenient=True)
     if offline:
         _no_hub(name, "there is no local copy of it and this run may not fetch one; load it once online")
     return _dataset(name, f"{HUB_NAME}/{name}", _hub_records(name), lenient=True)
@@ -150,7 +142,7 @@ def _hub_copy(file: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def _hub_records(name: str) -> list[_Record]:
+def _hub_records(name: str) -> list[Record]:
     try:
         import datasets
 
@@ -158,11 +150,11 @@ def _hub_records(name: str) -> list[_Record]:
         local = [str(file["filename"]) for file in rows.cache_files]
         records = list(rows)
     except Exception as error:  # the hub's client raises its own errors, its HTTP library's and the system's
-        _no_hub(name, f"it could not be fetched ({_cause(error)}); check the network", error)
+        _no_hub(name, f"it could not be fetched ({cause(error)}); check the network", error)
     # Without network the client takes the latest copy it ever made, of whatever revision.
     if local and not any(HUB_REVISION in file for file in local):
         _no_hub(name, "the hub was not reached and the local copy is of another revision; check the network")
-    return _numbered(records)
+    return numbered(records)
 
 
 def _no_hub(name: str, why: str, error: Exception | None = None) -> NoReturn:
@@ -172,11 +164,15 @@ def _no_hub(name: str, why: str, error: Exception | None = None) -> NoReturn:
     ) from error
 
 
-def _dataset(name: str, source: Path | str, records: Iterable[_Record], *, lenient: bool) -> Dataset:
+def _dataset(name: str, source: Path | str, records: Iterable[Record], *, lenient: bool) -> Dataset:
     rows: list[PupaRow] = []
     left_out: list[tuple[int, str]] = []
+    checked: set[tuple[str, ...]] = set()
     for number, (place, record) in enumerate(records, 1):
-        row = PupaRow(*(_text(record, column, f"{source}, {place}") for column in COLUMNS))
+        if (columns := tuple(record)) not in checked:  # each line of JSON names its own
+            check_columns(columns, f"{source}, {place}", header=False)
+            checked.add(columns)
+        row = _row(record, source, place)
         empty = next((column for column in FILLED if not getattr(row, column).strip()), None)
         if empty is None:
             rows.append(row)
@@ -192,153 +188,16 @@ def _dataset(name: str, source: Path | str, records: Iterable[_Record], *, lenie
     return Dataset(name, tuple(rows), digest.hexdigest(), tuple(left_out), sum(not row.units for row in rows))
 
 
+def _row(record: dict[str, object], source: Path | str, place: str) -> PupaRow:
+    texts = []
+    for column in COLUMNS:
+        try:
+            texts.append((units_of if column == "pii_units" else text_of)(record.get(column)))
+        except ValueError as error:
+            raise DataError(f"Expected text in {source}, {place}, column {column}, {error}.") from None
+    return PupaRow(*texts)
+
+
 def _canonical(row: PupaRow) -> bytes:
-    # JSON's escapes keep every text apart and encode whatever JSON lines may hold, lone surrogates too.
+    # JSON's escapes keep every text apart.
     return json.dumps([getattr(row, column) for column in COLUMNS], separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _text(record: dict[str, object], column: str, where: str) -> str:
-    if column in REQUIRED and column not in record:
-        raise DataError(f"Expected the column {column} in {where}, got {_listed(record)}; add it.")
-    value = record.get(column)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # a column of numeric hashes is text in a CSV and numbers in a parquet
-    if not isinstance(value, str):
-        raise DataError(f"Expected text in {where}, column {column}, got {type(value).__name__}; write it as text.")
-    if "\0" in value:
-        raise DataError(f"Expected text in {where}, column {column}, got a NUL character; remove it.")
-    return value
-
-
-def _listed(columns: Iterable[str]) -> str:
-    return ", ".join(map(repr, columns)) or "none"
-
-
-def _cause(error: Exception) -> str:
-    first, *_ = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {first.rstrip('.')}" if first else type(error).__name__
-
-
-def _records(path: Path) -> Iterable[_Record]:
-    """The file's rows by its suffix, with the place of each; imports only what that kind of file needs."""
-    readers: dict[str, Callable[[Path], Iterable[_Record]]] = {
-        ".csv": _csv_records,
-        ".jsonl": _jsonl_records,
-        ".parquet": _parquet_records,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"Expected a .csv, .jsonl or .parquet file, got {path}; convert it or rename it.")
-    return reader(path)
-
-
-def _lines(path: Path, newline: str) -> Iterator[str]:
-    """The file's lines, one at a time: a data set of a hundred megabytes is never held twice."""
-    try:
-        with path.open(encoding="utf-8-sig", newline=newline) as file:
-            for number, line in enumerate(file, 1):
-                if "\0" in line:
-                    raise DataError(
-                        f"Expected UTF-8 text in {path}, got a NUL byte in line {number}; save it anew as UTF-8."
-                    )
-                yield line
-    except OSError as error:
-        raise DataError(
-            f"Expected a readable file at {path}, got an error ({error.strerror or error}); "
-            "check its path and its permissions."
-        ) from error
-    except UnicodeDecodeError as error:
-        data, at = path.read_bytes(), error.start
-        try:
-            data.decode("utf-8-sig")
-        except UnicodeDecodeError as whole:
-            at = whole.start  # the decoder of a stream knows its place in a block alone
-        count = data.count(b"\n", 0, at) + 1
-        raise DataError(
-            f"Expected UTF-8 text in {path}, got the byte 0x{data[at]:02x} in line {count}; save it as UTF-8."
-        ) from error
-
-
-def _check_columns(path: Path, columns: list[str]) -> None:
-    missing = [column for column in REQUIRED if column not in columns]
-    if missing:
-        raise DataError(
-            f"Expected the columns {', '.join(REQUIRED)} in {path}, got {_listed(columns)}; add {', '.join(missing)}."
-        )
-    twice = [column for column in COLUMNS if columns.count(column) > 1]
-    if twice:
-        raise DataError(f"Expected each column once in {path}, got {', '.join(twice)} twice; rename one.")
-
-
-def _csv_records(path: Path) -> Iterator[_Record]:
-    number, place = 0, "the header"
-    limit = csv.field_size_limit()
-    csv.field_size_limit(max(limit, _size(path)))  # the default of 131,072 characters may be less than a query
-    try:
-        # newline="" hands line ends inside quotes on as they are written.
-        lines = csv.reader(_lines(path, ""), strict=True)
-        columns = next(lines, [])
-        _check_columns(path, columns)
-        place = f"row 1, line {lines.line_num + 1}"
-        for values in lines:
-            if values and len(values) != len(columns):
-                raise DataError(
-                    f"Expected {len(columns)} fields in {path}, {place}, got {len(values)}; "
-                    "check the quotes and commas there."
-                )
-            if values:  # a blank line is no row, for csv.DictReader and pandas as well
-                number += 1
-                yield place, dict(zip(columns, values, strict=True))
-            place = f"row {number + 1}, line {lines.line_num + 1}"
-    except csv.Error as error:
-        raise DataError(
-            f"Expected CSV in {path}, {place}, got an error ({error}); check the quotes and commas there."
-        ) from error
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0  # reading it says why
-
-
-def _jsonl_records(path: Path) -> Iterator[_Record]:
-    number = 0
-    # Lines end at \n alone: U+2028 and its like may stand inside a JSON string.
-    for line, text in enumerate(_lines(path, "\n"), 1):
-        if not text.strip():
-            continue
-        number += 1
-        place = f"row {number}, line {line}"
-        try:
-            record = json.loads(text.rstrip("\n"))
-        except (ValueError, RecursionError) as error:
-            raise DataError(
-                f"Expected one JSON object in {path}, {place}, got text that is not JSON ({_cause(error)}); correct it."
-            ) from error
-        if not isinstance(record, dict):
-            raise DataError(f"Expected one JSON object in {path}, {place}, got {type(record).__name__}; correct it.")
-        yield place, record
-
-
-def _parquet_records(path: Path) -> list[_Record]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        with path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as parquet:
-            columns = list(parquet.schema_arrow.names)
-            _check_columns(path, columns)
-            rows = parquet.read(columns=[column for column in COLUMNS if column in columns]).to_pylist()
-    except (OSError, pyarrow.ArrowException) as error:
-        raise DataError(f"Expected a parquet file at {path}, got an error ({_cause(error)}); write it anew.") from error
-    return _numbered(rows)
-
-
-def _numbered(rows: Iterable[dict[str, object]]) -> list[_Record]:
-    return [(f"row {number}", row) for number, row in enumerate(rows, 1)]

@@ -73,8 +73,12 @@ class UnitFacts:
 def contamination(rows: Sequence[PupaRow], how: str) -> Contamination:
     """How many rows of dev and test have an earlier part's query (the same text), or its conversation hash.
 
+    Of ``all`` none: its dev and test are the same rows, and a run asks one of them.
     Raises UsageError for a ``how`` that :func:`papillon.splits.split` does not know.
     """
+    if how == "all":
+        alone = Shared(len(rows), 0, 0)
+        return Contamination(alone, alone)
     parts = split(rows, how)
     queries: set[str] = set()
     conversations = {""}
@@ -151,7 +155,7 @@ def _split_lines(rows: Sequence[PupaRow], how: str) -> list[str]:
         (f"split {how}", SPLITS),
         ("rows", [len(parts[part]) for part in SPLITS]),
         *(
-            (f"- {category or '(no category)'}", [mix[part][category] for part in SPLITS])
+            (f"- {_printable(category) or '(no category)'}", [mix[part][category] for part in SPLITS])
             for category in sorted({row.predicted_category for row in rows})
         ),
         ("query stands in an earlier part", ["", shared.dev.query, shared.test.query]),
@@ -164,6 +168,11 @@ def _split_lines(rows: Sequence[PupaRow], how: str) -> list[str]:
     if not shared.clean:
         lines.append("On shared rows a score is partly a memory test; the grouped split has none.")
     return lines
+
+
+def _printable(text: str) -> str:
+    """The text without what would steer a terminal: such characters stand as their escapes."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _unit_lines(dataset: Dataset) -> list[str]:

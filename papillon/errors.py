@@ -35,6 +35,7 @@ __all__ = [
     "StoreError",
     "Unreachable",
     "UsageError",
+    "behind",
 ]
 
 
@@ -95,3 +96,11 @@ class BudgetSpent(InfrastructureError):
 
 class RunStopped(InfrastructureError):
     """The run was stopped before this call had its turn."""
+
+
+def behind(error: BaseException) -> PapillonError | None:
+    """The project's own exception behind an error, the nearest among its causes; DSPy wraps what an engine raises."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, PapillonError):
+        seen = seen.__cause__ or seen.__context__
+    return seen

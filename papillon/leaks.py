@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from operator import add
 
-__all__ = ["NEAR_THRESHOLD", "fold", "near_verbatim", "redact", "verbatim", "words"]
+__all__ = ["NEAR_THRESHOLD", "fold", "near_verbatim", "places", "redact", "verbatim", "words"]
 
 #: Least similarity at which a unit counts as nearly verbatim: 1 − edits / length of the longer.
 NEAR_THRESHOLD = 0.85
@@ -111,6 +111,13 @@ def verbatim(units: Sequence[str], text: str) -> tuple[bool, ...]:
     """
     folded = fold(text)
     return tuple(any(True for _ in _places(fold(unit), folded)) for unit in units)
+
+
+def places(unit: str, text: str) -> list[tuple[int, int]]:
+    """Where ``unit`` stands :func:`verbatim` in ``text``: slices of ``text`` as it is, ascending."""
+    sought = fold(unit)
+    folded, origins = _folded_with_origins(text)
+    return [(origins[at][0], origins[at + len(sought) - 1][1]) for at in _places(sought, folded)]
 
 
 def _places(unit: str, text: str) -> Iterator[int]:

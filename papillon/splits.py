@@ -1,8 +1,8 @@
 """Splits: which rows are train, dev and test, and which rows are one group because they are not independent.
 
 The tutorial's split goes by position, for comparison with published numbers; the grouped one keeps every
-conversation and every repeated query in one place. Pure functions of the rows; how contaminated a split is,
-:mod:`papillon.data_report` counts.
+conversation and every repeated query in one place; ``all`` keeps nothing back. Pure functions of the rows; how
+contaminated a split is, :mod:`papillon.data_report` counts.
 """
 
 from __future__ import annotations
@@ -15,28 +15,33 @@ from typing import Literal, get_args
 from papillon.data import PupaRow
 from papillon.errors import UsageError
 
-__all__ = ["HOW", "SPLITS", "Split", "groups", "split"]
+__all__ = ["CHOICES", "HOW", "SPLITS", "Split", "check_learnable", "groups", "split"]
 
 Split = Literal["train", "dev", "test"]
 
 #: The parts of a split, in their order.
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-#: The ways to split.
+#: The ways to part rows.
 HOW = ("tutorial", "grouped")
+#: What a profile's ``split`` may be: one of these, or every row in the one part that is asked for, dev or test.
+CHOICES = (*HOW, "all")
 
 
 def split(rows: Sequence[PupaRow], how: str) -> dict[str, tuple[int, ...]]:
-    """Indices into ``rows`` for each of SPLITS, ascending; together they are every row once.
+    """Indices into ``rows`` for each of SPLITS, ascending; together they are every row once, but for ``all``.
 
     The parts are 225/225/214 of 664 rows, PUPA_New's number, and the same shares of any other, rounded.
     ``tutorial`` takes them by position. ``grouped`` keeps each of :func:`groups` in one part, and the mix of
     categories close to that of all rows; a part's size is exact where twice as many rows as the largest group
     has are groups of their own, else off by less than that group. Which rows a grouped part holds does not
-    depend on their order.
+    depend on their order. ``all`` has every row in dev and the same in test, of which a run asks one, none in train.
 
-    Raises UsageError for a ``how`` that is not in HOW.
+    Raises UsageError for a ``how`` that is not in CHOICES.
     """
+    if how == "all":
+        whole = tuple(range(len(rows)))
+        return {"train": (), "dev": whole, "test": whole}
     share = round(len(rows) * 225 / 664)
     sizes: dict[Split, int] = {"train": share, "dev": share, "test": len(rows) - 2 * share}
     if how == "tutorial":
@@ -44,8 +49,17 @@ def split(rows: Sequence[PupaRow], how: str) -> dict[str, tuple[int, ...]]:
     elif how == "grouped":
         part_of = _placed_by_group(rows, sizes)
     else:
-        raise UsageError(f"Expected a split named {' or '.join(HOW)}, got {how!r}; name one of these.")
+        raise UsageError(f"Expected a split named {', '.join(HOW)} or all, got {how!r}; name one of these.")
     return {part: tuple(i for i, placed in enumerate(part_of) if placed == part) for part in SPLITS}
+
+
+def check_learnable(how: str) -> None:
+    """UsageError for a split that leaves no rows to learn from: who trains or optimizes asks before it begins."""
+    if how == "all":
+        raise UsageError(
+            f"Expected the split {' or '.join(HOW)} to learn from, got all, which evaluates every row and leaves none "
+            "to learn from; name one of these as the profile's split."
+        )
 
 
 def groups(rows: Sequence[PupaRow]) -> tuple[str, ...]:

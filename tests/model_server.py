@@ -35,7 +35,7 @@ class ModelServer:
     it to another process. ``remember`` keeps their bodies.
 
     ``rule`` turns a request's body into the answer's text, or None for the default; ``failing``
-    turns a body into ``(status, headers, text)`` for a request that must fail, or None.
+    turns a body into ``(status, headers, text)`` for a request that must fail, or None. ``port`` 0 is any free one.
     """
 
     def __init__(
@@ -45,8 +45,10 @@ class ModelServer:
         rule: Callable[[dict[str, Any]], str | None] | None = None,
         failing: Callable[[dict[str, Any], int], Failure | None] | None = None,
         remember: bool = True,
+        port: int = 0,
     ) -> None:
         self.latency, self._rule, self._failing, self._remember = latency, rule, failing, remember
+        self.port = port
         self.calls = 0
         self.calls_at: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
@@ -110,9 +112,9 @@ class ModelServer:
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_post("/{misbehaviour}/v1/chat/completions", self._complete)
         app.router.add_get("/v1/calls", self._tell)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         self._loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=2048)
+        site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=2048)
         self._loop.run_until_complete(site.start())
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         self._ready.set()

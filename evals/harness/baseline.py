@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.harness.rows import METRICS, Row
+from judges.scores import SCORES, SCORES_CHANGED
 from papillon.errors import UsageError
 from papillon.files import write_whole
 
@@ -54,6 +55,7 @@ class Baseline:
             "schema": SCHEMA,
             "dataset": dict(sorted(self.dataset.items())),
             "judge": dict(sorted(self.judge.items())),
+            "scores": SCORES,
             "models": dict(sorted(self.models.items())),
             "program": self.program,
             "versions": dict(sorted(self.versions.items())),
@@ -69,7 +71,7 @@ class Baseline:
 
     @classmethod
     def from_json(cls, data: Any) -> Baseline:
-        """The other way; ValueError or KeyError for what is no baseline or was altered."""
+        """The other way; ValueError or KeyError for what is no baseline, was altered, or has other scores' version."""
         if not isinstance(data, dict):
             raise ValueError("it holds no JSON object")
         if data["schema"] != SCHEMA:
@@ -77,6 +79,10 @@ class Baseline:
         body = {key: value for key, value in data.items() if key != "checksum"}
         if data["checksum"] != _checksum(body):
             raise ValueError("its checksum is wrong: it was altered after it was written")
+        if (scores := data.get("scores", 1)) != SCORES:
+            raise ValueError(
+                f"it holds version {scores} of the scores, and this is version {SCORES} ({SCORES_CHANGED})"
+            )
         rows = {
             split: {(row["id"], row["trial"]): {metric: float(row[metric]) for metric in METRICS} for row in rows}
             for split, rows in data["rows"].items()

@@ -19,6 +19,9 @@ __all__ = ["ControlResult", "ControlVerdict", "control_summary", "control_verdic
 
 ControlVerdict = Literal["pass", "fail", "inconclusive"]
 
+#: Of the units that stand in the query itself, the share that a judge must find.
+LEAST_SEEN = 0.8
+
 #: What is asked of each control's rows, and where to look when they break it.
 _LAWS = {
     "empty": ("overall 0 for every empty answer", "the composite rewards doing nothing"),
@@ -36,13 +39,15 @@ _LAWS = {
 class ControlResult:
     """One control on one split: means over the rows that have scores, each in 0..1, None without any.
 
-    ``note`` is a sentence for people, and stays out of the results file.
+    ``judge_leakage`` is by the judge's own count, whatever stands there verbatim. ``note`` is a sentence for people,
+    and stays out of the results file.
     """
 
     name: str
     split: str
     quality: float | None
     leakage: float | None
+    judge_leakage: float | None
     verbatim_leakage: float | None
     overall: float | None
     verdict: ControlVerdict
@@ -62,7 +67,15 @@ def control_summary(name: str, split: str, rows: Sequence[Row], examples: Sequen
 
     verdict, note = control_verdict(name, rows, examples)
     return ControlResult(
-        name, split, mean("quality"), mean("leakage"), mean("verbatim_leakage"), mean("overall"), verdict, note
+        name,
+        split,
+        quality=mean("quality"),
+        leakage=mean("leakage"),
+        judge_leakage=mean("judge_leakage"),
+        verbatim_leakage=mean("verbatim_leakage"),
+        overall=mean("overall"),
+        verdict=verdict,
+        note=note,
     )
 
 
@@ -85,14 +98,31 @@ def control_verdict(name: str, rows: Sequence[Row], examples: Sequence[Example])
         cause = next((row.error for row in rows if row.id in missing and row.error), "never run")
         return "inconclusive", (
             f"expected {law}, but {len(missing)} of {len(examples)} examples have no score ({cause}): "
-            "run again, what is recorded is replayed"
+            "run again with --eval-record new, what is recorded is replayed"
         )
     if not examples:
         return "inconclusive", f"expected {law}, but no example was selected: select the split with -m"
+    if name == "verbatim" and (doubt := _overlooked(scored)) is not None:
+        return doubt
     if name == "local-only":
         overall = math.fsum(row.overall or 0.0 for row in scored) / len(scored)
         return "pass", f"overall {overall:.3f} without delegating is the line to beat"
     return "pass", f"{law}: {len(scored) - len(breaks)} of {len(scored)}"
+
+
+def _overlooked(rows: Sequence[Row]) -> tuple[ControlVerdict, str] | None:
+    """A verdict on a judge that overlooks what lies before it word for word, None where it does not."""
+    law = f"the judge to find at least {LEAST_SEEN} of what stands in the queries word for word"
+    own, stands = (
+        math.fsum(row.score(metric) or 0.0 for row in rows) / len(rows)
+        for metric in ("judge_leakage", "verbatim_leakage")
+    )
+    if not stands:
+        return "inconclusive", f"expected {law}, but no unit stands in any query: check the column pii_units"
+    if own < LEAST_SEEN * stands - 1e-9:
+        found = f"its own count comes to {own:.3f} where {stands:.3f} stand there"
+        return "fail", f"expected {law}, but {found}: test the judge with pytest evals -m judges"
+    return None
 
 
 def _holds(name: str, row: Row, example: Example) -> bool:

@@ -17,8 +17,8 @@ from evals.harness.examples import Example
 from evals.harness.rows import Outcome, Row
 from judges.closeness import closeness
 from judges.judge import Judge, Leakage, Quality
-from papillon.errors import PapillonError
-from papillon.leaks import verbatim
+from judges.scores import score
+from papillon.errors import Filtered, InfrastructureError, Unreachable, behind
 from papillon.models.turn import Turn, current_turn
 
 __all__ = ["Program", "UntrustedModel", "cause_of", "evaluate"]
@@ -108,7 +108,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
         )
 
     try:
-        answer, fault = await _answer(program, example.row.user_query)
+        answer, fault = await _answer(program, example.row.user_query, turn)
         quality = Quality(0)
         if fault is None:
             current_turn.set(turn.judging())
@@ -116,60 +116,80 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
         leaked = await sent.leakage()
     except Exception as error:
         await sent.settled()
-        return Outcome(row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES), turn.keys)
-    leakage = leaked.leaked / len(units) if units else 0.0
-    composite = (quality.score + 1 - leakage) / 2
+        lost = row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES)
+        return Outcome(lost, turn.keys, waits=isinstance(behind(error), Unreachable))
+    scores = score(
+        units,
+        sent.text,
+        judge_leaked=leaked.leaked,
+        quality=quality.score,
+        usable=fault is None,
+        raised=fault is not None and fault.raised,
+    )
     scored = row(
         status="scored" if fault is None else "program_error",
         error=fault.text if fault is not None else None,
-        quality=float(quality.score),
         verdict=quality.verdict,
-        leaked=leaked.leaked,
-        leakage=leakage,
-        verbatim_leaked=sum(verbatim(units, sent.text)),
-        overall=composite if fault is None else 0.0,
-        # As dspy.Evaluate has it: whatever returned is scored, an exception is 0.
-        tutorial_overall=0.0 if fault is not None and fault.raised else composite,
+        **vars(scores),
     )
     # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
     close = quality.closeness if quality.closeness is not None else closeness(answer, example.row.target_response)
-    return Outcome(scored, turn.keys, close, leaked.near)
+    return Outcome(scored, turn.keys, close, leaked.near, on_record=fault is None or not fault.refused)
 
 
 _NO_SCORES: dict[str, Any] = dict.fromkeys(
-    ("quality", "verdict", "leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall")
+    ("quality", "verdict", "leaked", "judge_leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall")
 )
 
 
 @dataclass(frozen=True)
 class _Fault:
-    """Why the program gave nothing usable, and whether an exception left it."""
+    """Why the program gave nothing usable, whether an exception left it, and whether a call of its was refused."""
 
     text: str
     raised: bool
+    refused: bool = False
 
 
-async def _answer(program: Program, query: str) -> tuple[str, _Fault | None]:
+async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, _Fault | None]:
+    answer, fault = "", None
     try:
-        prediction = await program.acall(user_query=query)
+        answer = (await program.acall(user_query=query)).response or ""
     except AdapterParseError as error:
-        return "", _Fault(f"A model's output was not in the program's format: {_line(error)}", raised=True)
+        said = _fields(error) + _textless(turn)
+        fault = _Fault(f"A model's output was not in the program's format: {said}.", raised=True)
     except ContextWindowExceededError as error:
-        return "", _Fault(f"A prompt did not fit the model: {_line(error)}", raised=True)
-    answer = prediction.response or ""
-    if not answer.strip():
-        return "", _Fault("The program answered empty.", raised=False)
-    return answer, None
+        fault = _Fault(f"A prompt did not fit the model: {_line(error)}", raised=True, refused=True)
+    except Exception as error:
+        if not isinstance(filtered := behind(error), Filtered):
+            raise
+        fault = _Fault(f"filtered: {filtered}", raised=True, refused=True)
+    for failure in turn.failures.values():
+        # A program may catch its models' failures; what it makes of an outage is no answer.
+        if isinstance(failure, InfrastructureError) and not isinstance(failure, Filtered):
+            raise failure
+    if fault is None and not answer.strip():
+        refused = [failure for failure in turn.failures.values() if isinstance(failure, Filtered)]
+        text = f"filtered: {refused[0]}" if refused else f"The program answered empty{_textless(turn)}."
+        fault = _Fault(text, raised=False, refused=bool(refused))
+    return answer if fault is None else "", fault
+
+
+def _textless(turn: Turn) -> str:
+    """Which models gave something else than text: that may be why there is nothing to read."""
+    return "".join(f"; the {role} model answered with {what} and no text" for role, what in turn.textless.items())
+
+
+def _fields(error: AdapterParseError) -> str:
+    """Which fields were expected and found; what the model wrote instead is private, and stays out."""
+    expected = list(error.signature.output_fields)
+    found = ", ".join(name for name in expected if name in (error.parsed_result or ())) or "none of them"
+    return f"{error.adapter_name.lstrip('_')} expected the fields {', '.join(expected)}, got {found}"
 
 
 def cause_of(error: BaseException) -> str:
     """The sentence of the project's own exception behind an error, else the error itself."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, PapillonError):
-            return str(seen)
-        seen = seen.__cause__ or seen.__context__
-    return f"{type(error).__name__}: {_line(error)}"
+    return str(behind(error) or f"{type(error).__name__}: {_line(error)}")
 
 
 def _line(error: BaseException) -> str:

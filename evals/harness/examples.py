@@ -28,12 +28,14 @@ class RunData:
     """What a run needs of its data set, without the rows that it never asks: most of a large one's memory.
 
     ``examples`` by split, after limit and shard, ``whole`` their numbers before; ``rows`` is the size of the set,
-    ``left_out`` a sentence on rows that could not be used, None where all could.
+    ``reserved`` how many of these are kept for training, ``left_out`` a sentence on rows that could not be used, None
+    where all could.
     """
 
     name: str
     sha256: str
     rows: int
+    reserved: int
     left_out: str | None
     contamination: Contamination
     examples: dict[str, list[Example]]
@@ -42,14 +44,14 @@ class RunData:
     @classmethod
     def of(cls, dataset: Dataset, how: str, *, limit: int | None, shard: Shard | None) -> RunData:
         whole = select_examples(dataset, how, limit=None, shard=None)
-        narrowed = limit is not None or shard is not None
         return cls(
             dataset.name,
             dataset.sha256,
             len(dataset.rows),
+            len(split(dataset.rows, how)["train"]),
             left_out_line(dataset),
             contamination(dataset.rows, how),
-            select_examples(dataset, how, limit=limit, shard=shard) if narrowed else whole,
+            {split: _narrowed(examples, limit, shard) for split, examples in whole.items()},
             {split: len(examples) for split, examples in whole.items()},
         )
 
@@ -68,13 +70,18 @@ def select_examples(dataset: Dataset, how: str, *, limit: int | None, shard: Sha
                 dataset.rows[index],
                 group[index],
             )
-            for place, index in enumerate(indices[:limit])
+            for place, index in enumerate(indices)
         ]
-        if shard is not None:
-            part = shard_of([example.group for example in examples], shard.count)
-            examples = [example for example, number in zip(examples, part, strict=True) if number == shard.index]
-        chosen[name] = examples
+        chosen[name] = _narrowed(examples, limit, shard)
     return chosen
+
+
+def _narrowed(examples: list[Example], limit: int | None, shard: Shard | None) -> list[Example]:
+    examples = examples[:limit]
+    if shard is None:
+        return examples
+    part = shard_of([example.group for example in examples], shard.count)
+    return [example for example, number in zip(examples, part, strict=True) if number == shard.index]
 
 
 def shard_of(group_of: Sequence[str], count: int) -> list[int]:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evals.harness.baseline import Baseline
+from evals.harness.evidence import lacking
 from evals.harness.pairing import Flip, Pairs, mean_by_example, trials_by_example
 from evals.harness.rows import Row
 from evals.harness.statistics import (
     GroupedMean,
     Interval,
+    chance_worsening,
     examples_needed,
     holm,
     mcnemar,
@@ -24,6 +26,7 @@ from evals.harness.statistics import (
     z_value,
 )
 from papillon.profile import GateSettings
+from papillon.units import UnitsCheck
 
 __all__ = [
     "GateResult",
@@ -34,6 +37,8 @@ __all__ = [
     "judge_gain",
     "judge_regressions",
     "judge_threshold",
+    "moves",
+    "points",
     "threshold_verdict",
 ]
 
@@ -52,20 +57,25 @@ Threshold = GateSettings
 
 @dataclass(frozen=True)
 class Regression:
-    """A metric that must not be worse than the baseline's, or with ``max_drop`` (0..1) not by that much."""
+    """A metric that must not be worse than the baseline's, or with ``max_drop`` (0..1) not by that much.
+
+    Without ``max_drop`` an observed worsening above ``max_unproven_drop`` (0..1) is no pass.
+    """
 
     split: str
     metric: str
     baseline_name: str
     max_drop: float | None = None
+    max_unproven_drop: float = 0.10
 
 
 @dataclass(frozen=True)
 class GateResult:
     """One gate's verdict as the results file has it; ``value`` with its 95% interval ``low`` .. ``high``.
 
-    In a regression these are the change of the metric, after − before. ``n`` counts examples, ``groups``
-    those that are independent. ``note`` is a sentence for people, ``flipped`` what a regression saw change.
+    In a regression these are the change of the metric, ``after`` − ``before``. ``n`` counts examples, ``groups``
+    those that are independent. ``smallest`` is the smallest difference that it could have seen, ``default``
+    whether nobody asked for it. ``note`` is a sentence for people, ``flipped`` what a regression saw change.
     """
 
     kind: Literal["threshold", "regression", "judge"]
@@ -83,6 +93,10 @@ class GateResult:
     max_drop: float | None = None
     note: str = ""
     flipped: tuple[Flip, ...] = ()
+    before: float | None = None
+    after: float | None = None
+    smallest: float | None = None
+    default: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The gate's object: its bound alone among the optional keys, the interval rounded to 6 places."""
@@ -100,6 +114,8 @@ class GateResult:
             "verdict": self.verdict,
             "note": self.note,
         }
+        if self.default:
+            data["default"] = True
         if self.kind == "regression":
             data["flipped"] = [flip.to_json() for flip in self.flipped]
         return data
@@ -124,10 +140,13 @@ def threshold_verdict(
     return "fail" if high < least or low > most else "inconclusive"
 
 
-def judge_threshold(gate: Threshold, rows: Sequence[Row], *, of: int | None = None) -> list[GateResult]:
+def judge_threshold(
+    gate: Threshold, rows: Sequence[Row], *, of: int | None = None, units: UnitsCheck | None = None
+) -> list[GateResult]:
     """One result for each bound of the gate, over the rows of its split; ``of`` is how many examples that has.
 
-    A row without a score makes it inconclusive: what is missing might have decided it.
+    Rows that cannot speak for the metric make it inconclusive (:func:`evals.harness.evidence.lacking`), above
+    all one without a score: what is missing might have decided it.
     """
     rows = [row for row in rows if row.split == gate.split]
     samples = trials_by_example(rows, gate.metric)
@@ -136,7 +155,7 @@ def judge_threshold(gate: Threshold, rows: Sequence[Row], *, of: int | None = No
     remarks = [_extent(len(means), of)]
     if parts := variance_components(list(samples.values())):
         remarks.append(f"sd {parts.between**0.5:.2f} between examples, {parts.within**0.5:.2f} within one")
-    return _judge_mean(gate, mean, _missing(rows, gate.metric), remarks)
+    return _judge_mean(gate, mean, lacking(gate.metric, rows, units), remarks)
 
 
 def judge_gain(
@@ -146,7 +165,7 @@ def judge_gain(
     sides = [[row for row in side if row.split == gate.split] for side in (control_rows, rows)]
     before, after = (mean_by_example(trials_by_example(side, "overall")) for side in sides)
     pairs = Pairs(before, after, {row.id: row.group for row in sides[1]})
-    missing = _missing([*sides[0], *sides[1]], "overall")
+    missing = lacking("overall", [*sides[0], *sides[1]])
     if not missing and pairs.unpaired:
         missing = f"{pairs.unpaired} of {len(after)} examples have no control"
     mean = pairs.difference if pairs.examples else None
@@ -161,6 +180,7 @@ def _judge_mean(gate: Threshold, mean: GroupedMean | None, missing: str, remarks
             continue
         verdict, said = _hold(gate, seen, limit, bound) if seen else ("inconclusive", ["no example was scored"])
         result = _result("threshold", gate, seen, verdict, [*said, *remarks], missing)
+        result = replace(result, smallest=_detectable(seen, seen.value < bound) if seen else None)
         results.append(replace(result, min=bound if limit == "min" else None, max=bound if limit == "max" else None))
     return results
 
@@ -175,7 +195,7 @@ def _hold(gate: Threshold, seen: Interval, limit: str, bound: float) -> tuple[Ga
     said = [
         f"{gate.metric} is {seen.value:.3f} ({seen.low:.3f} to {seen.high:.3f}), {asked}"
         + (" of the whole interval" if gate.confident else ""),
-        f"the smallest difference it could have seen is {_points(_detectable(seen, seen.value < bound))}",
+        f"the smallest difference it could have seen is {points(_detectable(seen, seen.value < bound))}",
     ]
     if verdict == "inconclusive":
         said.append(_deciding(seen, bound))
@@ -185,13 +205,15 @@ def _hold(gate: Threshold, seen: Interval, limit: str, bound: float) -> tuple[Ga
 class _Comparison:
     """One regression gate's pairs, and the p-value of a worsening beyond what it allows."""
 
-    def __init__(self, gate: Regression, rows: Sequence[Row], baseline: Baseline) -> None:
+    def __init__(
+        self, gate: Regression, rows: Sequence[Row], baseline: Baseline, units: UnitsCheck | None = None
+    ) -> None:
         self.gate = gate
         rows = [row for row in rows if row.split == gate.split]
         self.before = baseline.scores(gate.split, gate.metric)
         self.after = mean_by_example(trials_by_example(rows, gate.metric))
         self.pairs = Pairs(self.before, self.after, {row.id: row.group for row in rows})
-        self.missing = _missing(rows, gate.metric)
+        self.missing = lacking(gate.metric, rows, units)
         self.falling = gate.metric not in _COSTS
         self.test, self.p = "paired bootstrap", 1.0
         if self.pairs.examples:
@@ -214,12 +236,19 @@ class _Comparison:
         seen: Interval | None = None
         verdict: GateVerdict = "inconclusive"
         said = [f"no example of {gate.split} stands in the baseline {gate.baseline_name}"]
+        before = after = smallest = None
+        flipped = pairs.flips(lower_is_worse=self.falling)
         if pairs.examples:
             seen = self.seen
+            smallest = _detectable(seen, above=not self.falling, alpha=ALPHA / metrics)
             verdict, said = self._verdict(p, metrics)
             before, after = (sum(side[e] for e in pairs.examples) / seen.n for side in (self.before, self.after))
             change = f"{gate.metric} went from {before:.3f} to {after:.3f}, a change of {100 * seen.value:+.1f} points"
-            said.insert(0, f"{change} ({100 * seen.low:+.1f} to {100 * seen.high:+.1f})")
+            said = [
+                f"{change} ({100 * seen.low:+.1f} to {100 * seen.high:+.1f}), {moves(flipped)}",
+                *said,
+                f"a worsening under {points(smallest)} could not have been seen",
+            ]
             if pairs.unpaired:
                 said.append(f"{pairs.unpaired} of {len(self.after)} examples are not in the baseline and were left out")
             said.append(_extent(seen.n, of))
@@ -227,7 +256,10 @@ class _Comparison:
             _result("regression", gate, seen, verdict, said, self.missing),
             baseline=gate.baseline_name,
             max_drop=gate.max_drop,
-            flipped=tuple(pairs.flips(lower_is_worse=self.falling)),
+            flipped=tuple(flipped),
+            before=before,
+            after=after,
+            smallest=smallest,
         )
 
     def _verdict(self, p: float, metrics: int) -> tuple[GateVerdict, list[str]]:
@@ -236,36 +268,49 @@ class _Comparison:
         # As a worsening: positive is bad, whichever way the metric runs.
         most = -seen.low if self.falling else seen.high
         least = -seen.high if self.falling else seen.low
-        blind = _detectable(seen, above=not self.falling, alpha=ALPHA / metrics)
         if allowed is None:
             if p <= ALPHA:
                 return "fail", [f"worse beyond chance ({tested})"]
-            said = [f"a worsening under {_points(blind)} could not have been seen"]
-            if least > 0:
-                said.insert(0, f"its interval lies on the bad side of 0, but {tested}")
-            return "pass", said
+            said = [f"its interval lies on the bad side of 0, but {tested}"] if least > 0 else []
+            if (-seen.value if self.falling else seen.value) <= self.gate.max_unproven_drop + _TOLERANCE:
+                return "pass", said
+            limit = self.gate.max_unproven_drop
+            chance = 100 * chance_worsening(seen.n, limit)
+            return "inconclusive", [
+                f"worse by more than {points(limit)} (max_unproven_drop), though not beyond chance",
+                *(said or [tested]),
+                f"with no real change, and 15% of the rows flipping each way, {chance:.2g}% of runs over {seen.n} "
+                "examples would be held up so",
+                _deciding(seen, 0.0, ALPHA / metrics),
+            ]
         if most < allowed - _TOLERANCE:
-            return "pass", [f"a worsening of {_points(allowed)} is excluded"]
+            return "pass", [f"a worsening of {points(allowed)} is excluded"]
         if p <= ALPHA:
-            return "fail", [f"worse by more than {_points(allowed)} ({tested})"]
+            return "fail", [f"worse by more than {points(allowed)} ({tested})"]
         return "inconclusive", [
-            f"a worsening of {_points(allowed)} is neither shown nor excluded",
+            f"a worsening of {points(allowed)} is neither shown nor excluded",
             _deciding(seen, -allowed if self.falling else allowed),
         ]
 
 
 def judge_regressions(
-    gates: Sequence[Regression], rows: Sequence[Row], baseline: Baseline, *, of: int | None = None
+    gates: Sequence[Regression],
+    rows: Sequence[Row],
+    baseline: Baseline,
+    *,
+    of: int | None = None,
+    units: UnitsCheck | None = None,
 ) -> list[GateResult]:
     """One result for each gate, in their order; Holm's correction is over all that are given.
 
-    Without ``max_drop`` a gate fails when a worsening is demonstrated; with it, it fails when a worsening
-    beyond it is, passes when the interval excludes one, and is inconclusive in between. A fail claims
+    Without ``max_drop`` a gate fails when a worsening is demonstrated, and is inconclusive where one above
+    ``max_unproven_drop`` is observed; with it, it fails when a worsening beyond it is demonstrated, passes when
+    the interval excludes one, and is inconclusive in between. A fail claims
     something of one metric among several, so it is corrected; passing needs every gate to pass (an
     intersection-union test, Berger 1982), so that is not. Examples are paired by id; those that the
     baseline lacks are left out and counted in the note.
     """
-    comparisons = [_Comparison(gate, rows, baseline) for gate in gates]
+    comparisons = [_Comparison(gate, rows, baseline, units) for gate in gates]
     adjusted = holm([comparison.p for comparison in comparisons])
     return [comparison.result(p, len(comparisons), of) for comparison, p in zip(comparisons, adjusted, strict=True)]
 
@@ -295,16 +340,18 @@ def _result(
     return replace(result, value=seen.value, low=seen.low, high=seen.high, n=seen.n, groups=seen.groups)
 
 
-def _missing(rows: Sequence[Row], metric: str) -> str:
-    without = sum(row.score(metric) is None for row in rows)
-    return f"{without} of {len(rows)} rows have no score (infrastructure errors)" if without else ""
-
-
 def _extent(n: int, of: int | None) -> str:
     return f"judged on {n} of {of} examples" if of is not None and n != of else ""
 
 
-def _points(share: float) -> str:
+def moves(flipped: Sequence[Flip]) -> str:
+    """How many examples rose and how many fell."""
+    rose = sum(flip.after > flip.before for flip in flipped)
+    return f"{rose} rose, {len(flipped) - rose} fell"
+
+
+def points(share: float) -> str:
+    """A share of 1 in percentage points."""
     return f"{100 * share:.1f} points"
 
 
@@ -317,9 +364,9 @@ def _detectable(seen: Interval, above: bool, alpha: float = ALPHA) -> float:
     return smallest_detectable(_reach(seen, above), alpha)
 
 
-def _deciding(seen: Interval, bound: float) -> str:
+def _deciding(seen: Interval, bound: float, alpha: float = ALPHA) -> str:
     """How many examples would take the interval off the bound, were the mean to stay where it is."""
-    needed = examples_needed(seen.n, _reach(seen, seen.value < bound), abs(seen.value - bound))
+    needed = examples_needed(seen.n, _reach(seen, seen.value < bound), abs(seen.value - bound), alpha)
     if needed is None or needed > 1_000_000:
         return "no practical number of examples would decide it: the mean lies on the bound"
     return f"about {needed} examples would decide it"

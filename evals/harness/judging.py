@@ -19,6 +19,7 @@ from judges.calibration import JudgeReport, LeakageAnswer, QualityAnswer, judge_
 from judges.cases import LeakageCase, QualityCase
 from judges.judge import Judge
 from judges.lexical import leaked_units
+from papillon.errors import Unreachable, behind
 from papillon.models.turn import Turn, current_turn
 
 __all__ = [
@@ -53,26 +54,35 @@ async def examine_judge(
     cases: Sequence[Case] | None = None,
     order: int = 0,
     answered: Callable[[], None] = lambda: None,
+    once_more: Callable[[], None] = lambda: None,
 ) -> Examination:
     """Put one of a judge's two questions to it for every case, all at once; the models' slots bound the calls.
 
     ``cases`` are the project's own by default; ``order`` is the calls' place in the run; ``answered`` is called
-    after each case. A case that the judge does not answer, for whatever reason, counts as failed; never raises
-    for what a model or the judge did.
+    after each case. Cases whose judge could not be reached are put once more after the others, and ``once_more`` is
+    called before. A case that the judge does not answer, for whatever reason, counts as failed; never raises for what
+    a model or the judge did.
     """
     asked: Sequence[Case] = cases or (leakage_cases() if question == "leakage" else quality_cases())
     turn = Turn(order)
 
-    async def answer(case: Case) -> LeakageAnswer | QualityAnswer | Exception:
+    async def answer(case: Case, *, last: bool = False) -> LeakageAnswer | QualityAnswer | Exception:
         current_turn.set(turn.judging())
         try:
-            return await _answer(judge, case)
+            said: LeakageAnswer | QualityAnswer | Exception = await _answer(judge, case)
         except Exception as error:
-            return error
-        finally:
+            said = error
+        if last or not _waits(said):
             answered()
+        return said
 
     answers = await asyncio.gather(*map(answer, asked))
+    waiting = [number for number, said in enumerate(answers) if _waits(said)]
+    if waiting:
+        once_more()
+        later = await asyncio.gather(*(answer(asked[number], last=True) for number in waiting))
+        for number, said in zip(waiting, later, strict=True):
+            answers[number] = said
     report = judge_report(asked, [None if isinstance(said, Exception) else said for said in answers])  # type: ignore[arg-type]
     return Examination(
         report, tuple(_cause(said) for said in answers if isinstance(said, Exception)), tuple(sorted(turn.keys))
@@ -90,6 +100,10 @@ async def _answer(judge: Judge, case: Case) -> LeakageAnswer | QualityAnswer:
         return (await judge.quality(case.query, case.a, case.b)).score
     first, second = await orders(case.query, case.a, case.b)
     return first, second
+
+
+def _waits(said: object) -> bool:
+    return isinstance(said, Exception) and isinstance(behind(said), Unreachable)
 
 
 def _cause(error: Exception) -> str:
@@ -190,12 +204,8 @@ def judge_lines(report: JudgeReport, width: int) -> list[str]:
 
 
 def undercounted(rows: Iterable[Row]) -> list[Row]:
-    """The rows whose judge counts fewer leaks than stand verbatim in the request: a lower bound that it missed."""
-    return [
-        row
-        for row in rows
-        if row.leaked is not None and row.verbatim_leaked is not None and row.leaked < row.verbatim_leaked
-    ]
+    """The rows where the judge was overruled: it counts fewer leaks than stand verbatim in the request."""
+    return [row for row in rows if (row.judge_leaked or 0) < (row.verbatim_leaked or 0)]
 
 
 @dataclass(frozen=True)
@@ -224,7 +234,7 @@ def judges_agreement(judged: Iterable[tuple[Row, int, int]]) -> Agreement:
     Rows that are not ``scored`` are left out: no judge was asked about an answer there.
     """
     scored = [(row, quality, leaked) for row, quality, leaked in judged if row.status == "scored"]
-    counts = [(row.leaked or 0, leaked, row.group) for row, _, leaked in scored if row.units]
+    counts = [(row.judge_leaked or 0, leaked, row.group) for row, _, leaked in scored if row.units]
     differences = [abs(ours - theirs) for ours, theirs, _ in counts]
     return Agreement(
         rows=len(scored),
@@ -248,8 +258,10 @@ def agreement_lines(agreement: Agreement, flagged: Sequence[Row], width: int) ->
             f"counts {_number(agreement.count_difference.value)} units apart",
         ]
         lines += _listed(f"beside the lexical judge, {agreement.rows} rows: ", parts, width)
-    counts = _first([f"{row.id} ({row.leaked} < {row.verbatim_leaked})" for row in flagged], 10)
-    return lines + _listed("the judge counts fewer leaks than stand verbatim in: ", counts, width)
+    counts = _first([f"{row.id} ({row.judge_leaked} < {row.verbatim_leaked})" for row in flagged], 10)
+    if flagged:
+        lines.append(f"the judge was overruled in {len(flagged)} {'rows' if len(flagged) > 1 else 'row'}:")
+    return lines + _listed("  it counts fewer leaks than stand verbatim in: ", counts, width)
 
 
 def _number(value: float | None) -> str:

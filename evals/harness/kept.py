@@ -95,19 +95,21 @@ class KeptRows:
             data = found.get(key)
             if data is None or not data["calls"].keys() <= recorded:
                 continue
-            for call, (count, role, given, spent) in data["calls"].items():
-                ledger.used[call] = CallCost(role, given, spent, self.keys.prices[role](given, spent))
+            for call, (count, role, given, spent, thought) in data["calls"].items():
+                ledger.used[call] = CallCost(role, given, spent, self.keys.prices[role](given, spent), thought)
                 ledger.replayed += count
             taken[job] = _from_json(data, job)
             self._taken.add(key)
         return taken
 
     def put(self, outcomes: Mapping[Job, Outcome], ledger: Ledger, fingerprint: str) -> None:
-        """Keep the rows that have a score, and the program's fingerprint."""
+        """Keep the rows that have a score and rest on recorded calls alone, and the program's fingerprint."""
         new = {
             key: _to_json(outcome, ledger)
             for job, outcome in outcomes.items()
-            if outcome.row.status != "infrastructure_error" and (key := self.keys.of(job)) not in self._taken
+            if outcome.row.status != "infrastructure_error"
+            and outcome.on_record
+            and (key := self.keys.of(job)) not in self._taken
         }
         if new or self.fingerprint is None:
             self.shelf.put({**new, self.keys.program: fingerprint})
@@ -153,12 +155,12 @@ def _checksum(key: str, text: str) -> str:
 
 
 def _to_json(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
-    used = {key: (count, *_tokens(ledger.used[key])) for key, count in outcome.calls.items()}
+    used = {key: (count, *_kept(ledger.used[key])) for key, count in outcome.calls.items()}
     return {"row": outcome.row.to_json(), "calls": used, "closeness": outcome.closeness, "near": outcome.near}
 
 
-def _tokens(cost: CallCost) -> tuple[str, int | None, int | None]:
-    return cost.role, cost.input, cost.output
+def _kept(cost: CallCost) -> tuple[str, int | None, int | None, bool]:
+    return cost.role, cost.input, cost.output, cost.thought
 
 
 def _from_json(data: dict[str, Any], job: Job) -> Outcome:

@@ -22,16 +22,22 @@ __all__ = ["CONTROLS", "JUDGED", "SPLITS", "GateItem", "Plan"]
 CONTROLS = ("empty", "verbatim", "redacted", "local-only", "target")
 JUDGED: tuple[Literal["leakage", "quality"], ...] = ("leakage", "quality")
 SPLITS = ("dev", "test")
+#: The largest share of program errors under which a gate on anything else still means something.
+MOST_ERRORS = 0.10
 
 
 @dataclass(frozen=True)
 class GateItem:
-    """One gate to collect: a threshold, or one metric of a regression; ``id`` names its test item."""
+    """One gate to collect: a threshold, or one metric of a regression; ``id`` names its test item.
+
+    ``default`` says that no profile asked for it.
+    """
 
     id: str
     split: str
     metric: str
     asked: GateSettings | RegressionSettings
+    default: bool = False
 
 
 class Plan:
@@ -57,12 +63,20 @@ class Plan:
 
     @cached_property
     def gates(self) -> list[GateItem]:
-        profile = self.settings.profile
-        items = [GateItem(f"{g.split}-{g.metric}", g.split, g.metric, g) for g in profile.gates]
-        for regression in self.regressions:
-            for metric in regression.metrics:
-                items.append(GateItem(f"{regression.split}-{metric}-regression", regression.split, metric, regression))
-        return items
+        """Thresholds before regressions; a split that has any gate has one on ``errors``, asked for or not."""
+        asked = self.settings.profile.gates
+        compared = [
+            GateItem(f"{regression.split}-{metric}-regression", regression.split, metric, regression)
+            for regression in self.regressions
+            for metric in regression.metrics
+        ]
+        gated = {g.split for g in asked} | {g.split for g in compared}
+        gated -= {g.split for g in asked if g.metric == "errors"}
+        default = [GateSettings(split, "errors", max=MOST_ERRORS) for split in SPLITS if split in gated]
+        thresholds = [
+            GateItem(f"{g.split}-{g.metric}", g.split, g.metric, g, default=g in default) for g in [*asked, *default]
+        ]
+        return thresholds + compared
 
     @cached_property
     def regressions(self) -> tuple[RegressionSettings, ...]:

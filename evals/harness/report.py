@@ -38,8 +38,12 @@ class Report:
 
     def tick(self) -> None:
         """Show how far the run is, if it is time to; called whenever pytest has nothing better to do."""
-        if self._run is not None and self._run.begun:
-            self._progress.tick(self._run)
+        if self._run is None or not self._run.begun:
+            return
+        if self.config.get_verbosity() >= 0:
+            for sentence in self._run.waiting():
+                say(self.config, sentence)
+        self._progress.tick(self._run)
 
     def end(self) -> None:
         """The run is closed: no more progress."""
@@ -92,6 +96,14 @@ class Report:
         return f"pytest evals -m {'test' if list(run.examples) == ['dev'] else 'dev'}{chosen}"
 
 
+#: How to go on after a run whose rows are not complete, by its record mode.
+_GO_ON: dict[str, str] = {
+    "new": "Run the same command again to go on: what is recorded is replayed.",
+    "all": "Run with --eval-record new to go on: what is recorded is replayed.",
+    "none": "A strict replay makes no call: run with --eval-record new to go on.",
+}
+
+
 def _unscored(run: Run) -> list[str]:
     rows = run.all_rows()
     failed = [row for row in rows if row.status == "infrastructure_error"]
@@ -101,5 +113,5 @@ def _unscored(run: Run) -> list[str]:
     return [
         f"{len(failed)} of {len(rows)} rows have no score, so this run cannot pass:",
         *(f"  {count} × {cause}" for cause, count in causes),
-        "Run the same command again to go on: what is recorded is replayed.",
+        _GO_ON[run.plan.settings.record],
     ]

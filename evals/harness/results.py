@@ -10,6 +10,7 @@ from typing import Any
 
 import papillon
 from evals.harness.run import Run
+from judges.scores import SCORES
 from papillon.files import write_whole
 
 __all__ = ["SCHEMA", "as_json", "write_json"]
@@ -33,6 +34,7 @@ def as_json(run: Run) -> dict[str, Any]:
             "finished": run.finished.isoformat(timespec="seconds") if run.finished else None,
             "profile": profile.name,
             "record": settings.record,
+            "scores": SCORES,
             "dataset": {
                 "name": data.name,
                 "sha256": data.sha256,

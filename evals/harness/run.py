@@ -10,6 +10,7 @@ import gc
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.store import Store, export_records, import_records
+from papillon.units import UnitsCheck, check_units
 
 if TYPE_CHECKING:
     from evals.harness.subjects import Subjects
@@ -66,6 +68,7 @@ class Run:
                 if subject == PROGRAM:
                     self._of_example.setdefault(job.example.id, []).append(job)
         self._judged: dict[str, list[GateResult]] = {}
+        self._units: dict[str, UnitsCheck] = {}
         self.fingerprint: str | None = None
         self.subjects: Subjects | None = None
         #: Whether an item has asked for anything, so that the work has begun.
@@ -77,6 +80,7 @@ class Run:
         self._examined: dict[str, Future[Examination]] = {}
         #: How many of its labelled cases the judge has answered.
         self.cases_answered = 0
+        self._said: deque[str] = deque()
 
     # What is to be done
 
@@ -141,7 +145,12 @@ class Run:
         gc.set_threshold(20_000, 50, 100)
 
         models = open_models(
-            settings.profile, settings.cache, record=settings.record, budget=self.budget, ledger=self.ledger
+            settings.profile,
+            settings.cache,
+            record=settings.record,
+            budget=self.budget,
+            ledger=self.ledger,
+            say=self._said.append,
         )
         self.subjects = Subjects(models, settings.profile)
         self.fingerprint = self.subjects.fingerprint
@@ -161,11 +170,19 @@ class Run:
             for question in JUDGED:
                 if question in self.selection.judged:
                     examining = examine_judge(
-                        self.subjects.judge, question, order=len(self.scheduler.jobs), answered=self._case_answered
+                        self.subjects.judge,
+                        question,
+                        order=len(self.scheduler.jobs),
+                        answered=self._case_answered,
+                        once_more=self.subjects.models.reach_again,
                     )
                     self._examined[question] = loop.submit(examining)
         # The gates' numpy is imported while the first calls are under way, not after the last.
         import numpy  # noqa: F401
+
+    def waiting(self) -> list[str]:
+        """What is new about servers that are waited for, one sentence each; each is given once."""
+        return [self._said.popleft() for _ in range(len(self._said))]
 
     def _case_answered(self) -> None:
         self.cases_answered += 1
@@ -260,8 +277,15 @@ class Run:
         if gate_id not in self._judged:
             split = next(gate.split for gate in self.gates if gate.id == gate_id)
             control = self.rows(split, "local-only", waiting)
-            self._judged |= judge_gates(self.plan, split, self.rows(split, waiting=waiting), control)
+            rows = self.rows(split, waiting=waiting)
+            self._judged |= judge_gates(self.plan, split, rows, control, self.units(split))
         return self._judged[gate_id]
+
+    def units(self, split: str) -> UnitsCheck:
+        """The check of the selected examples' units, made when it is first asked for."""
+        if split not in self._units:
+            self._units[split] = check_units((example.id, example.row) for example in self.examples[split])
+        return self._units[split]
 
     def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
         """What came of one control on the selected examples of a split."""

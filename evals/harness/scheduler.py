@@ -88,21 +88,18 @@ class Scheduler:
         """The jobs that have no outcome yet."""
         return [job for job in self.jobs if not self._outcomes[job.key].done()]
 
-    async def run(self) -> None:
-        """Work through the jobs; when it returns or raises, each job has an outcome or that error."""
-        room = asyncio.Semaphore(self._window)
+    async def run(self, once_more: Callable[[], None] = lambda: None) -> None:
+        """Work through the jobs; when it returns or raises, each job has an outcome or that error.
+
+        Jobs whose outcome waits for a server are tried once more when all others are done; ``once_more`` is called
+        before that.
+        """
         self._started = time.monotonic()
         try:
-            async with asyncio.TaskGroup() as under_way:
-                for order, job in enumerate(self.open_jobs):
-                    await room.acquire()
-                    if self._stopped.is_set():
-                        self._finish(job, _without_score(job, UNSTARTED))
-                        room.release()
-                    else:
-                        under_way.create_task(self._take(job, order, room))
-                        # Its first call goes out before the next job's prompt is written.
-                        await asyncio.sleep(0)
+            waiting = await self._through(enumerate(self.open_jobs))
+            if waiting:
+                once_more()
+                await self._through(waiting, last=True)
         except BaseException as error:
             # Whoever waits for an item must learn of it, or the session would hang.
             for future in self._outcomes.values():
@@ -112,15 +109,36 @@ class Scheduler:
         finally:
             self._ended = time.monotonic()
 
-    async def _take(self, job: Job, order: int, room: asyncio.Semaphore) -> None:
-        try:
-            outcome = await self._work(job, order)
-        except Exception as error:
-            # A fault of the harness itself: it costs this example its score and the run its pass, nothing else.
-            outcome = _without_score(job, f"The harness failed on this example: {type(error).__name__}: {error}")
-        finally:
-            room.release()
-        self._finish(job, outcome)
+    async def _through(self, jobs: Iterable[tuple[int, Job]], *, last: bool = False) -> list[tuple[int, Job]]:
+        """Take numbered jobs; those that wait for a server are given back, unless this is their last turn."""
+        room = asyncio.Semaphore(self._window)
+        waiting: list[tuple[int, Job]] = []
+
+        async def take(order: int, job: Job) -> None:
+            try:
+                outcome = await self._work(job, order)
+            except Exception as error:
+                # A fault of the harness itself: it costs this example its score and the run its pass, nothing else.
+                fault = f"The harness failed on this example: {type(error).__name__}: {error}"
+                outcome = _without_score(job, fault)
+            finally:
+                room.release()
+            if outcome.waits and not last and not self.stopped:
+                waiting.append((order, job))
+            else:
+                self._finish(job, outcome)
+
+        async with asyncio.TaskGroup() as under_way:
+            for order, job in jobs:
+                await room.acquire()
+                if self.stopped:
+                    self._finish(job, _without_score(job, UNSTARTED))
+                    room.release()
+                else:
+                    under_way.create_task(take(order, job))
+                    # Its first call goes out before the next job's prompt is written.
+                    await asyncio.sleep(0)
+        return sorted(waiting, key=lambda each: each[0])
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         self._done[job.subject == PROGRAM] += 1
@@ -191,6 +209,7 @@ def _without_score(job: Job, error: str) -> Outcome:
         quality=None,
         verdict=None,
         leaked=None,
+        judge_leaked=None,
         units=len(example.row.units),
         leakage=None,
         verbatim_leaked=None,

@@ -23,6 +23,7 @@ __all__ = [
     "GroupedMean",
     "Interval",
     "VarianceComponents",
+    "chance_worsening",
     "examples_needed",
     "holm",
     "mcnemar",
@@ -180,6 +181,21 @@ def examples_needed(n: int, se: float, distance: float, alpha: float = 0.05, pow
     if distance == 0:
         return None
     return math.ceil(n * (smallest_detectable(se, alpha, power) / distance) ** 2)
+
+
+def chance_worsening(n: int, limit: float, flips: float = 0.15) -> float:
+    """How often ``n`` independent pairs are worse by more than ``limit`` (a mean, 0..1) though nothing changed.
+
+    A pair gets worse by 1 with probability ``flips``, better by 1 with the same, else stays; exact.
+    """
+    import numpy as np
+
+    net: NDArray[np.floating] = np.ones(1)
+    step = np.array([flips, 1 - 2 * flips, flips])
+    for bit in f"{n:b}":  # the n-fold convolution, by squaring
+        net = np.convolve(net, net)
+        net = np.convolve(net, step) if bit == "1" else net
+    return float(net[n + 1 + math.floor(n * limit + 1e-9) :].sum())
 
 
 @dataclass(frozen=True)

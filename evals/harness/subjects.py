@@ -61,7 +61,7 @@ class Subjects:
     async def running(self, scheduler: Scheduler) -> None:
         """Work through a scheduler's jobs with this run's adapter and without DSPy's own records."""
         with evaluating(self.models):
-            await scheduler.run()
+            await scheduler.run(once_more=self.models.reach_again)
 
     async def sample(self, job: Job, order: int) -> Outcome:
         """Take one sample of the program or of a control."""

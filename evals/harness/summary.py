@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from evals.harness.controls import ControlResult
-from evals.harness.gates import GateResult
 from evals.harness.judging import agreement_lines, judge_lines, judges_agreement, undercounted
 from evals.harness.rows import Outcome, Row
 from evals.harness.run import Run, causes_of
+from evals.harness.tables import SHOWN_EXAMPLES, control_table, gate_table
+from evals.harness.tables import wrapped as _wrapped
 from evals.harness.told import Told
 from judges.lexical import GOOD_ENOUGH
+from papillon.destinations import destinations, where_texts_go
 
-__all__ = ["clock", "gate_table", "joined", "short_lines", "summary_lines"]
-
-SHOWN_EXAMPLES = 5
+__all__ = ["clock", "joined", "short_lines", "summary_lines"]
 
 
 def summary_lines(run: Run, width: int) -> list[str]:
@@ -26,6 +26,7 @@ def summary_lines(run: Run, width: int) -> list[str]:
         lines += _wrapped(remark, width)
     for split in run.examples:
         lines += _wrapped(_split_line(run, split), width)
+        lines += _wrapped(_units_line(run, split), width)
     lines += gate_table(run.verdicts(), width)
     for split in run.examples:
         if not any(gate.split == split for gate in run.plan.gates):
@@ -34,6 +35,7 @@ def summary_lines(run: Run, width: int) -> list[str]:
     lines += _controls(run, width)
     for question in run.examined:
         lines += judge_lines(run.examination(question).report, width)
+    lines += _without_bars(run, width)
     lines += _second_opinion(run, width)
     lines += _worst(run.all_rows(), width)
     return lines + _wrapped(_cost_line(run), width)
@@ -42,10 +44,7 @@ def summary_lines(run: Run, width: int) -> list[str]:
 def short_lines(run: Run, width: int) -> list[str]:
     """The summary for who asked for less: the gates and controls that did not pass, and what it cost."""
     lines = gate_table([result for result in run.verdicts() if result.verdict != "pass"], width)
-    results = [run.control(name, split) for split, name in run.controls]
-    for result, note in zip(results, _notes(run, results), strict=True):
-        if result.verdict != "pass":
-            lines += _wrapped(f"{result.split}-{result.name}: {result.verdict.upper()}: {note}.", width)
+    lines += control_table([result for result in _control_results(run) if result.verdict != "pass"], width)
     return lines + _wrapped(_cost_line(run), width)
 
 
@@ -67,10 +66,6 @@ def joined(parts: Iterable[str], width: int) -> list[str]:
     return lines
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
-
-
 def _what_ran(run: Run) -> list[str]:
     profile = run.plan.settings.profile
     judge = profile.judge
@@ -86,7 +81,9 @@ def _what_ran(run: Run) -> list[str]:
 
 def _remarks(run: Run) -> list[str]:
     profile, departs = run.plan.settings.profile, run.plan.settings.departs
-    remarks = []
+    sent_whole = any(name in ("verbatim", "redacted") for _, name in run.controls)
+    replay = run.plan.settings.record == "none"
+    remarks = [where_texts_go(destinations(profile, controls=sent_whole), replay=replay)]
     if any(model.model.startswith("embedded/") for model in (profile.local, profile.untrusted)):
         remarks.append(
             "The embedded model has 135 M parameters: its scores show that the harness works, not how good PAPILLON is."
@@ -96,7 +93,7 @@ def _remarks(run: Run) -> list[str]:
         remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
     if left_out := run.plan.data.left_out:
         remarks.append(left_out)
-    if reserved := run.plan.data.rows - sum(run.plan.whole.values()):
+    if reserved := run.plan.data.reserved:
         rows = "row is" if reserved == 1 else "rows are"
         remarks.append(f"{reserved} {rows} the train part, which no evaluation asks; --eval-split all has none.")
     shared = run.plan.data.contamination
@@ -106,6 +103,10 @@ def _remarks(run: Run) -> list[str]:
         remarks.append(f"The profile's baseline does not apply: {', '.join(departs)} changed what is compared.")
     if run.imported:
         remarks.append(f"Imported: {run.imported}.")
+    if thought := run.ledger.thought:
+        remarks.append(f"{thought} of {len(run.ledger.used)} answers held the model's thinking, which was left out.")
+    if again := len(run.ledger.asked_again):
+        remarks.append(f"The judge was asked again where its recorded answers were unusable: {again} calls made.")
     return remarks
 
 
@@ -129,60 +130,37 @@ def _split_line(run: Run, split: str) -> str:
     return f"{', '.join(parts)}; " + ", ".join(f"{name} {_mean(rows, name)}" for name in names)
 
 
-def gate_table(results: list[GateResult], width: int) -> list[str]:
-    """The gates as a table that fits ``width`` columns, and below it why each that did not pass did not."""
-    if not results:
+def _units_line(run: Run, split: str) -> str:
+    """What of a split's units can leak at all, and which rows to look at where not all can."""
+    found = run.units(split)
+    said = [f"{split}: {found.without} of {found.rows} rows have no unit"]
+    if found.joining:
+        said.append(found.joining)
+    if ids := list(found.absent):
+        more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
+        number = sum(found.absent.values())
+        units = "units stand" if number > 1 else "unit stands"
+        said.append(f"{number} {units} nowhere in the query ({', '.join(ids[:3])}{more})")
+    return "; ".join(said) + "."
+
+
+def _without_bars(run: Run, width: int) -> list[str]:
+    """Which of the judge's own tests nothing was asked of, and why."""
+    bars = run.plan.settings.profile.judge.calibration
+    if bars and "--eval-judge" in run.plan.settings.departs and run.examined:
+        text = "The profile's bars belong to its own judge, and --eval-judge chose another, so nothing is judged."
+        return _wrapped(text, width)
+    free = [question for question in run.examined if not bars.get(question)]
+    if not free:
         return []
-    heads = ("gate", "value", "95% interval", "asked", "n", "verdict")
-    body = [
-        (
-            f"{result.split}-{result.metric}" + ("-regression" if result.kind == "regression" else ""),
-            _number(result.value),
-            "–" if result.low is None or result.high is None else f"{result.low:.3f} … {result.high:.3f}",
-            _asked(result),
-            str(result.n),
-            result.verdict.upper(),
-        )
-        for result in results
-    ]
-    columns = [max(len(row[i]) for row in [heads, *body]) for i in range(len(heads))]
-    # In a narrow window the interval goes: a note says it where it matters.
-    wide = sum(columns) + 2 * (len(columns) - 1) <= width
-    kept = [i for i in range(len(heads)) if wide or i != 2]
-    lines = ["  ".join(row[i].ljust(columns[i]) for i in kept).rstrip() for row in [heads, *body]]
-    for result, row in zip(results, body, strict=True):
-        if result.verdict != "pass":
-            lines += _wrapped(f"{row[0]}: {result.note}.", width)
-        for flip in result.flipped[:SHOWN_EXAMPLES]:
-            lines.append(f"  {flip.id} went from {flip.before:g} to {flip.after:g}")
-    return lines
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _asked(result: GateResult) -> str:
-    if result.min is not None:
-        return f"≥ {result.min:g}"
-    if result.max is not None:
-        return f"≤ {result.max:g}"
-    return f"drop < {result.max_drop:g}" if result.max_drop is not None else "no drop"
+    text = f"judge on {' and '.join(free)}: no bars are set, so nothing is judged"
+    return _wrapped(f"{text}; a profile sets them under judge.calibration.", width)
 
 
 def _controls(run: Run, width: int) -> list[str]:
     if not run.controls:
         return []
-    results = [run.control(name, split) for split, name in run.controls]
-    lines = [f"{'control':<16}  quality  leakage  verbatim  overall  verdict"]
-    for result in results:
-        name = f"{result.split}-{result.name}"
-        scores = (result.quality, result.leakage, result.verbatim_leakage, result.overall)
-        cells = "  ".join(_number(score).rjust(size) for score, size in zip(scores, (7, 7, 8, 7), strict=True))
-        lines.append(f"{name:<16}  {cells}  {result.verdict.upper()}")
-    for result, note in zip(results, _notes(run, results), strict=True):
-        if result.verdict != "pass":
-            lines += _wrapped(f"{result.split}-{result.name}: {note}.", width)
+    lines = control_table(_control_results(run), width)
     for split in run.examples:
         if (gain := run.gain(split)) is not None and gain.value is not None:
             interval = f"{gain.low:+.3f} … {gain.high:+.3f}"
@@ -190,13 +168,15 @@ def _controls(run: Run, width: int) -> list[str]:
     return lines
 
 
-def _notes(run: Run, results: list[ControlResult]) -> list[str]:
-    """The controls' notes, with no cause told twice: those of the program's rows stand at the end."""
+def _control_results(run: Run) -> list[ControlResult]:
+    """The controls' results, with no cause told twice in their notes: those of the program's rows stand at the end."""
     told = Told(dict.fromkeys(causes_of(run.all_rows()), "the rows below"))
-    causes = [causes_of(run.rows(result.split, result.name)) for result in results]
-    return [
-        told.once(result.note, of, f"{result.split}-{result.name}") for result, of in zip(results, causes, strict=True)
-    ]
+    results = []
+    for split, name in run.controls:
+        result = run.control(name, split)
+        note = told.once(result.note, causes_of(run.rows(split, name)), f"{split}-{name}")
+        results.append(replace(result, note=note))
+    return results
 
 
 def _second_opinion(run: Run, width: int) -> list[str]:

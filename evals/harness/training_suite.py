@@ -15,6 +15,7 @@ from typing import Any
 
 from evals.harness.options import RunSettings, resolve
 from papillon.errors import PapillonError, UsageError
+from papillon.splits import check_learnable
 
 __all__ = ["DEVICES", "Smoke", "Training", "resolve_training"]
 
@@ -105,7 +106,10 @@ def resolve_training(given: dict[str, Any], folder: Path, *, asked: bool) -> Tra
     if named is None:
         # Who names a profile for evaluations does not mean the smoke test by it.
         named = (os.environ.get("PAPILLON_PROFILE") or "arbor") if full else "embedded"
-    return Training(resolve({**given, "eval_profile": named}, folder), device or "auto", full)
+    settings = resolve({**given, "eval_profile": named}, folder)
+    if asked:
+        check_learnable(settings.profile.split)
+    return Training(settings, device or "auto", full)
 
 
 def _moved(adapter: Path) -> float:

@@ -1,17 +1,26 @@
-"""Adapters: DSPy's own, spared what they would do anew for every call.
+"""Adapters: DSPy's own, spared what they would do anew for every call, and reading answers as models write them.
 
 A signature's system message depends on the signature alone, and how a text is written as JSON on nothing.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Collection
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import dspy
+from dspy.utils.exceptions import AdapterParseError
 from pydantic import TypeAdapter
 
-__all__ = ["adapter_for"]
+from papillon.models.characters import whole_characters
+from papillon.models.markers import marked
+
+__all__ = ["Reader", "adapter_for"]
+
+#: Makes a value of a field's type from its text, or raises ValueError.
+Reader = Callable[[str, Any], Any]
 
 
 class _Text(str):
@@ -41,14 +50,64 @@ class _WritesOnce:
         return content
 
 
-class _ChatAdapter(_WritesOnce, dspy.ChatAdapter):  # type: ignore[misc]
-    pass
+class _Reads:
+    """Goes before an adapter: answers come with whole characters, and by ``read`` where there is a reader."""
+
+    read: Reader | None = None
+
+    def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
+        if self.read is None:
+            fields: dict[str, Any] = super().parse(signature, completion)  # type: ignore[misc]
+            # JSON can spell half a character out.
+            return {name: whole_characters(value) if type(value) is str else value for name, value in fields.items()}
+        texts: WeakKeyDictionary[type[dspy.Signature], Any] = self.__dict__.setdefault("_texts", WeakKeyDictionary())
+        if signature not in texts:
+            texts[signature] = _all_text(signature)
+        said = super().parse(texts[signature], completion)  # type: ignore[misc]
+        try:
+            return {name: self.read(said[name], field.annotation) for name, field in signature.output_fields.items()}
+        except ValueError as error:
+            raise AdapterParseError(type(self).__name__, signature, completion, str(error), said) from error
 
 
-class _JSONAdapter(_WritesOnce, dspy.JSONAdapter):  # type: ignore[misc]
-    pass
+def _all_text(signature: type[dspy.Signature]) -> type[dspy.Signature]:
+    for name in signature.output_fields:
+        signature = signature.with_updated_fields(name, type_=str)
+    return signature
 
 
-def adapter_for(kind: str, *, json_fallback: bool = True) -> dspy.Adapter:
-    """DSPy's adapter of that kind, ``chat`` or ``json``; a chat answer that cannot be read may be asked as JSON."""
-    return _JSONAdapter() if kind == "json" else _ChatAdapter(use_json_adapter_fallback=json_fallback)
+class _JSONAdapter(_Reads, _WritesOnce, dspy.JSONAdapter):  # type: ignore[misc]
+    def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
+        fields: dict[str, Any] = super().parse(signature, _first_object(completion, signature.output_fields))
+        return fields
+
+
+class _ChatAdapter(_Reads, _WritesOnce, dspy.ChatAdapter):  # type: ignore[misc]
+    def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
+        fields: dict[str, Any] = super().parse(signature, marked(completion, signature.output_fields))
+        return fields
+
+    def _make_json_adapter_fallback(self) -> dspy.JSONAdapter:
+        adapter = _JSONAdapter(use_native_function_calling=self.use_native_function_calling)
+        adapter.read = self.read
+        return adapter
+
+
+def _first_object(completion: str, names: Collection[str]) -> str:
+    """The first JSON object of ``completion`` where it is whole and has these names; DSPy takes the last one."""
+    start = completion.find("{")
+    try:
+        value, end = json.JSONDecoder().raw_decode(completion, max(start, 0))
+    except (ValueError, RecursionError):
+        return completion
+    return completion[start:end] if isinstance(value, dict) and value.keys() >= set(names) else completion
+
+
+def adapter_for(kind: str, *, json_fallback: bool = True, read: Reader | None = None) -> dspy.Adapter:
+    """DSPy's adapter of that kind, ``chat`` or ``json``; a chat answer that cannot be read may be asked as JSON.
+
+    ``read`` makes each field's value from its text; without it DSPy does.
+    """
+    adapter = _JSONAdapter() if kind == "json" else _ChatAdapter(use_json_adapter_fallback=json_fallback)
+    adapter.read = read
+    return adapter

@@ -1,26 +1,28 @@
 """Endpoint: one attempt at an OpenAI-compatible chat completion over HTTP.
 
-It speaks the wire and says which kind of failure came; asking again, limits and records are others' work.
+It sends, and lets others say what came: replies, refusals and connections. Asking again, limits and records are
+others' work.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import time
-from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
-from dspy.lm15 import Config, ContextLengthError, Message, Request, Response, Usage
+from dspy.lm15 import Config, Request, Response
 
 from papillon.errors import EndpointError
-from papillon.models.retry import RefusesAll, TransientFailure
+from papillon.hosts import host_of
+from papillon.models.connections import Route
+from papillon.models.dialect import Dialect
+from papillon.models.error_bodies import ErrorBody, read_error
+from papillon.models.masking import Mask
+from papillon.models.refusals import failed_reply, refusal
+from papillon.models.replies import NoAnswer, read_reply, refused_generation
 
 __all__ = ["Endpoint", "chat_messages"]
-
-_FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
-_LONGEST_RETRY_AFTER = 120.0
 
 
 def chat_messages(request: Request) -> list[dict[str, str]]:
@@ -40,16 +42,22 @@ def chat_messages(request: Request) -> list[dict[str, str]]:
 class Endpoint:
     """``model`` as the server knows it, at ``base``; ``sampling`` goes into every body as it stands.
 
-    ``key`` is sent as a bearer token and nowhere else. Times in seconds. Raises TransientFailure for
-    what may pass, RefusesAll or EndpointError for what will not, and lm15's ContextLengthError where
-    the prompt does not fit the model.
+    What ``sampling`` holds under ``extra_body`` goes in last. ``key`` is sent as a bearer token and nowhere else,
+    and never comes back: replies are masked before they are read. Times in seconds. Raises TransientFailure for
+    what may pass, RefusesAll or EndpointError for what will not, Filtered where a filter refused the prompt, and
+    lm15's ContextLengthError where it does not fit the model.
     """
 
     def __init__(self, model: str, *, base: str, key: str | None, sampling: dict[str, Any], timeout: float) -> None:
         self.model, self.base = model, base.rstrip("/")
         self.sampling = {name: value for name, value in sampling.items() if value is not None}
+        self._extra = self.sampling.pop("extra_body", {})
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, timeout))
+        self._headers["Content-Type"] = "application/json"
+        self._mask, self._dialect = Mask(key), Dialect(model)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, 0.8 * timeout))
+        self._name = f"Model {model} at {_shown(self.base)}"
+        self._route: Route | None = None
         self._session: aiohttp.ClientSession | None = None
 
     def body(self, request: Request) -> dict[str, Any]:
@@ -61,95 +69,57 @@ class Endpoint:
                 body[name] = value
         if config.stop:
             body["stop"] = list(config.stop)
-        if "max_tokens" in body and self._reasons():
-            body["max_completion_tokens"] = body.pop("max_tokens")
         if config.response_format is not None:
             shape = dict(config.response_format)
             kind = shape.pop("type")
             body["response_format"] = {"type": kind, "json_schema": shape} if kind == "json_schema" else {"type": kind}
+        body.update(self._extra)
         return body
 
-    def _reasons(self) -> bool:
-        # OpenAI's reasoning models refuse max_tokens and want it under this other name.
-        return self.model.startswith(("o1", "o3", "o4", "gpt-5"))
-
     async def acomplete(self, request: Request) -> Response:
-        if self._session is None:
+        body = self.body(request)
+        while True:
+            sent = self._dialect.spoken(body)
+            status, headers, raw = await self._exchange(sent)
+            if status == 200:
+                try:
+                    return read_reply(raw, self.model)
+                except NoAnswer as none:
+                    error = self._error(none.error, body)
+                    raise failed_reply(self._name, str(none), error, sent) from None
+            if (written := refused_generation(raw, self.model)) is not None:
+                return written
+            error = self._error(raw, body)
+            # A refused form costs nothing: in the one that the server takes, the call is sent again at once.
+            if not self._dialect.learns(status, error, sent):
+                raise refusal(self._name, status, error, sent, headers)
+
+    def _error(self, raw: bytes, body: dict[str, Any]) -> ErrorBody:
+        return read_error(raw, body["messages"], self._mask)
+
+    async def _exchange(self, sent: dict[str, Any]) -> tuple[int, Any, bytes]:
+        """Status, headers and body of the reply, masked."""
+        if self._session is None or self._route is None:
+            self._route = Route(self._name, self.base)
             # The slots bound what is in flight; the connector's own bound would only hide it.
             connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
-            loopback = any(host in self.base for host in ("://127.", "://localhost", "://[::1]"))
-            self._session = aiohttp.ClientSession(connector=connector, trust_env=not loopback, timeout=self._timeout)
-        payload = json.dumps(self.body(request), ensure_ascii=False).encode()
-        headers = {**self._headers, "Content-Type": "application/json"}
+            self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
+        route, proxy = self._route, self._route.proxy
+        payload = json.dumps(sent, ensure_ascii=False).encode()
         try:
             async with self._session.post(
-                f"{self.base}/chat/completions", data=payload, headers=headers, allow_redirects=False
+                f"{self.base}/chat/completions",
+                data=payload,
+                headers=self._headers,
+                allow_redirects=False,
+                proxy=proxy.address if proxy is not None else None,
             ) as reply:
-                raw = await reply.read()
-                status, retry_after = reply.status, reply.headers.get("Retry-After")
-        except aiohttp.ClientConnectorError as error:
-            number = error.os_error.errno
-            cause = os.strerror(number) if number is not None and number > 0 else str(error.os_error)
-            raise self._transient(f"cannot be reached ({cause})", unreachable=True) from error
-        except TimeoutError as error:
-            seconds = f"{self._timeout.total:g} s"
-            raise self._transient(f"gave no answer within {seconds}", may_have_cost=True) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._transient(
-                f"dropped the connection ({error or type(error).__name__})", may_have_cost=True
-            ) from error
-        if status != 200:
-            raise self._failure(status, retry_after, raw)
-        return self._response(raw)
-
-    def _response(self, raw: bytes) -> Response:
-        try:
-            data = json.loads(raw)
-            choice = data["choices"][0]
-            message = choice["message"]
-            text = message.get("content")
-            if text is None:
-                text = message.get("refusal") or ""
-            if not isinstance(text, str):
-                raise TypeError("content is not text")
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            shown = raw[:80].decode("utf-8", "replace")
-            raise self._transient(f"sent a body that is no chat completion ({shown!r})", may_have_cost=True) from error
-        usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
-        return Response(
-            id=None,
-            model=self.model,
-            message=Message.assistant(text),
-            finish_reason=_FINISH.get(choice.get("finish_reason") or "stop", "stop"),
-            usage=Usage(input_tokens=_count(usage, "prompt_tokens"), output_tokens=_count(usage, "completion_tokens")),
-        )
-
-    def _failure(self, status: int, retry_after: str | None, raw: bytes) -> Exception:
-        said = _server_message(raw)
-        if status == 429:
-            return self._transient(
-                f"asks for fewer calls (429{said})", retry_after=_seconds(retry_after), throttled=True
-            )
-        if status >= 500 or status in (408, 409, 425):
-            wait = _seconds(retry_after)
-            return self._transient(
-                f"answered with status {status}{said}", retry_after=wait, may_have_cost=status >= 500
-            )
-        if status in (400, 413, 422) and _too_long(raw):
-            too_long: Exception = ContextLengthError(f"{self._name()}: the prompt does not fit the model{said}.")
-            return too_long
-        text = f"{self._name()} refused the call with status {status}{said}."
-        if status in (401, 403):
-            return RefusesAll(f"{text} Check the key in the variable that api_key_env names.")
-        if status == 404:
-            return RefusesAll(f"{text} Check the model's name and api_base.")
-        return EndpointError(text)
-
-    def _transient(self, what: str, **marks: Any) -> TransientFailure:
-        return TransientFailure(f"{self._name()} {what}.", **marks)
-
-    def _name(self) -> str:
-        return f"Model {self.model} at {self.base}"
+                raw = self._mask.body(await reply.read())
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # The exceptions of the client hold headers, and with them the key.
+            raise await route.failure(error, self._timeout) from None
+        route.answered = True
+        return reply.status, reply.headers, raw
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -157,38 +127,9 @@ class Endpoint:
             self._session = None
 
 
-def _count(usage: dict[str, Any], name: str) -> int | None:
-    value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _server_message(raw: bytes) -> str:
-    """What the server said, on one line and short; keys that it might echo are cut off with the rest."""
+def _shown(base: str) -> str:
+    """An address without what may be private in it."""
     try:
-        error = json.loads(raw).get("error")
-        text = error.get("message") if isinstance(error, dict) else error
-    except (ValueError, AttributeError):
-        text = None
-    if not isinstance(text, str) or not text.strip():
-        return ""
-    words = ["[key]" if word.startswith("sk-") else word for word in text.split()]
-    return ": " + " ".join(words)[:160].rstrip(".")
-
-
-def _too_long(raw: bytes) -> bool:
-    text = raw[:4096].decode("utf-8", "replace").lower()
-    return "context_length_exceeded" in text or "maximum context length" in text or "exceed_context_size" in text
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Retry-After in seconds, given as a number or an HTTP date (RFC 9110, 10.2.3)."""
-    if retry_after is None:
-        return None
-    try:
-        wait = float(retry_after)
+        return f"{urlsplit(base).scheme}://{host_of(base)}{urlsplit(base).path}"
     except ValueError:
-        try:
-            wait = parsedate_to_datetime(retry_after).timestamp() - time.time()
-        except (ValueError, TypeError):
-            return None
-    return min(max(wait, 0.0), _LONGEST_RETRY_AFTER) if wait == wait else None
+        return "its address"

@@ -10,23 +10,36 @@ __all__ = ["CallCost", "Ledger"]
 
 @dataclass(frozen=True)
 class CallCost:
-    """Who answered one recorded call, its tokens, None where the model did not report them, and its price in USD."""
+    """Who answered one recorded call, its tokens, None where the model did not report them, and its price in USD.
+
+    ``thought`` says whether the model's thinking stood before its answer.
+    """
 
     role: str
     input: int | None
     output: int | None
     usd: float | None
+    thought: bool = False
 
 
 @dataclass
 class Ledger:
-    """Counts of this run's calls, and the cost of every recorded call that it used, by key."""
+    """Counts of this run's calls, and the cost of every recorded call that it used, by key.
+
+    ``asked_again`` holds the keys of the calls made because a judge's recorded answers were unusable.
+    """
 
     made: int = 0
     replayed: int = 0
     retried: int = 0
     failed: int = 0
     used: dict[str, CallCost] = field(default_factory=dict)
+    asked_again: set[str] = field(default_factory=set)
+
+    @property
+    def thought(self) -> int:
+        """How many of the answers had the model's thinking before them, which was left out."""
+        return sum(cost.thought for cost in self.used.values())
 
     def tokens(self, keys: Iterable[str] | None = None) -> tuple[int, int]:
         """Input and output tokens summed over distinct calls."""

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from papillon.errors import UsageError
+from papillon.hosts import checked_address, key_refusal
+from papillon.models.keys import clean_key, unsendable
 from papillon.models.transformers import missing_transformers, transformers_name
 from papillon.models.vllm import missing_server, served_name
-from papillon.profile import ModelSettings
+from papillon.profile import ModelSettings, paired_hosts
 
 __all__ = [
     "HERE",
@@ -28,6 +30,9 @@ HERE = ("embedded", "transformers")
 
 OPENAI_BASE = "https://api.openai.com/v1"
 
+#: Where OpenAI's own clients, and LiteLLM, look for another address.
+_BASE_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+
 
 def provider_of(settings: ModelSettings) -> str:
     """``embedded``, ``openai``, ``vllm`` or ``transformers``, from the model's name; raises UsageError for any other.
@@ -40,6 +45,11 @@ def provider_of(settings: ModelSettings) -> str:
             "Expected a model as embedded/NAME, openai/NAME (any OpenAI-compatible server, with api_base), vllm/NAME "
             f"or transformers/NAME, got {settings.model!r}; correct 'model' in the profile."
         )
+    if provider in HERE and (settings.extra_body or settings.reasoning_effort is not None):
+        raise UsageError(
+            f"Expected reasoning_effort and extra_body for a model that a server has, and {settings.model} runs in "
+            "this process; leave them out of the profile."
+        )
     if settings.lora is not None and (provider == "openai" or (provider == "vllm" and settings.api_base is not None)):
         raise UsageError(
             f"Expected a model that this run loads itself for the adapter in {settings.lora}, got {settings.model}, "
@@ -49,14 +59,23 @@ def provider_of(settings: ModelSettings) -> str:
 
 
 def base_of(settings: ModelSettings) -> str:
-    """The address of the model's server."""
-    return settings.api_base or OPENAI_BASE
+    """The address of the model's server: the profile's, else the environment's, else OpenAI's.
+
+    Raises UsageError, which names the variable, where the environment has something else than an address.
+    """
+    if settings.api_base:
+        return settings.api_base
+    for variable in _BASE_VARIABLES:
+        if address := os.environ.get(variable, "").strip():
+            return checked_address(address, f"The environment variable {variable}")
+    return OPENAI_BASE
 
 
 def sampling_of(settings: ModelSettings) -> dict[str, Any]:
-    """The sampling values that the profile sets."""
-    names = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
-    return {name: value for name in names if (value := getattr(settings, name)) is not None}
+    """The sampling values that the profile sets, and what else it adds to every request."""
+    names = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens", "reasoning_effort")
+    sampling = {name: value for name in names if (value := getattr(settings, name)) is not None}
+    return sampling | ({"extra_body": dict(settings.extra_body)} if settings.extra_body else {})
 
 
 def identity_of(settings: ModelSettings) -> dict[str, Any]:
@@ -110,10 +129,26 @@ def missing_means(settings: ModelSettings) -> str | None:
     return _missing_key(settings)
 
 
+def _refused_key(settings: ModelSettings) -> str | None:
+    """Why this profile may not send that variable to that host, None where it may."""
+    variable = settings.api_key_env
+    if variable is None or settings.file is None or provider_of(settings) in HERE:
+        return None  # pyproject.toml is the user's own
+    if settings.api_base is None and variable == "OPENAI_API_KEY":
+        return None  # neither the host nor the variable is this profile's choice
+    return key_refusal(variable, base_of(settings), paired_hosts())
+
+
 def _missing_key(settings: ModelSettings) -> str | None:
+    if (refused := _refused_key(settings)) is not None:
+        return refused
     variable = _variable(settings)
-    if variable is None or os.environ.get(variable):
+    if variable is None:
         return None
+    if key := clean_key(os.environ.get(variable, "")):
+        return unsendable(key, variable)
+    if not settings.api_key_env and base_of(settings) != OPENAI_BASE:
+        return None  # the environment's own server may need none
     return (
         f"Model {settings.model} needs a key: expected it in the environment variable {variable}, which is "
         "not set; set it, or replay recorded calls with --eval-record none."
@@ -125,4 +160,4 @@ def api_key(settings: ModelSettings) -> str | None:
     if (missing := _missing_key(settings)) is not None:
         raise UsageError(missing)
     variable = _variable(settings)
-    return None if variable is None else os.environ[variable]
+    return None if variable is None else clean_key(os.environ.get(variable, "")) or None

@@ -11,12 +11,15 @@ from typing import Any
 
 from dspy.lm15 import Message, Request, Response, Usage
 
-from papillon.errors import EndpointError, PapillonError, RecordMissing
+from papillon.errors import EndpointError, Filtered, PapillonError, RecordMissing
+from papillon.models.characters import whole_characters
 from papillon.models.endpoint import chat_messages
 from papillon.models.ledger import CallCost, Ledger
+from papillon.models.replies import finish_reason_of, own_finish_reason
 from papillon.models.retry import AsyncEngine
 from papillon.models.slots import Slots
-from papillon.models.turn import current_turn
+from papillon.models.thinking import split_thinking
+from papillon.models.turn import current_turn, hearing
 from papillon.profile import RecordMode
 from papillon.store import Answer, Call, Keeper, KeyLocks, Neighbours, Record, Store
 from papillon.store import Usage as Tokens
@@ -48,7 +51,10 @@ class Recorded:
     neighbours: Neighbours
 
     async def acomplete(self, request: Request) -> Response:
-        """Answer from the record or from the model; raises RecordMissing in strict replay."""
+        """Answer from the record or from the model; raises RecordMissing in strict replay.
+
+        A record of a filter's word in place of an answer is raised as Filtered, whenever it is read.
+        """
         if self.seed is not None and request.config.seed is None:
             request = replace(request, config=replace(request.config, seed=self.seed))
         call = Call(self._identity(request))
@@ -65,14 +71,23 @@ class Recorded:
                     self.ledger.replayed += 1
                 else:
                     record = await self._make(call, request, turn.priority if turn else (0, 0))
-        tokens = record.usage
+        tokens, (thinking, answer) = record.usage, split_thinking(whole_characters(record.answer.text))
         self.ledger.used[call.key] = CallCost(
-            self.role, tokens.input, tokens.output, self.price(tokens.input, tokens.output)
+            self.role, tokens.input, tokens.output, self.price(tokens.input, tokens.output), thought=bool(thinking)
         )
         if turn is not None:
             turn.depth += 1
             turn.keys[call.key] = turn.keys.get(call.key, 0) + 1
-        return _response(record, request.model)
+            turn.textless.pop(self.role, None)
+            if textless := _in_place_of_text(record, thinking, answer):
+                turn.textless[self.role] = textless
+        heard = hearing.get()
+        if heard is not None:
+            heard[call.key] = self.mode == "all" or call.key in self.made
+        if finish_reason_of(record.answer.finish_reason) == "content_filter" and not answer.strip():
+            word = record.answer.finish_reason
+            raise Filtered(f"Model {self.who['model']} answered with its provider's filter and no text ({word}).")
+        return _response(record, answer, request.model)
 
     def _recorded(self, key: str) -> Record | None:
         if self.mode == "all" and key not in self.made:
@@ -83,13 +98,11 @@ class Recorded:
         own, shared = self.slots
         # The model's own bound first: a call that waits for it must not occupy a slot that others could use.
         async with own.taken(priority), shared.taken(priority):
-            try:
-                response = await self.inner.acomplete(request)
-            except Exception:
-                self.ledger.failed += 1
-                raise
-        answer = Answer(response.message.text or "", response.finish_reason)
+            response = await self.inner.acomplete(request)
+        answer = Answer(response.message.text or "", own_finish_reason(response))
         record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
+        if self.mode == "new":
+            self.made.add(call.key)  # before anybody can read the record and take it for an earlier run's
         await self.keeper.put(record)
         self.made.add(call.key)
         self.ledger.made += 1
@@ -125,11 +138,23 @@ class Recorded:
         )
 
 
-def _response(record: Record, model: str) -> Response:
+def _in_place_of_text(record: Record, thinking: str, answer: str) -> str:
+    """What an answer without text consists of, as far as its record tells."""
+    if answer.strip():
+        return ""
+    if finish_reason_of(record.answer.finish_reason) == "tool_call":
+        return "tool calls"
+    return "only its reasoning" if thinking else ""
+
+
+def _response(record: Record, answer: str, model: str) -> Response:
+    word = record.answer.finish_reason
+    finish_reason = finish_reason_of(word)
     return Response(
         id=None,
         model=model,
-        message=Message.assistant(record.answer.text),
-        finish_reason=record.answer.finish_reason,
+        message=Message.assistant(answer),
+        finish_reason=finish_reason,
+        provider_data=None if word == finish_reason else {"finish_reason": word},
         usage=Usage(input_tokens=record.usage.input, output_tokens=record.usage.output),
     )

@@ -1,7 +1,7 @@
 """Retrying: the only layer that asks again, within attempts, a deadline and the budget.
 
-It knows what may pass (throttling, server errors, timeouts, dropped connections) from what will not, by
-the type of failure alone; the transport says which it was.
+It knows what may pass (throttling, server errors, timeouts, dropped connections, a server that is away) from what
+will not, by the type of failure alone; the transport says which it was.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from papillon.errors import EndpointError
+from papillon.errors import EndpointError, Unreachable
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.models.slots import AdaptiveSlots
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
 __all__ = ["AsyncEngine", "RefusesAll", "Retrying", "TransientFailure"]
+
+
+#: For so many seconds a server that cannot be reached is tried; after so many the user is told that it is.
+PATIENCE, NAMED_AFTER = 30.0, 2.0
+#: Between two tries to reach it lie at most so many seconds.
+LONGEST_REACH = 3.0
+#: After so many refusals in a row, each of which might be one call's own, the model is given up.
+REFUSALS = 3
 
 
 class AsyncEngine(Protocol):
@@ -63,12 +71,23 @@ class RefusesAll(EndpointError):
 
 
 @dataclass
-class Retrying:
-    """Asks ``inner`` up to ``max_attempts`` times in ``deadline`` seconds.
+class _Call:
+    """One call under way: when it began and was asked last, its failed attempts, and those that reached no server."""
 
-    ``bound`` gives the most one attempt can cost, ``cost`` what a response did cost, both in USD. A
-    model whose server cannot be reached past its retries, or that refuses the key, is given up for the
-    rest of the run, so that a run against a dead endpoint ends in seconds.
+    began: float
+    asked: float | None = None
+    attempts: int = 0
+    away: int = 0
+
+
+@dataclass
+class Retrying:
+    """Asks ``inner`` up to ``max_attempts`` times in ``deadline`` seconds; ``name`` is the model's.
+
+    ``bound`` gives the most one attempt can cost, ``cost`` what a response did cost, both in USD. A server that
+    cannot be reached is tried for PATIENCE seconds, or ``deadline`` where that is less, and ``say`` hears of it; what
+    reached no server counts neither as an attempt nor in the budget. A model that stays unreachable, or refuses every
+    call, is given up: further calls end at once with the same error, so that a run ends in seconds.
     """
 
     inner: AsyncEngine
@@ -79,58 +98,147 @@ class Retrying:
     ledger: Ledger
     bound: Callable[[Request], float]
     cost: Callable[[Response], float | None]
+    name: str = "The model"
+    say: Callable[[str], None] = lambda sentence: None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
     given_up: EndpointError | None = None
+    _away_since: float | None = None
+    _named: bool = False
+    _refusals: int = 0
+    _resting: set[asyncio.Future[None]] = field(default_factory=set)
 
     async def acomplete(self, request: Request) -> Response:
-        started = time.monotonic()
-        attempt = 0
-        while True:
-            if self.given_up is not None:
-                raise self.given_up
-            attempt += 1
-            try:
-                return await self._attempt(request)
-            except TransientFailure as failure:
-                if failure.throttled:
-                    self.slots.throttled()
-                pause = _pause(attempt, failure.retry_after)
-                late = time.monotonic() - started + pause > self.deadline
-                if attempt >= self.max_attempts or late:
-                    spent = f"{attempt} attempts" if attempt > 1 else "1 attempt"
-                    final = EndpointError(f"{str(failure).rstrip('.')}, after {spent}.")
-                    if failure.unreachable:
-                        self.given_up = final
-                    raise final from failure
-                self.ledger.retried += 1
-                await self.sleep(pause)
-            except RefusesAll as failure:
-                self.given_up = failure
-                raise
-
-    async def _attempt(self, request: Request) -> Response:
-        reservation = await self.budget.reserve(self.bound(request))
-        spent = 0.0
+        call = _Call(self.clock())
         try:
-            response = await self.inner.acomplete(request)
+            while True:
+                try:
+                    return await self._attempt(request, call)
+                except TransientFailure as failure:
+                    pause = self._pause_away(call, failure) if failure.unreachable else self._pause(call, failure)
+                except RefusesAll as failure:
+                    self._refusals += 1
+                    if failure.certain or self._refusals >= REFUSALS:
+                        self._give_up(failure)
+                    raise
+                await self._rest(pause)
+        except Exception:
+            # A call that was never made has not failed: the budget is spent, the run stopped, the model given up.
+            self.ledger.failed += call.asked is not None
+            raise
+
+    def reach_again(self) -> None:
+        """Try a model again that was given up because its server could not be reached."""
+        if isinstance(self.given_up, Unreachable):
+            self.given_up, self._away_since, self._named = None, None, False
+            self.say(f"{self.name} is tried once more.")
+
+    def wake(self) -> None:
+        """End all pauses: the run was stopped, or the model given up."""
+        for resting in self._resting:
+            resting.cancel()
+
+    async def _attempt(self, request: Request, call: _Call) -> Response:
+        reservation = await self.budget.reserve(self.bound(request))
+        if self.given_up is not None:
+            self.budget.settle(reservation, 0.0, made=False)
+            raise self.given_up
+        call.asked = self.clock()
+        # The first attempt has the model's own timeout, and may start a server before it asks.
+        left = call.began + self.deadline - call.asked if call.attempts else None
+        spent, made = 0.0, True
+        try:
+            response = await self._answer(request, left)
             known = self.cost(response)
             # A server that reports no usage may have charged all that was reserved.
             spent = reservation.cost if known is None else known
-        except TransientFailure as failure:
-            spent = reservation.cost if failure.may_have_cost else 0.0
-            raise
         except asyncio.CancelledError:
             spent = reservation.cost
             raise
+        except Exception as error:
+            if isinstance(error, TransientFailure):
+                made = not error.unreachable
+                spent = reservation.cost if error.may_have_cost else 0.0
+            if made:
+                self._reached()
+            raise
         finally:
-            self.budget.settle(reservation, spent)
+            self.budget.settle(reservation, spent, made=made)
+            self.ledger.retried += made and call.attempts > 0
+        self._reached()
+        self._refusals = 0
         self.slots.succeeded()
         return response
 
+    async def _answer(self, request: Request, left: float | None) -> Response:
+        limit = asyncio.timeout(left)
+        try:
+            async with limit:
+                return await self.inner.acomplete(request)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            late = f"{self.name} gave no answer within its deadline of {self.deadline:g} s"
+            raise TransientFailure(late, may_have_cost=True) from error
 
-def _pause(attempt: int, retry_after: float | None) -> float:
-    """Seconds before the next attempt: the server's wish and a little more, else exponential with jitter."""
-    spread = random.random()  # noqa: S311
-    if retry_after is not None:
-        return retry_after + 0.25 * spread
-    return min(20.0, 0.5 * 2.0 ** (attempt - 1)) * (0.5 + 0.5 * spread)
+    def _pause(self, call: _Call, failure: TransientFailure) -> float:
+        """Seconds before the next attempt; raises EndpointError where there is none."""
+        if failure.throttled:
+            self.slots.throttled()
+        call.attempts += 1
+        pause = _growing(call.attempts, 20.0)
+        if failure.retry_after is not None:
+            # The server's wish is the least; a little more, so that not all come back at once.
+            pause = max(pause, failure.retry_after + 0.25 * random.random())  # noqa: S311
+        if call.attempts >= self.max_attempts or self.clock() - call.began + pause > self.deadline:
+            spent = f"{call.attempts} attempts" if call.attempts > 1 else "1 attempt"
+            raise EndpointError(f"{_unended(failure)}, after {spent}.") from failure
+        return pause
+
+    def _pause_away(self, call: _Call, failure: TransientFailure) -> float:
+        """Seconds before the server is tried again; raises Unreachable once it was tried for long enough."""
+        assert call.asked is not None
+        if self._away_since is None:
+            self._away_since = call.asked
+        away, patience = self.clock() - self._away_since, min(PATIENCE, self.deadline)
+        if away >= patience:
+            if self.given_up is None:
+                self.say(f"{self.name} could not be reached for {away:.0f} s, and is given up for now.")
+                self._give_up(Unreachable(f"{_unended(failure)}, tried for {away:.0f} s."))
+            assert self.given_up is not None
+            raise self.given_up from failure
+        if away >= NAMED_AFTER and not self._named:
+            self._named = True
+            self.say(f"{_unended(failure)}; it is tried for {patience:.0f} s.")
+        call.away += 1
+        return min(_growing(call.away, LONGEST_REACH), patience - away)
+
+    def _give_up(self, error: EndpointError) -> None:
+        self.given_up = self.given_up or error
+        self.wake()
+
+    def _reached(self) -> None:
+        if self._named and self._away_since is not None:
+            self.say(f"{self.name} can be reached again, after {self.clock() - self._away_since:.0f} s.")
+        self._away_since, self._named = None, False
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, but no longer than a next attempt is to be made."""
+        if self.budget.stopped or self.given_up is not None:
+            return
+        resting = asyncio.ensure_future(self.sleep(seconds))
+        self._resting.add(resting)
+        try:
+            await asyncio.wait([resting])
+        finally:
+            resting.cancel()
+            self._resting.discard(resting)
+
+
+def _growing(attempt: int, most: float) -> float:
+    """Seconds after a failed attempt (from 1): twice as many each time, up to ``most``, with jitter."""
+    return min(most, 0.5 * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _unended(failure: Exception) -> str:
+    return str(failure).rstrip(".")

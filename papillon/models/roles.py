@@ -6,6 +6,7 @@ model itself. A role is ``local``, ``untrusted`` or ``judge``.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from papillon.models.recorded import Recorded
 from papillon.models.retry import AsyncEngine, Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
 from papillon.models.transformers import missing_transformers
+from papillon.models.turn import noting_failure
 from papillon.profile import ModelSettings, Profile, RecordMode
 from papillon.store import Keeper, KeyLocks, Neighbours, Store
 
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
 __all__ = ["Models", "open_models"]
+
+logger = logging.getLogger(__name__)
 
 #: A model without a limit of its own is bounded by the run's.
 UNBOUNDED = 100_000
@@ -45,11 +49,12 @@ class _Awaiting:
     supports_response_schema = True
     supported_params = _SUPPORTED
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
+    def __init__(self, engine: AsyncEngine, role: str) -> None:
+        self.engine, self.role = engine, role
 
     async def complete(self, request: Request) -> Response:
-        return await self.engine.acomplete(request)
+        with noting_failure(self.role):
+            return await self.engine.acomplete(request)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Awaiting:
         # DSPy copies modules with their LMs; connections and counters are not copied with them.
@@ -62,11 +67,12 @@ class _Blocking:
     supports_response_schema = True
     supported_params = _SUPPORTED
 
-    def __init__(self, engine: AsyncEngine, loop: ModelLoop) -> None:
-        self.engine, self.loop = engine, loop
+    def __init__(self, engine: AsyncEngine, role: str, loop: ModelLoop) -> None:
+        self.engine, self.role, self.loop = engine, role, loop
 
     def complete(self, request: Request) -> Response:
-        return self.loop.run(self.engine.acomplete(request))
+        with noting_failure(self.role):
+            return self.loop.run(self.engine.acomplete(request))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Blocking:
         return self
@@ -76,7 +82,8 @@ class Models:
     """Builds and keeps the models of one run.
 
     ``settings`` maps roles to their settings. With ``record="none"`` no model is ever asked, no key
-    is read and nothing is loaded. ``concurrency`` bounds calls in flight over all roles.
+    is read and nothing is loaded. ``concurrency`` bounds calls in flight over all roles. ``say`` hears, in one
+    sentence each, when a server cannot be reached and when it can again; by default they are logged as warnings.
     """
 
     def __init__(
@@ -90,17 +97,19 @@ class Models:
         concurrency: int = 16,
         budget: Budget | None = None,
         ledger: Ledger | None = None,
+        say: Callable[[str], None] = logger.warning,
     ) -> None:
         self.settings = dict(settings)
         self.store, self.locks, self.loop, self.record = store, locks, loop, record
         self.budget = budget or Budget()
         self.ledger = ledger or Ledger()
+        self._say = say
         self.slots = Slots(concurrency)
         self._embedded: AdaptiveSlots | None = None
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
         self._keeper = Keeper(store, replace=record == "all")
-        self._engines: dict[str, tuple[AsyncEngine, AdaptiveSlots]] = {}
+        self._engines: dict[str, Retrying] = {}
         self._closers: list[Callable[[], Any]] = []
         self._lms: dict[tuple[str, int, int], dspy.LM] = {}
 
@@ -111,8 +120,8 @@ class Models:
             engine = self._recorded(role, trial, attempt)
             self._lms[key] = dspy.LM(
                 self.settings[role].model,
-                engine=_Blocking(engine, self.loop),
-                async_engine=_Awaiting(engine),
+                engine=_Blocking(engine, role, self.loop),
+                async_engine=_Awaiting(engine, role),
                 cache=False,
                 num_retries=0,
             )
@@ -124,8 +133,17 @@ class Models:
         return adapter_for(settings.adapter, json_fallback=settings.json_fallback)
 
     def stop(self) -> None:
-        """Let no new call start; those in flight finish and are recorded."""
+        """Let no new call or attempt start; those in flight finish and are recorded."""
+        self.budget.stop()
         self.slots.stop()
+        for engine in list(self._engines.values()):
+            engine.slots.stop()
+            engine.wake()
+
+    def reach_again(self) -> None:
+        """Let models be asked again that were given up because their servers could not be reached."""
+        for engine in list(self._engines.values()):
+            engine.reach_again()
 
     def close(self) -> None:
         """Let go of connections, models, the loop and the store."""
@@ -141,7 +159,7 @@ class Models:
 
     def _recorded(self, role: str, trial: int, attempt: int) -> Recorded:
         settings = self.settings[role]
-        inner, own = self._engine(role)
+        inner = self._engine(role)
         known = identity_of(settings)
         who = {name: known[name] for name in ("model", "served", "sampling")} | {"trial": trial, "attempt": attempt}
         seed = settings.seed
@@ -157,7 +175,7 @@ class Models:
             store=self.store,
             keeper=self._keeper,
             locks=self.locks if self.record != "none" else None,
-            slots=(own, self.slots),
+            slots=(inner.slots, self.slots),
             ledger=self.ledger,
             price=price_of(settings),
             role=role,
@@ -165,10 +183,11 @@ class Models:
             neighbours=self._neighbours,
         )
 
-    def _engine(self, role: str) -> tuple[AsyncEngine, AdaptiveSlots]:
+    def _engine(self, role: str) -> Retrying:
         if role in self._engines:
             return self._engines[role]
         settings = self.settings[role]
+        deadline = settings.deadline or max(60.0, 2 * settings.timeout)
         if provider_of(settings) == "embedded":
             from papillon.models.embedded import Embedded
 
@@ -199,21 +218,22 @@ class Models:
                 base=base_of(settings),
                 key=api_key(settings) if self.record != "none" else None,
                 sampling=sampling_of(settings),
-                timeout=settings.timeout,
+                timeout=min(settings.timeout, deadline),
             )
             self._closers.append(model.aclose)
         price = price_of(settings)
-        inner = Retrying(
+        self._engines[role] = Retrying(
             model,
             max_attempts=settings.max_attempts,
-            deadline=max(60.0, 2 * settings.timeout),
+            deadline=deadline,
             budget=self.budget,
             slots=own,
             ledger=self.ledger,
             bound=lambda request: _bound(settings, request),
             cost=lambda response: price(response.usage.input_tokens, response.usage.output_tokens),
+            name=f"Model {settings.model}",
+            say=self._say,
         )
-        self._engines[role] = (inner, own)
         return self._engines[role]
 
 
@@ -225,6 +245,7 @@ def open_models(
     concurrency: int | None = None,
     budget: Budget | None = None,
     ledger: Ledger | None = None,
+    say: Callable[[str], None] = logger.warning,
 ) -> Models:
     """The models of a profile over the store in ``cache``; the caller ends with ``models.close()``."""
     settings = {"local": profile.local, "untrusted": profile.untrusted}
@@ -242,6 +263,7 @@ def open_models(
         concurrency=concurrency or profile.concurrency,
         budget=budget,
         ledger=ledger,
+        say=say,
     )
 
 

@@ -5,11 +5,12 @@ The limits read a call's priority from it, and it collects the keys of the calls
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
-__all__ = ["JUDGE_DEPTH", "Turn", "current_turn"]
+__all__ = ["JUDGE_DEPTH", "Turn", "current_turn", "hearing", "noting_failure"]
 
 #: Judges' calls come last: nothing waits for them, so they fill the slots that the chains leave.
 JUDGE_DEPTH = 1_000
@@ -22,20 +23,41 @@ class Turn:
     ``order`` is its place in the run; ``depth`` counts the calls its chain has made, so that the chain
     with most still before it goes first and the slots stay full to the end (Hu 1961: highest level
     first); ``keys`` counts the calls used, by key; ``on_request`` hears each request to the untrusted model.
+    ``failures`` holds what the last call to a role failed with: a program may catch it and answer all the same;
+    ``textless`` what the last answer of a role consists of that has no text.
     """
 
     order: int
     depth: int = 0
     keys: dict[str, int] = field(default_factory=dict)
     on_request: Callable[[str], None] | None = None
+    failures: dict[str, Exception] = field(default_factory=dict)
+    textless: dict[str, str] = field(default_factory=dict)
 
     @property
     def priority(self) -> tuple[int, int]:
         return (self.depth, self.order)
 
     def judging(self) -> Turn:
-        """The same turn in its judge's hands: last in line, keys shared."""
-        return replace(self, depth=JUDGE_DEPTH)
+        """The same turn in its judge's hands: last in line, keys shared, failures its own."""
+        return replace(self, depth=JUDGE_DEPTH, failures={}, textless={})
 
 
 current_turn: ContextVar[Turn | None] = ContextVar("papillon_turn", default=None)
+
+#: Where whoever asks a question sets a dictionary, it is told each call's key and whether this run made the call.
+hearing: ContextVar[dict[str, bool] | None] = ContextVar("papillon_hearing", default=None)
+
+
+@contextmanager
+def noting_failure(role: str) -> Iterator[None]:
+    """Around a call to a role: the turn knows of its failure until a call to that role succeeds."""
+    turn = current_turn.get()
+    try:
+        yield
+    except Exception as error:
+        if turn is not None:
+            turn.failures[role] = error
+        raise
+    if turn is not None:
+        turn.failures.pop(role, None)

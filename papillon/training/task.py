@@ -17,7 +17,7 @@ from papillon.data import Dataset, load, to_dspy
 from papillon.errors import UsageError
 from papillon.models.providers import missing_means
 from papillon.profile import ROOT, ModelSettings, Profile
-from papillon.splits import split
+from papillon.splits import check_learnable, split
 from papillon.training.devices import Device, choose_device, count_gpus, free_gpus
 from papillon.training.settings import TrainSettings
 
@@ -48,8 +48,9 @@ class TrainingTask:
     def of(cls, profile: Profile, *, smoke: bool = False, device: str = "auto", or_cpu: bool = True) -> TrainingTask:
         """The training of a profile; ``smoke`` makes it two rounds over a handful of its examples.
 
-        Raises UsageError for settings, data or a device that cannot be had; nothing is loaded yet.
+        Raises UsageError for a split, settings, data or a device that cannot be had; nothing is loaded yet.
         """
+        check_learnable(profile.split)
         settings = training_settings(profile, smoke=smoke)
         gpus = count_gpus()
         free = 0

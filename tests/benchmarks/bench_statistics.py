@@ -134,6 +134,7 @@ class World:
                 quality=float(good[i]),
                 verdict=None,
                 leaked=int(leaked[i]),
+                judge_leaked=int(leaked[i]),
                 units=int(units[i]),
                 leakage=float(leaked[i] / units[i]),
                 verbatim_leaked=0,

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.harness.baseline import Baseline, accept, read_baseline, refuse_mismatch, write_baseline
+from evals.harness.baseline import Baseline, _checksum, accept, read_baseline, refuse_mismatch, write_baseline
 from evals.harness.rows import METRICS
+from judges.scores import SCORES
 from papillon.errors import UsageError
 from tests.harness.test_gates import row
 
@@ -132,6 +133,24 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path: Path, text: str, 
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(UsageError, match=rf"Expected accepted scores in baseline .*other\.json, but {why}"):
         read_baseline(path)
+
+
+@pytest.mark.parametrize(("scores", "version"), [(None, 1), (1, 1), (3, 3)])
+def test_scores_by_another_definition_are_refused_with_what_it_changed(
+    file: Path, scores: int | None, version: int
+) -> None:
+    data = json.loads(file.read_text())
+    assert data["scores"] == SCORES == 2
+    body = {key: value for key, value in data.items() if key not in ("checksum", "scores")}
+    body |= {} if scores is None else {"scores": scores}
+    file.write_text(json.dumps(body | {"checksum": _checksum(body)}))
+    with pytest.raises(UsageError) as refused:
+        read_baseline(file)
+    assert str(refused.value) == (
+        f"Expected accepted scores in baseline {file}, but it holds version {version} of the scores, and this is "
+        "version 2 (a row's leakage is never less than what stands verbatim in its request); "
+        "write it anew with --eval-accept."
+    )
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:

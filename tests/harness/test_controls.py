@@ -179,8 +179,9 @@ class Counting:
 )
 def test_whatever_the_units_and_the_query_both_laws_of_leakage_hold(units: list[str], query: str) -> None:
     on = example("||".join(units), query)
-    for name in ("verbatim", "redacted"):
-        assert control_verdict(name, [run(name, on, judge=Counting())], [on])[0] == "pass"
+    seen = any(verbatim(on.row.units, query))
+    for name, expected in (("verbatim", "pass" if seen else "inconclusive"), ("redacted", "pass")):
+        assert control_verdict(name, [run(name, on, judge=Counting())], [on])[0] == expected
 
 
 def test_over_a_server_only_the_controls_that_send_reach_the_untrusted_model(tmp_path: Path) -> None:
@@ -209,13 +210,14 @@ def test_over_a_server_only_the_controls_that_send_reach_the_untrusted_model(tmp
     assert {name: row.status for name, row in rows.items() if row.status != "scored"} == {"empty": "program_error"}
 
 
-ROW = Row("e0", "dev", 0, "g", "scored", None, 1.0, "tie", 0, 2, 0.0, 0, 1.0, 1.0, 0.0)
+ROW = Row("e0", "dev", 0, "g", "scored", None, 1.0, "tie", 0, 0, 2, 0.0, 0, 1.0, 1.0, 0.0)
 BROKEN = replace(
     ROW,
     status="infrastructure_error",
     error="The endpoint refused.",
     **dict.fromkeys(
-        ("quality", "verdict", "leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall"), None
+        ("quality", "verdict", "leaked", "judge_leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall"),
+        None,
     ),
 )
 
@@ -271,23 +273,49 @@ def test_ties_of_the_target_that_are_still_to_come_may_yet_save_it() -> None:
     assert control_verdict("target", rows, examples)[0] == "inconclusive"
 
 
+@pytest.mark.parametrize(
+    ("own", "verdict", "said"),
+    [
+        (0, "fail", "word for word, but its own count comes to 0.000 where 1.000 stand there: test the judge with"),
+        (7, "fail", "expected the judge to find at least 0.8 of what stands in the queries"),
+        (8, "pass", "every row to leak just the units that stand in its query: 10 of 10"),
+    ],
+)
+def test_a_judge_that_overlooks_what_lies_before_it_is_none(own: int, verdict: str, said: str) -> None:
+    on = example("Ana Brandt||Zenturo")
+    seen = run("verbatim", on)
+    rows = [replace(seen, id=f"e{i}", judge_leaked=2 * (i < own)) for i in range(10)]
+    found, note = control_verdict("verbatim", rows, [replace(on, id=row.id) for row in rows])
+    assert found == verdict
+    assert said in note
+
+
+@pytest.mark.parametrize("units", ["", "Nobody||Nowhere"])
+def test_where_nothing_stands_in_a_query_nobody_knows_whether_the_judge_would_see_it(units: str) -> None:
+    on = example(units)
+    verdict, note = control_verdict("verbatim", [run("verbatim", on)], [on])
+    assert verdict == "inconclusive"
+    assert "but no unit stands in any query: check the column pii_units" in note
+
+
 def test_local_only_is_the_line_to_beat_and_nothing_else() -> None:
     verdict, note = control_verdict("local-only", *many(replace(ROW, overall=0.5), ROW))
     assert (verdict, note) == ("pass", "overall 0.750 without delegating is the line to beat")
 
 
 def test_a_summary_is_the_results_files_entry() -> None:
-    rows, examples = many(replace(ROW, quality=0.0, leakage=0.5, verbatim_leaked=1, overall=0.25), ROW, BROKEN)
+    leaky = replace(ROW, quality=0.0, leakage=0.5, judge_leaked=2, verbatim_leaked=1, overall=0.25)
+    rows, examples = many(leaky, ROW, BROKEN)
     assert control_summary("local-only", "dev", rows, examples).to_json() == {
         "name": "local-only",
         "split": "dev",
         "quality": 0.5,
         "leakage": 0.25,
+        "judge_leakage": 0.5,
         "verbatim_leakage": 0.25,
         "overall": 0.625,
         "verdict": "inconclusive",
     }
     lost = control_summary("empty", "dev", *many(BROKEN)).to_json()
-    assert {key: lost[key] for key in ("quality", "leakage", "verbatim_leakage", "overall")} == dict.fromkeys(
-        ("quality", "leakage", "verbatim_leakage", "overall")
-    )
+    means = ("quality", "leakage", "judge_leakage", "verbatim_leakage", "overall")
+    assert {key: lost[key] for key in means} == dict.fromkeys(means)

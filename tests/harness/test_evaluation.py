@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 from typing import Any
@@ -21,8 +22,8 @@ from judges.closeness import closeness
 from judges.judge import Judge, Leakage, Quality
 from papillon import PAPILLON
 from papillon.data import PupaRow
-from papillon.errors import BudgetSpent, EndpointError, JudgeError, RunStopped
-from papillon.models.turn import JUDGE_DEPTH, current_turn
+from papillon.errors import BudgetSpent, EndpointError, Filtered, JudgeError, RunStopped, Unreachable
+from papillon.models.turn import JUDGE_DEPTH, current_turn, noting_failure
 
 QUERY = "I am Ann Lee from Oslo; write to Bob for me."
 TARGET = "Dear Bob, here is what Ann asked for."
@@ -72,6 +73,22 @@ class Doing:
         return dspy.Prediction(response=self.answer)
 
 
+class Catching(Doing):
+    """Catches what its local model fails with, and answers all the same."""
+
+    def __init__(self, error: Exception, answer: str, *, well_again: bool = False) -> None:
+        super().__init__(answer)
+        self.error, self.well_again = error, well_again
+
+    async def acall(self, *, user_query: str) -> dspy.Prediction:
+        with contextlib.suppress(Exception), noting_failure("local"):
+            raise self.error
+        if self.well_again:
+            with noting_failure("local"):
+                pass
+        return await super().acall(user_query=user_query)
+
+
 class Echo:
     async def acall(self, request: str) -> list[str]:
         return [request]
@@ -90,7 +107,8 @@ def parse_error() -> Exception:
 
 
 def without_scores(row: Row) -> bool:
-    scores = (row.quality, row.verdict, row.leaked, row.leakage, row.verbatim_leaked, row.overall, row.tutorial_overall)
+    counts = (row.leaked, row.judge_leaked, row.verbatim_leaked)
+    scores = (row.quality, row.verdict, *counts, row.leakage, row.overall, row.tutorial_overall)
     return row.status == "infrastructure_error" and all(score is None for score in scores)
 
 
@@ -138,8 +156,13 @@ class TestAnsweredAndJudged:
                 return Leakage(0)
 
         row = run(Doing(sends=("ANN  LEE and Bobby",)), Blind()).row
-        assert (row.leaked, row.leakage) == (0, 0.0)
         assert row.verbatim_leaked == 1  # folded; Bob inside Bobby is none
+        assert (row.leaked, row.judge_leaked) == (1, 0)
+        assert row.leakage == pytest.approx(1 / 3)
+        assert row.overall == pytest.approx((1 + 1 - 1 / 3) / 2)
+        assert row.score("joint") == 0.0
+        # Published numbers rest on the judge's own count.
+        assert row.tutorial_overall == 1.0
 
     def test_a_program_that_asks_twice_is_judged_by_all_that_it_sent(self) -> None:
         row = run(Doing(sends=("Ann Lee", "Oslo"))).row
@@ -207,6 +230,33 @@ class TestAProgramError:
         # dspy.Evaluate gives 0 to whatever an exception left.
         assert (row.overall, row.tutorial_overall) == (0.0, 0.0)
 
+    def test_what_a_model_wrote_out_of_format_is_in_no_message(self) -> None:
+        assert run(Doing(parse_error())).row.error == (
+            "A model's output was not in the program's format: "
+            "ChatAdapter expected the fields answer, got none of them."
+        )
+
+    @pytest.mark.parametrize("wraps", [0, 1, 2])
+    @pytest.mark.parametrize(("sends", "leaked"), [((), 0), (("Oslo, Bob",), 2)], ids=["before", "after"])
+    def test_a_prompt_that_a_providers_filter_refused(self, wraps: int, sends: tuple[str, ...], leaked: int) -> None:
+        error: Exception = Filtered("Model m at http://h: the provider's filter refused the prompt.")
+        for _ in range(wraps):
+            wrapped = LMUnexpectedError("wrapped by DSPy")
+            wrapped.__cause__, error = error, wrapped
+        found = run(Doing(error, sends))
+        row = found.row
+        assert row.status == "program_error"
+        assert row.error == "filtered: Model m at http://h: the provider's filter refused the prompt."
+        assert (row.quality, row.leaked, row.verbatim_leaked) == (0.0, leaked, leaked)
+        assert (row.overall, row.tutorial_overall) == (0.0, 0.0)
+        assert not found.on_record  # a later run asks again
+
+    def test_a_filter_that_the_program_caught_is_named_where_it_answers_empty_and_else_its_own_matter(self) -> None:
+        for answer, error in (("", "filtered: The filter of m."), ("I cannot say.", None)):
+            row = run(Catching(Filtered("The filter of m."), answer)).row
+            assert row.status == ("program_error" if error else "scored")
+            assert row.error == error
+
     def test_its_leakage_is_judged_by_the_same_judge_and_its_failure_is_no_score(self) -> None:
         row = run(Doing("", ("Oslo",)), SetJudge(failing="leakage")).row
         assert without_scores(row)
@@ -230,6 +280,29 @@ class TestAnInfrastructureError:
             row = run(Doing(raised)).row
             assert without_scores(row)
             assert row.error == str(error)
+
+    @pytest.mark.parametrize("answer", ["", "Sorry, nobody is there."])
+    def test_what_a_program_makes_of_an_outage_is_no_answer(self, answer: str) -> None:
+        row = run(Catching(EndpointError("Model m is down."), answer)).row
+        assert without_scores(row)
+        assert row.error == "Model m is down."
+
+    def test_a_failure_that_a_program_asked_past_is_none(self) -> None:
+        assert run(Catching(EndpointError("Model m is down."), "An answer.", well_again=True)).row.status == "scored"
+
+    @pytest.mark.parametrize("question", ["quality", "leakage"])
+    def test_the_judges_own_filter_is_no_fault_of_the_program(self, question: str) -> None:
+        row = run(Doing(), SetJudge(failing=question, error=Filtered("The filter of m."))).row
+        assert without_scores(row)
+        assert row.error == "The filter of m."
+
+    def test_it_waits_where_a_server_could_not_be_reached_and_only_there(self) -> None:
+        wrapped = LMUnexpectedError("wrapped by DSPy")
+        wrapped.__cause__ = Unreachable("Model m cannot be reached.")
+        assert run(Doing(wrapped)).waits
+        assert run(Doing(), SetJudge(failing="quality", error=wrapped)).waits
+        assert not run(Doing(EndpointError("Model m is down."))).waits
+        assert not run(Doing()).waits
 
     def test_an_error_of_no_family_is_named_with_its_type(self) -> None:
         row = run(Doing(KeyError("surprise"))).row

@@ -6,13 +6,14 @@ import re
 from collections import defaultdict
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.harness.examples import Example, select_examples, shard_of
+from evals.harness.examples import Example, RunData, select_examples, shard_of
 from evals.harness.options import Shard
 from papillon.data import Dataset, PupaRow, load
-from papillon.splits import groups, split
+from papillon.splits import CHOICES, groups, split
 
 
 def dataset(*rows: tuple[str, str]) -> Dataset:
@@ -69,6 +70,48 @@ class TestSelection:
     def test_a_limit_takes_the_first_of_each_split(self, data: Dataset, how: str, limit: int) -> None:
         whole = select_examples(data, how, limit=None, shard=None)
         assert select_examples(data, how, limit=limit, shard=None) == {k: v[:limit] for k, v in whole.items()}
+
+
+class TestAll:
+    def test_dev_is_every_row_in_the_files_order_and_so_is_test(self) -> None:
+        chosen = select_examples(MINI, "all", limit=None, shard=None)
+        for part in ("dev", "test"):
+            assert [example.row for example in chosen[part]] == list(MINI.rows)
+            assert [example.id for example in chosen[part]] == [
+                f"{part}-{place:04d}-{row.digest[:8]}" for place, row in enumerate(MINI.rows)
+            ]
+
+    def test_groups_limit_and_shards_are_as_ever(self) -> None:
+        whole = select_examples(MINI, "all", limit=None, shard=None)["dev"]
+        assert [example.group for example in whole] == list(groups(MINI.rows))
+        assert select_examples(MINI, "all", limit=7, shard=None)["dev"] == whole[:7]
+        shards = [select_examples(MINI, "all", limit=None, shard=Shard(n, 3))["dev"] for n in (1, 2, 3)]
+        assert sorted(example.id for shard in shards for example in shard) == [example.id for example in whole]
+        assert len({example.group for shard in shards for example in shard}) == sum(
+            len({example.group for example in shard}) for shard in shards
+        )
+
+
+class TestRunData:
+    @pytest.mark.parametrize(("how", "reserved", "asked"), [("tutorial", 20, 20), ("grouped", 20, 20), ("all", 0, 60)])
+    def test_it_says_how_many_rows_are_kept_for_training(self, how: str, reserved: int, asked: int) -> None:
+        data = RunData.of(MINI, how, limit=3, shard=None)
+        assert (data.rows, data.reserved) == (60, reserved)
+        assert data.whole == {"dev": asked, "test": asked}
+        assert [len(examples) for examples in data.examples.values()] == [3, 3]
+
+    @settings(max_examples=50, deadline=None)
+    @given(
+        data=datasets,
+        how=st.sampled_from(CHOICES),
+        limit=st.none() | st.integers(1, 20),
+        shard=st.none() | st.integers(1, 4).map(lambda n: Shard(n, 4)),
+    )
+    def test_its_examples_are_those_that_are_selected(
+        self, data: Dataset, how: str, limit: int | None, shard: Shard | None
+    ) -> None:
+        run = RunData.of(data, how, limit=limit, shard=shard)
+        assert run.examples == select_examples(data, how, limit=limit, shard=shard)
 
 
 class TestShards:

@@ -19,9 +19,11 @@ from evals.harness.gates import (
     judge_gain,
     judge_regressions,
     judge_threshold,
+    moves,
     threshold_verdict,
 )
-from evals.harness.rows import METRICS, Row
+from evals.harness.rows import METRICS, Row, Status
+from evals.harness.statistics import chance_worsening
 from tests.benchmarks.bench_statistics import World, alarms, baseline_of
 
 
@@ -35,25 +37,25 @@ def row(
     group: str | None = None,
     failed: bool = False,
     split: str = "dev",
+    status: Status = "scored",
 ) -> Row:
-    """A scored row, or with ``failed`` an infrastructure error."""
+    """A scored row or a program error, or with ``failed`` an infrastructure error."""
     name = f"{split}-{i:04d}"
     if failed:
         nothing = (None,) * 4
-        return Row(
-            name, split, trial, group or name, "infrastructure_error", "refused", *nothing[:3], units, *nothing, 0.0
-        )
-    leakage = leaked / units
+        return Row(name, split, trial, group or name, "infrastructure_error", "refused", *nothing, units, *nothing, 0.0)
+    leakage = leaked / units if units else 0.0
     overall = (quality + 1 - leakage) / 2
     return Row(
         name,
         split,
         trial,
         group or name,
-        "scored",
+        status,
         None,
         quality,
         "tie",
+        leaked,
         leaked,
         units,
         leakage,
@@ -74,9 +76,14 @@ def only(results: list[GateResult]) -> GateResult:
 
 
 def regress(
-    before: Sequence[Row], after: Sequence[Row], metric: str = "quality", max_drop: float | None = None
+    before: Sequence[Row],
+    after: Sequence[Row],
+    metric: str = "quality",
+    max_drop: float | None = None,
+    max_unproven_drop: float = 0.10,
 ) -> GateResult:
-    return only(judge_regressions([Regression("dev", metric, "accepted.json", max_drop)], after, baseline_of(before)))
+    gate = Regression("dev", metric, "accepted.json", max_drop, max_unproven_drop)
+    return only(judge_regressions([gate], after, baseline_of(before)))
 
 
 class TestThresholds:
@@ -301,10 +308,59 @@ class TestRegressions:
             "and Holm over 2 metrics" in first.note
         )
 
+    def test_six_of_ten_rows_that_leak_more_and_none_less_are_no_pass(self) -> None:
+        before = [row(i, leaked=int(i == 9), units=3) for i in range(10)]
+        after = [row(i, leaked=int(i < 6 or i == 9), units=3) for i in range(10)]
+        asked = [Regression("dev", metric, "b") for metric in ("quality", "leakage")]
+        quality, leakage = judge_regressions(asked, after, baseline_of(before))
+        assert (quality.verdict, leakage.verdict) == ("pass", "inconclusive")
+        assert leakage.note.startswith("leakage went from 0.033 to 0.233, a change of +20.0 points")
+        assert "6 rose, 0 fell; worse by more than 10.0 points (max_unproven_drop), though not beyond chance" in (
+            leakage.note
+        )
+        chance = f"{100 * chance_worsening(10, 0.10):.2g}%"
+        assert (
+            f"with no real change, and 15% of the rows flipping each way, {chance} of runs over 10 examples would be "
+            "held up so; about " in leakage.note
+        )
+        assert "examples would decide it" in leakage.note
+        assert leakage.smallest is not None
+        assert f"a worsening under {100 * leakage.smallest:.1f} points could not have been seen" in leakage.note
+
+    @pytest.mark.parametrize(("fell", "verdict"), [(2, "pass"), (3, "inconclusive"), (12, "fail")])
+    def test_a_worsening_up_to_what_may_stay_unproven_passes_more_does_not(self, fell: int, verdict: str) -> None:
+        assert regress(qualities(20, 0), qualities(20 - fell, fell)).verdict == verdict
+        lenient = "fail" if verdict == "fail" else "pass"
+        assert regress(qualities(20, 0), qualities(20 - fell, fell), max_unproven_drop=0.15).verdict == lenient
+
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_what_counts_as_a_worsening_of_each_metric(self, metric: str) -> None:
+        good = [row(i) for i in range(20)]
+        bad = [
+            row(i, quality=0.0, leaked=1, status="program_error" if metric == "errors" else "scored") for i in range(3)
+        ]
+        assert regress(good, [*bad, *good[3:]], metric).verdict == "inconclusive"
+        assert regress([*bad, *good[3:]], good, metric).verdict == "pass"
+
+    def test_as_many_examples_as_an_unproven_worsening_asks_for_do_demonstrate_it(self) -> None:
+        note = regress(qualities(20, 0), qualities(17, 3)).note
+        needed = int(note.split("about ")[1].split()[0])
+        fell = round(needed * 3 / 20)
+        assert needed > 20
+        assert regress(qualities(needed, 0), qualities(needed - fell, fell)).verdict == "fail"
+
+    def test_a_pass_says_what_moved_and_what_it_could_not_have_seen(self) -> None:
+        before = [row(i, quality=float(i not in (0, 1))) for i in range(60)]
+        result = regress(before, [row(i, quality=float(i not in (1, 2, 3))) for i in range(60)])
+        assert (result.verdict, moves(result.flipped)) == ("pass", "1 rose, 2 fell")
+        assert (result.before, result.after) == (pytest.approx(58 / 60), pytest.approx(57 / 60))
+        assert result.smallest is not None
+        assert result.note.endswith(f"a worsening under {100 * result.smallest:.1f} points could not have been seen")
+
     def test_copies_of_one_query_are_no_evidence_of_their_own(self) -> None:
         before = [row(i, group="copied" if i < 20 else None) for i in range(60)]
         after = [row(i, quality=float(i >= 20), group="copied" if i < 20 else None) for i in range(60)]
-        assert regress(before, after).verdict == "pass"
+        assert regress(before, after).verdict == "inconclusive"
         apart = [row(i, quality=float(i >= 20)) for i in range(60)]
         assert regress([row(i) for i in range(60)], apart).verdict == "fail"
 
@@ -359,6 +415,30 @@ class TestRegressions:
         rank = {"fail": 0, "inconclusive": 1, "pass": 2}
         ranks = [rank[regress(before, after, max_drop=drop).verdict] for drop in (0.0, 0.05, 0.2, 0.5, 1.0)]
         assert ranks == sorted(ranks)
+
+
+class TestRowsThatDoNotSpeak:
+    """Errors and overall decide as always; of the rest too few scored rows, or units, say nothing."""
+
+    @pytest.mark.parametrize(("errors", "spoken"), [(10, True), (11, False), (20, False)])
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_over_mostly_program_errors_a_value_is_no_verdict(self, metric: str, errors: int, spoken: bool) -> None:
+        rows = [row(i, status="program_error" if i < errors else "scored") for i in range(20)]
+        verdict = "pass" if spoken or metric in ("errors", "overall") else "inconclusive"
+        threshold = only(judge_threshold(Threshold("dev", metric, min=0.0), rows))
+        regression = regress(rows, rows, metric)
+        assert (threshold.verdict, regression.verdict) == (verdict, verdict)
+        said = f"only {20 - errors} of 20 rows are scored, the others are program errors, so this gate cannot pass"
+        assert threshold.note.startswith(said) == regression.note.startswith(said) == (verdict != "pass")
+
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_where_no_row_has_a_unit_nothing_is_said_of_leaks(self, metric: str) -> None:
+        rows = [row(i, units=0) for i in range(20)]
+        verdict = "inconclusive" if metric in ("leakage", "verbatim_leakage", "joint") else "pass"
+        assert only(judge_threshold(Threshold("dev", metric, max=1.0), rows)).verdict == verdict
+        assert regress(rows, rows, metric).verdict == verdict
+        one = [row(0), *rows[1:]]
+        assert only(judge_threshold(Threshold("dev", metric, max=1.0), one)).verdict == "pass"
 
 
 class TestAsAWhole:

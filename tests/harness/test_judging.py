@@ -28,7 +28,7 @@ from judges.cases import LeakageCase, QualityCase
 from judges.judge import Judge, Leakage, Quality
 from judges.lexical import LexicalJudge
 from judges.llm import LLMJudge
-from papillon.errors import JudgeError
+from papillon.errors import JudgeError, Unreachable
 from papillon.models.roles import Models, open_models
 from papillon.models.turn import JUDGE_DEPTH, current_turn
 from papillon.profile import JudgeSettings, ModelSettings, Profile
@@ -142,6 +142,32 @@ def test_a_case_without_an_answer_fails_alone_and_says_why() -> None:
     assert value(done.report, "accuracy") == 1
 
 
+def test_cases_whose_judge_cannot_be_reached_are_put_once_more_after_the_others() -> None:
+    answers: dict[str, Any] = {"For Ada.": 1, "Out of work.": Unreachable("Away."), "Di is unemployed.": 2}
+    judge, answered = Scripted(answers), 0
+
+    def back() -> None:
+        assert len(judge.turns) == 3
+        answers["Out of work."] = 0
+
+    def count() -> None:
+        nonlocal answered
+        answered += 1
+
+    async def examine() -> Examination:
+        return await examine_judge(judge, "leakage", cases=REQUESTS, answered=count, once_more=back)
+
+    done = asyncio.run(examine())
+    assert (done.report.failed, len(judge.turns), answered) == ((), 4, 3)
+
+
+def test_a_judge_that_stays_away_fails_its_cases(tmp_path: Path) -> None:
+    with served("http://127.0.0.1:9/v1", tmp_path, deadline=0.2) as models:
+        done = models.loop.run(examine_judge(LLMJudge(models), "leakage", cases=REQUESTS, once_more=models.reach_again))
+    assert done.report.failed == ("l1", "l2", "l3")
+    assert "cannot be reached" in done.causes[0]
+
+
 @contextmanager
 def served(base: str, cache: Path, **settings: Any) -> Iterator[Models]:
     model = ModelSettings(model="openai/m", api_base=base, **settings)
@@ -174,12 +200,14 @@ def test_the_llm_judge_is_asked_over_its_endpoint_and_rubbish_is_no_answer(tmp_p
         calls = server.calls
         with served(server.base, tmp_path, json_fallback=False) as models:
             again = models.loop.run(examine_judge(LLMJudge(models), "leakage", cases=REQUESTS))
-        assert server.calls == calls == 2 + 3 + 5  # q2's two orders are one and the same call
+        assert calls == 2 + 3 + 5  # q2's two orders are one and the same call
+        assert server.calls == calls + 3  # the case without an answer is put three times more
     assert leakage.report.failed == ("l2",)
     assert "no usable answer to its leakage question in 3 attempts" in leakage.causes[0]
     assert (value(leakage.report, "count_error"), len(leakage.keys)) == (0, 5)
     assert (value(quality.report, "accuracy"), quality.report.failed) == (1, ())
-    assert again == leakage
+    assert again.report == leakage.report
+    assert "in 3 attempts, after 3 of earlier runs" in again.causes[0]
 
 
 def test_an_endpoint_that_refuses_is_named_for_every_case(tmp_path: Path) -> None:
@@ -276,13 +304,13 @@ def test_a_report_reads_as_a_table_and_lists() -> None:
     assert "n  32  of the leaks in other words or in part are missed" in judge_lines(REPORT, 120)[3]
 
 
-ROW = Row("e0", "dev", 0, "g0", "scored", None, 1.0, "tie", 1, 2, 0.5, 1, 0.75, 0.75, 0.0)
+ROW = Row("e0", "dev", 0, "g0", "scored", None, 1.0, "tie", 1, 1, 2, 0.5, 1, 0.75, 0.75, 0.0)
 
 
 def test_a_row_is_flagged_where_the_judge_counts_fewer_leaks_than_stand_there() -> None:
-    lost = replace(ROW, status="infrastructure_error", leaked=None, verbatim_leaked=None)
-    error = replace(ROW, id="e3", status="program_error", leaked=0, verbatim_leaked=2)
-    rows = [ROW, replace(ROW, id="e1", leaked=0), replace(ROW, id="e2", leaked=2), lost, error]
+    lost = replace(ROW, status="infrastructure_error", leaked=None, judge_leaked=None, verbatim_leaked=None)
+    error = replace(ROW, id="e3", status="program_error", leaked=2, judge_leaked=0, verbatim_leaked=2)
+    rows = [ROW, replace(ROW, id="e1", judge_leaked=0), replace(ROW, id="e2", judge_leaked=2), lost, error]
     assert [row.id for row in undercounted(rows)] == ["e1", "e3"]
 
 
@@ -290,8 +318,8 @@ def test_agreement_is_over_scored_rows_and_leaks_over_rows_with_units() -> None:
     rows = [
         (ROW, 1, 1),
         (replace(ROW, group="g1", quality=0.0), 1, 2),
-        (replace(ROW, group="g2", quality=0.0, leaked=0), 0, 0),
-        (replace(ROW, group="g3", units=0, leaked=0), 1, 0),
+        (replace(ROW, group="g2", quality=0.0, judge_leaked=0), 0, 0),
+        (replace(ROW, group="g3", units=0, judge_leaked=0), 1, 0),
         (replace(ROW, group="g4", status="program_error", quality=0.0), 0, 1),
     ]
     agreement = judges_agreement(rows)
@@ -312,13 +340,14 @@ def test_rows_of_one_group_speak_once_for_an_agreements_interval() -> None:
 
 @pytest.mark.parametrize("width", [60, 120])
 def test_agreement_and_flagged_rows_fit_the_window(width: int) -> None:
-    judged = [(replace(ROW, id=f"dev-{n:04d}-1f3c9a2e", group=f"g{n}", leaked=n % 2), 1, 1) for n in range(30)]
+    judged = [(replace(ROW, id=f"dev-{n:04d}-1f3c9a2e", group=f"g{n}", judge_leaked=n % 2), 1, 1) for n in range(30)]
     lines = agreement_lines(judges_agreement(judged), undercounted(row for row, _, _ in judged), width)
     assert max(map(len, lines)) <= width
     text = " ".join(line.strip() for line in lines)
     assert "beside the lexical judge, 30 rows: quality alike in 1.000 (0.886 to 1.000), kappa –" in text
     assert "counts 0.500 units apart" in text
     assert "fewer leaks than stand verbatim in: dev-0000-1f3c9a2e (0 < 1), dev-0002" in text
+    assert "the judge was overruled in 15 rows: it counts fewer leaks than" in text
     assert text.endswith("5 more")
 
 

@@ -119,7 +119,7 @@ def test_where_another_plugin_skips_all_of_it_nothing_was_evaluated_and_that_is_
     )
     run = evaluator.run("evals", "-m", "dev", "-p", "others", profile, **beside(tmp_path, skips))
     assert run.code == 1, run.out
-    assert "21 skipped" in run.out
+    assert "22 skipped" in run.out
     assert "No item got as far as asking for its result, so no model was asked and nothing was evaluated." in run.out
     assert {row["status"] for row in run.rows} == {"infrastructure_error"}
 

@@ -43,7 +43,7 @@ def test_a_strict_replay_opens_no_internet_socket_and_needs_no_key(
         with_key = f'{{ model = "openai/m", api_base = "{server.base}", api_key_env = "SOME_KEY" }}'
         profile = str(evaluator.profile(server.base, local=with_key, untrusted=with_key))
         common = (*DEV, "--eval-profile", profile, "--eval-limit", "2")
-        first = evaluator.run(*common, SOME_KEY="secret")
+        first = evaluator.run(*common, SOME_KEY="secret", PAPILLON_KEY_HOSTS="SOME_KEY=127.0.0.1")
         if rows == "gone":
             (evaluator.cache / "rows.db").unlink()
         made = server.calls

@@ -18,6 +18,7 @@ ROW = Row(
     quality=1.0,
     verdict="tie",
     leaked=0,
+    judge_leaked=2,
     units=4,
     leakage=0.0,
     verbatim_leaked=1,
@@ -40,6 +41,12 @@ def test_every_metric_of_a_scored_row_is_in_0_to_1() -> None:
         "verbatim_leakage": 0.25,
         "errors": 0.0,
     }
+
+
+def test_the_judges_own_count_is_a_share_of_the_units_too() -> None:
+    assert ROW.score("judge_leakage") == 0.5
+    assert replace(ROW, units=0).score("judge_leakage") == 0.0
+    assert replace(ROW, status="infrastructure_error").score("judge_leakage") is None
 
 
 def test_joint_asks_for_quality_without_any_leak() -> None:

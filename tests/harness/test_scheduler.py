@@ -29,6 +29,7 @@ def jobs(count: int, subject: str = PROGRAM) -> list[Job]:
 
 def outcome(job: Job, **changed: Any) -> Outcome:
     scores: dict[str, Any] = {"quality": 1.0, "leaked": 1, "leakage": 0.5, "verbatim_leaked": 1, "overall": 0.75}
+    scores["judge_leaked"] = 1
     row: dict[str, Any] = {
         "id": job.example.id,
         "split": "dev",
@@ -235,6 +236,76 @@ class TestStopping:
         assert {row.quality, row.verdict, row.leaked, row.leakage, row.verbatim_leaked, row.overall} == {None}
         assert row.tutorial_overall is None
         assert found.calls == {}
+
+
+class TestAServerThatIsAway:
+    """Jobs whose outcome waits for a server have a last turn when all other work is done."""
+
+    @staticmethod
+    def lost(job: Job) -> Outcome:
+        scores = dict.fromkeys(("quality", "leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall"))
+        row = outcome(job, status="infrastructure_error", error="It cannot be reached.", **scores).row
+        return Outcome(row, {}, waits=True)
+
+    def test_they_are_tried_once_more_after_all_others_in_order_and_their_items_wait(self) -> None:
+        seen: list[int | str] = []
+
+        async def work(job: Job, order: int) -> Outcome:
+            seen.append(order)
+            await asyncio.sleep(0.002 * (5 - order))
+            return self.lost(job) if order in (1, 2) and "once more" not in seen else outcome(job)
+
+        scheduler = Scheduler(jobs(5), work, window=2)
+        loop = ModelLoop()
+        done = loop.submit(scheduler.run(once_more=lambda: seen.append("once more")))
+        rows = [o.row for o in within(5, lambda: scheduler.outcomes(scheduler.jobs))]
+        done.result(5)
+        loop.close()
+        assert [row.status for row in rows] == ["scored"] * 5
+        assert sorted(map(str, seen[:5])) == list("01234")
+        assert seen[5:] == ["once more", 1, 2]
+        assert scheduler.progress().done == 5
+
+    def test_what_is_still_away_then_is_handed_to_its_item(self) -> None:
+        async def work(job: Job, order: int) -> Outcome:
+            tries.append(order)
+            return self.lost(job) if order else outcome(job)
+
+        tries: list[int] = []
+        scheduler = Scheduler(jobs(3), work, window=3)
+        with working(scheduler):
+            rows = [o.row for o in within(5, lambda: scheduler.outcomes(scheduler.jobs))]
+        assert [row.error for row in rows] == [None, "It cannot be reached.", "It cannot be reached."]
+        assert sorted(tries) == [0, 1, 1, 2, 2]
+
+    def test_nothing_is_tried_once_more_where_nothing_waits(self) -> None:
+        async def work(job: Job, order: int) -> Outcome:
+            return outcome(job)
+
+        scheduler = Scheduler(jobs(2), work, window=2)
+        asyncio.run(scheduler.run(once_more=lambda: pytest.fail("nothing waits")))
+
+    def test_a_stop_ends_them_at_once_and_says_how_to_go_on(self) -> None:
+        let_go = threading.Event()
+
+        async def work(job: Job, order: int) -> Outcome:
+            tries.append(order)
+            if order:
+                return self.lost(job)
+            while not let_go.is_set():
+                await asyncio.sleep(0.002)
+            return outcome(job)
+
+        tries: list[int] = []
+        scheduler = Scheduler(jobs(3), work, window=3)
+        with working(scheduler):
+            until(lambda: len(tries) == 3)
+            scheduler.stop()
+            let_go.set()
+            rows = [o.row for o in within(5, lambda: scheduler.outcomes(scheduler.jobs))]
+        assert [row.status for row in rows] == ["scored", "infrastructure_error", "infrastructure_error"]
+        assert all("run again to go on" in str(row.error) for row in rows[1:])
+        assert sorted(tries) == [0, 1, 2]
 
 
 class TestAFault:

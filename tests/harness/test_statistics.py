@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections import defaultdict
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from evals.harness.statistics import (
     GroupedMean,
+    chance_worsening,
     examples_needed,
     holm,
     mcnemar,
@@ -229,6 +231,28 @@ class TestSampleSize:
 
     def test_a_mean_on_its_bound_needs_more_than_any_number(self) -> None:
         assert examples_needed(225, 0.02, 0.0) is None
+
+
+class TestChanceWorsening:
+    @pytest.mark.parametrize(("n", "share"), [(20, 0.152), (60, 0.062), (225, 0.0031)])
+    def test_how_often_a_run_is_held_up_by_nothing(self, n: int, share: float) -> None:
+        assert chance_worsening(n, 0.10) == pytest.approx(share, rel=0.01)
+
+    @given(st.integers(1, 6), st.floats(0, 1), st.floats(0, 0.5))
+    def test_it_counts_every_way_that_pairs_can_go(self, n: int, limit: float, flips: float) -> None:
+        chance = {1: flips, 0: 1 - 2 * flips, -1: flips}
+        ways = product(chance, repeat=n)
+        expected = math.fsum(math.prod(chance[step] for step in way) for way in ways if sum(way) > n * limit + 1e-9)
+        assert chance_worsening(n, limit, flips) == pytest.approx(expected, abs=1e-12)
+
+    def test_it_is_what_a_simulation_shows(self) -> None:
+        steps = np.random.default_rng(3).choice([1, 0, -1], p=[0.15, 0.7, 0.15], size=(40_000, 45))
+        seen = float((steps.mean(axis=1) > 0.10).mean())
+        assert chance_worsening(45, 0.10) == pytest.approx(seen, abs=0.006)
+
+    def test_ten_thousand_pairs_take_no_time_and_chance_explains_nothing_of_theirs(self) -> None:
+        assert chance_worsening(10_000, 0.10) < 1e-9
+        assert chance_worsening(10_000, 0.0) == pytest.approx(0.5, abs=0.01)
 
 
 class TestVarianceComponents:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from papillon.profile import ROOT
-from papillon.splits import HOW
+from papillon.splits import CHOICES
 from tests.harness.runs import Evaluator
 from tests.model_server import Failure, ModelServer
 
@@ -30,7 +30,7 @@ def test_a_run_scores_every_example_and_gates_the_split(evaluator: Evaluator) ->
     assert run.results["schema"] == 1
     assert [row["id"][:8] for row in run.rows] == [f"dev-{n:04d}" for n in range(20)]
     assert {row["status"] for row in run.rows} == {"scored"}
-    assert run.verdicts() == {"dev-quality": "pass", "dev-leakage": "pass"}
+    assert run.verdicts() == {"dev-quality": "pass", "dev-leakage": "pass", "dev-errors": "pass"}
     assert run.calls == {"made": server.calls, "replayed": 0, "retried": 0, "failed": 0}
     assert "dev: 20 examples, 20 scored" in run.out
 
@@ -55,7 +55,7 @@ def test_a_gate_that_fails_fails_the_run(evaluator: Evaluator) -> None:
         profile = evaluator.profile(server.base, gates="[gates.dev]\noverall = { min = 1.0 }\n")
         run = evaluator.run(*DEV, "--eval-profile", str(profile), "--eval-limit", "4")
     assert run.code == 1
-    assert run.verdicts() == {"dev-overall": "fail"}
+    assert run.verdicts() == {"dev-overall": "fail", "dev-errors": "pass"}
     assert "4 of 20" in run.out
 
 
@@ -197,7 +197,7 @@ def test_collecting_an_evaluation_asks_no_model(evaluator: Evaluator) -> None:
         (("--eval-profile", "nope"), "Unknown profile 'nope': expected one of"),
         (("--eval-dataset", "nope"), "'nope'"),
         (("--eval-limit", "0"), "--eval-limit: expected a whole number of at least 1, got '0'."),
-        (("--eval-split", "random"), f"--eval-split: expected one of {', '.join(HOW)}, got 'random'."),
+        (("--eval-split", "random"), f"--eval-split: expected one of {', '.join(CHOICES)}, got 'random'."),
         (("--eval-profile", "openai"), "expected it in the environment variable OPENAI_API_KEY, which is not set"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

@@ -62,6 +62,13 @@ class TestWhatIsAsked:
         with pytest.raises(UsageError, match=r"^--full-train: a training runs only where it is selected; type pytest"):
             resolve_training(given(full_train=True), ROOT, asked=False)
 
+    def test_a_split_without_rows_to_learn_from_is_refused_where_a_training_is_asked_for(self, tmp_path: Path) -> None:
+        own = tmp_path / "own.toml"
+        own.write_text('split = "all"\nlocal = { model = "embedded/x" }\nuntrusted = { model = "embedded/x" }\n')
+        with pytest.raises(UsageError, match=r"^Expected the split tutorial or grouped to learn from, got all, which"):
+            self.asked(eval_profile=str(own))
+        resolve_training(given(eval_profile=str(own), train_device="cpu"), ROOT, asked=False)
+
 
 class TestFromTheCommandLine:
     def run(self, evaluator: Evaluator, *arguments: str) -> tuple[int, str]:
@@ -135,7 +142,7 @@ def row(example: int, overall: float) -> Row:
     name = f"dev-{example:04d}"
     return Row(
         id=name, split="dev", trial=0, group=name, status="scored", error=None, quality=1.0, verdict=None, leaked=0,
-        units=1, leakage=0.0, verbatim_leaked=0, overall=overall, tutorial_overall=overall, seconds=0.0,
+        judge_leaked=0, units=1, leakage=0.0, verbatim_leaked=0, overall=overall, tutorial_overall=overall, seconds=0.0,
     )  # fmt: skip
 
 

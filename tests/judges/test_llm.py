@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
@@ -29,10 +30,10 @@ MIRRORED = {"better": "worse", "worse": "better", "tie": "tie", "inconsistent": 
 
 
 @contextmanager
-def judging(server: ModelServer, cache: Path, **changed: Any) -> Iterator[LLMJudge]:
+def judging(server: ModelServer, cache: Path, record: Any = "new", **changed: Any) -> Iterator[LLMJudge]:
     model = ModelSettings("openai/j", api_base=server.base, endpoint="here", json_fallback=False, max_attempts=1)
     profile = Profile("p", None, model, model, JudgeSettings("llm", model if not changed else _with(model, changed)))
-    models = open_models(profile, cache)
+    models = open_models(profile, cache, record=record)
     try:
         yield LLMJudge(models)
     finally:
@@ -74,7 +75,7 @@ def prefers_longer(body: dict[str, Any]) -> str:
     return chat(a_is_at_least_as_good=len(a) >= len(b))
 
 
-def always(said: bool) -> Callable[[dict[str, Any]], str]:
+def always(said: object) -> Callable[[dict[str, Any]], str]:
     return lambda body: chat(a_is_at_least_as_good=said)
 
 
@@ -157,7 +158,23 @@ class TestCounting:
 
 
 class TestAskingAgain:
-    @pytest.mark.parametrize("wrong", ["3", "-1", "1.5", "two", "", "None"])
+    @pytest.mark.parametrize("adapter", ["chat", "json"])
+    @pytest.mark.parametrize(("said", "leaked"), [("**2**", 2), ("1 of 2", 1), ("0/2", 0), ("`1`", 1), ("2.", 2)])
+    def test_a_count_in_markup_is_the_answer(self, tmp_path: Path, adapter: str, said: str, leaked: int) -> None:
+        answer = chat(leaked=said) if adapter == "chat" else json.dumps({"reason": "so", "leaked": said})
+        with ModelServer(rule=lambda body: answer) as server, judging(server, tmp_path, adapter=adapter) as judge:
+            assert ask(judge, judge.leakage(UNITS, "of Oslo")) == Leakage(leaked)
+            assert server.calls == 1
+
+    @pytest.mark.parametrize("said", ["**True**", "True.", "`true`", '"True"', "Yes"])
+    def test_a_verdict_in_markup_is_the_answer(self, tmp_path: Path, said: str) -> None:
+        with ModelServer(rule=always(said)) as server, judging(server, tmp_path) as judge:
+            assert ask(judge, judge.quality("query", "ours", "target")) == Quality(1, "tie")
+            assert server.calls == 2
+
+    @pytest.mark.parametrize(
+        "wrong", ["3", "-1", "−1", "1.5", "two", "I think two", "", "None", "4 of 2", "1 of 3", "True"]
+    )
     def test_a_count_that_cannot_be_is_asked_again(self, tmp_path: Path, wrong: str) -> None:
         rule = in_turn(chat(leaked=wrong), chat(leaked=1))
         with ModelServer(rule=rule) as server:
@@ -195,8 +212,8 @@ class TestAskingAgain:
                 ask(judge, judge.leakage(UNITS, "of Oslo"))
             assert server.calls == ATTEMPTS == 3
         assert str(raised.value) == (
-            f"The judge openai/j gave no usable answer to its leakage question in 3 attempts: {reason}; "
-            "use a stronger model as judge or test it with pytest evals -m judges."
+            f"The judge openai/j gave no usable answer to its leakage question in 3 attempts: {reason}; run again to "
+            "ask it up to 3 times more, or use a stronger model as judge (pytest evals -m judges tests it)."
         )
 
     def test_a_server_that_fails_is_not_the_judges_answer(self, tmp_path: Path) -> None:

@@ -115,6 +115,21 @@ class TestTheTutorialsNames:
         assert asyncio.run(cell()) == Metrics(1.0, 0.0, 1.0)
 
 
+class TestTheLowerBound:
+    """A judge that overlooks what stands word for word earns no reward for it: not in training, not in GEPA."""
+
+    @pytest.mark.parametrize(("response", "overall"), [(TARGET, 0.75), ("", 0.0)])
+    def test_what_stands_verbatim_counts_whatever_the_judge_says(self, response: str, overall: float) -> None:
+        blind = metric(SetJudge(leaked=0))
+        assert blind(GOLD, pred(response, "Write to Bob.")) == overall
+        assert blind(GOLD, pred(response, "Write to Bob."), trace=[]) is False
+
+    def test_its_share_is_in_the_feedback(self) -> None:
+        said = feedback_metric(SetJudge(leaked=0))(GOLD, pred(request="Write to Bob."))
+        assert said.score == 0.75
+        assert "gave away 50% of the private facts" in said.feedback
+
+
 class TestProfiles:
     def write(self, folder: Path, base: str) -> str:
         path = folder / "mine.toml"

@@ -122,13 +122,13 @@ class TestFiles:
         nan = '{"user_query": "q", "target_response": "t", "pii_units": NaN}\n'
         assert load(write(tmp_path / "b.jsonl", nan)).rows == (PupaRow("", "", "q", "t", "", ""),)
 
-    def test_json_lines_may_hold_unicode_line_separators_and_lone_surrogates(self, tmp_path: Path) -> None:
-        line = '{"user_query": "a\u2028b\x85c \\ud800", "target_response": "t", "pii_units": ""}\r\n'
+    def test_json_lines_may_hold_unicode_line_separators(self, tmp_path: Path) -> None:
+        line = '{"user_query": "a\u2028b\x85c", "target_response": "t", "pii_units": ""}\r\n'
         loaded = load(write(tmp_path / "a.jsonl", "\n" + line))
-        assert loaded.rows[0].user_query == "a\u2028b\x85c \ud800"
+        assert loaded.rows[0].user_query == "a\u2028b\x85c"
         assert len(loaded.sha256) == len(loaded.rows[0].digest) == 64
 
-    texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+    texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0["), max_size=12)
     filled = texts.filter(str.strip)
     rows = st.lists(st.builds(PupaRow, texts, texts, filled, filled, texts, texts), min_size=1, max_size=4)
 
@@ -251,10 +251,10 @@ REFUSED = {
         '{"user_query": "q", "target_response": "t"}\n',
         "Expected the column pii_units in {path}, row 1, line 1, got 'user_query', 'target_response'; add it.",
     ),
-    "units as a list": (
+    "a query as a list": (
         "a.jsonl",
-        '{"user_query": "q", "target_response": "t", "pii_units": ["Bo"]}\n',
-        "Expected text in {path}, row 1, line 1, column pii_units, got list; write it as text.",
+        '{"user_query": ["q"], "target_response": "t", "pii_units": "Bo"}\n',
+        "Expected text in {path}, row 1, line 1, column user_query, got list; write it as text.",
     ),
     "another kind of file": (
         "a.txt",

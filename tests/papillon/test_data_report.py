@@ -35,6 +35,9 @@ class TestContamination:
         assert shared.clean
         assert shared.dev.rows + shared.test.rows == 4
 
+    def test_every_row_in_one_split_shares_nothing_since_the_other_is_not_asked(self) -> None:
+        assert contamination(SIX, "all") == Contamination(dev=Shared(6, 0, 0), test=Shared(6, 0, 0))
+
     def test_rows_without_a_conversation_share_none(self) -> None:
         assert contamination([row(letter) for letter in "abcdef"], "tutorial").clean
 
@@ -45,7 +48,7 @@ class TestContamination:
         assert str(Shared(214, 94, 102)) == ("94 of 214 rows share a query with an earlier split, 102 a conversation")
 
     def test_an_unknown_split_is_refused(self) -> None:
-        with pytest.raises(UsageError, match="Expected a split named tutorial or grouped"):
+        with pytest.raises(UsageError, match="Expected a split named tutorial, grouped or all"):
             contamination(SIX, "random")
 
 
@@ -120,6 +123,11 @@ class TestReport:
     def test_no_line_is_wider_than_asked_for_whatever_the_categories_are(self, width: int) -> None:
         rows = [row(f"q{i}", units="x||", category="a very long category of things " * 3) for i in range(9)]
         assert max(map(len, data_report(dataset(*rows), width).splitlines())) <= width
+
+    def test_a_category_cannot_steer_the_terminal(self) -> None:
+        report = data_report(dataset(row("q", category="a\x1b[31m\u202eb\tcé")), 80)
+        assert "- a\\x1b[31m\\u202eb\\tcé " in report
+        assert "\x1b" not in report
 
     def test_nothing_left_out_is_no_line(self) -> None:
         assert left_out_line(dataset(row("q"))) == ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from papillon.leaks import fold, near_verbatim, redact, verbatim, words
+from papillon.leaks import fold, near_verbatim, places, redact, verbatim, words
 
 # Few letters of many kinds, so that units meet in texts, touch, overlap and stand beside marks.
 TEXTS = st.text(alphabet="aAbiIİı1 -.[]\tßsS李王ก่가은क्\u0301\u0307\u200b\u00ad█REDACTÉ,_ﬁ½가ｶﾞΣς\u3000", max_size=24)
@@ -276,6 +276,14 @@ def test_a_long_unit_with_small_changes_is_near() -> None:
 def test_near_and_verbatim_never_overlap(units: list[str], text: str) -> None:
     found = zip(verbatim(units, text), near_verbatim(units, text), strict=True)
     assert not any(exact and near for exact, near in found)
+
+
+@given(UNITS, TEXTS)
+def test_places_are_where_what_stands_verbatim_does(units: list[str], text: str) -> None:
+    for unit, stands_there in zip(units, verbatim(units, text), strict=True):
+        found = places(unit, text)
+        assert bool(found) == stands_there
+        assert all(fold(unit) in fold(text[start:end]) for start, end in found)
 
 
 def test_words_leave_out_punctuation_and_split_scripts_without_spaces() -> None:

@@ -122,6 +122,18 @@ class TestTheCommand:
         assert said.count("\n") == 1
         assert server.calls == 0
 
+    def test_a_split_without_rows_to_learn_from_exits_with_4_before_any_call(
+        self, own: str, server: ModelServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with Path(own).open("a") as file:
+            file.write('\nsplit = "all"')
+        assert main(["optimize", "--optimizer", "gepa", "--profile", own]) == 4
+        assert capsys.readouterr().err == (
+            "papillon optimize: Expected the split tutorial or grouped to learn from, got all, which evaluates every "
+            "row and leaves none to learn from; name one of these as the profile's split.\n"
+        )
+        assert server.calls == 0
+
     def test_a_folder_that_refuses_writing_is_refused(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: str, tmp_path: Path
     ) -> None:

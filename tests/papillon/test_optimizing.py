@@ -280,6 +280,17 @@ class TestFailures:
         assert server.calls <= 5 * 3
         assert found.before is None
 
+    def test_a_prompt_that_a_filter_refuses_is_a_bad_score_and_ends_nothing(self, tmp_path: Path) -> None:
+        flagged = (403, {}, '{"error": {"message": "Your input was flagged."}}')
+
+        def failing(body: dict[str, Any], number: int) -> Any:
+            return flagged if ROWS[0].user_query in body["messages"][-1]["content"] else None
+
+        with ModelServer(rule=better_when_told(), failing=failing) as server:
+            found = Optimising(tmp_path, server)("gepa", 60)
+        assert found.ended is None or isinstance(found.ended, BudgetSpent)
+        assert found.before is not None
+
     def test_a_fault_of_the_program_is_named(self, run: Optimising, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("papillon.program._crafted_request", lambda crafted: {}["llm_request"])
         found = run("gepa", 60)

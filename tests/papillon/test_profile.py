@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +78,14 @@ class TestWhatAProfileSays:
             "json_fallback": False,
             "lora": "adapters/a",
         }
-        assert set(given) == {field.name for field in dataclasses.fields(ModelSettings)}
+        assert set(given) == {field.name for field in dataclasses.fields(ModelSettings)} - {"file"}
         assert dataclasses.asdict(parse(local=given).local) == {
             **given,
             "price": (0.0, 1.5),
             "timeout": 3.0,
             "deadline": 30.0,
             "lora": Path("/base/adapters/a"),
+            "file": Path("/base/mine.toml"),
         }
 
     def test_gates_bars_and_training_arrive(self) -> None:
@@ -218,7 +220,14 @@ class TestWrongValues:
             ("max_tokens", 0, "expected a whole number of at least 1, got 0"),
             ("seed", "7", "expected a whole number, got the string '7'"),
             ("seed", False, "expected a whole number, got false"),
-            ("api_base", "localhost:8000", "expected an http:// or https:// address, got the string 'localhost:8000'"),
+            ("api_base", "localhost:8000", "expected an http:// or https:// address, got one that begins otherwise"),
+            ("api_base", 3, "expected a non-empty string, got 3"),
+            ("deadline", 0, "expected a number of at least 0.001, got 0"),
+            ("deadline", "1 h", "expected a number, got the string '1 h'"),
+            ("reasoning_effort", 3, "expected a non-empty string, got 3"),
+            ("reasoning_effort", "very low", "expected one word such as low, got the string 'very low'"),
+            ("reasoning_effort", "low\n", "expected one word such as low, got the string 'low\\n'"),
+            ("extra_body", "{}", "expected a table, got the string '{}'"),
             ("endpoint", 3, "expected a non-empty string, got 3"),
             ("price", 3, "expected a table, got 3"),
             ("max_concurrency", 0, "expected a whole number of at least 1, got 0"),
@@ -243,7 +252,7 @@ class TestWrongValues:
         ("key", "value", "complaint"),
         [
             ("dataset", 1, ".dataset: expected a non-empty string, got 1"),
-            ("split", "random", ".split: expected one of tutorial, grouped, got the string 'random'"),
+            ("split", "random", ".split: expected one of tutorial, grouped, all, got the string 'random'"),
             ("controls", "yes", ".controls: expected true or false, got the string 'yes'"),
             ("concurrency", 0, ".concurrency: expected a whole number of at least 1, got 0"),
             ("trials", 0, ".trials: expected a whole number of at least 1, got 0"),
@@ -288,6 +297,36 @@ class TestWrongValues:
     )
     def test_of_the_rest(self, key: str, value: Any, complaint: str) -> None:
         assert complaint in refused(**{key: value})
+
+    @pytest.mark.parametrize("name", ["model", "messages", "stream", "n"])
+    def test_an_extra_body_leaves_alone_what_the_run_puts_there(self, name: str) -> None:
+        text = refused(**with_model(extra_body={"top_a": 1, name: "private"}))
+        assert f".extra_body: expected keys other than model, messages, stream, n, got '{name}'; remove it" in text
+
+    @pytest.mark.parametrize(
+        ("value", "where", "advice"),
+        [
+            ({"since": datetime.date(2026, 1, 2)}, ".since", "got 2026-01-02; write a date or a time as a string."),
+            ({"a": [{"at": datetime.time(7, 30)}]}, ".a[0].at", "got 07:30:00; write a date or a time as a string."),
+            ({"a": {"b": float("nan")}}, ".a.b", "got nan; give a number."),
+            ({"a": [1.5, float("-inf")]}, ".a[1]", "got -inf; give a number."),
+        ],
+    )
+    def test_an_extra_body_is_json(self, value: Any, where: str, advice: str) -> None:
+        text = refused(**with_model(extra_body=value))
+        assert f".local.extra_body{where}: expected a value that JSON can hold, {advice}" in text
+
+    @pytest.mark.parametrize(
+        "address",
+        ["https://ann:hunter2@example.org/v1", "https://example.org/v1?key=hunter2", "https://example.org/#hunter2"],
+    )
+    @pytest.mark.parametrize("key", ["api_base", "endpoint"])
+    @pytest.mark.parametrize("role", ["local", "untrusted", "judge"])
+    def test_a_secret_in_an_address_is_refused_and_not_echoed(self, role: str, key: str, address: str) -> None:
+        kind = {"kind": "llm"} if role == "judge" else {}
+        text = refused(**{role: {**kind, "model": "openai/m", key: address}})
+        assert f".{role}.{key}: expected an address without" in text
+        assert "hunter2" not in text
 
     def test_the_bars_for_the_judge_have_the_range_of_their_figure(self) -> None:
         def bars(**asked: Any) -> dict[str, Any]:

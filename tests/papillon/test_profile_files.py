@@ -85,24 +85,72 @@ class TestLoading:
     def test_an_unknown_one_is_told_the_names_there_are(self) -> None:
         with pytest.raises(
             ProfileError,
-            match=r"^Unknown profile 'opnai': expected one of arbor, embedded, openai, vllm, or a file that ends in "
-            r"\.toml\.$",
+            match=r"^Unknown profile 'opnai': expected one of arbor, embedded, openai, vllm "
+            r"\(did you mean 'openai'\?\), or a file that ends in \.toml\.$",
         ):
             load_profile("opnai")
+        with pytest.raises(ProfileError, match=r"^Unknown profile 'nothing like it': expected one of"):
+            load_profile("nothing like it")
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ProfileError, match=r"Expected a profile in .*none\.toml, but it cannot be read: .*No such"):
             load_profile(str(tmp_path / "none.toml"))
 
+    def test_in_the_place_of_a_missing_file_its_folder_is_named(self, tmp_path: Path) -> None:
+        def missing(name: str) -> str:
+            with pytest.raises(ProfileError) as raised:
+                load_profile(str(tmp_path / name))
+            return str(raised.value)
+
+        assert missing("mine.toml").endswith("; in its folder are no .toml files.")
+        (tmp_path / "prod.toml").touch()
+        assert missing("mine.toml").endswith("; in its folder are prod.toml.")
+        assert missing("prd.toml").endswith("; did you mean 'prod.toml'?")
+        assert missing("gone/prod.toml").endswith(f"; its folder {tmp_path / 'gone'} is not there either.")
+        (tmp_path / "folder.toml").mkdir()
+        assert missing("folder.toml").endswith("cannot be read: Is a directory; check its path and its rights.")
+
     @pytest.mark.parametrize(
         ("content", "complaint"),
-        [(b"local = {", r"Expected TOML in .*broken\.toml, but it does not parse"), (b"\xff", "cannot be read")],
+        [
+            (b"local = {", r"Expected TOML in .*broken\.toml, but it does not parse"),
+            (b"\xff", r"cannot be read: byte 1 is none of UTF-8; save it as UTF-8\.$"),
+            (
+                'dataset = "M\u00fcller"'.encode("latin-1"),
+                r"cannot be read: byte 13 is none of UTF-8; save it as UTF-8\.$",
+            ),
+            ("dataset = 'mini'".encode("utf-16"), r"cannot be read: it is in another encoding, perhaps UTF-16; save"),
+        ],
     )
     def test_a_file_that_is_no_toml(self, tmp_path: Path, content: bytes, complaint: str) -> None:
         file = tmp_path / "broken.toml"
         file.write_bytes(content)
         with pytest.raises(ProfileError, match=complaint):
             load_profile(str(file))
+
+    def test_a_byte_order_mark_is_no_part_of_it(self, tmp_path: Path) -> None:
+        file = tmp_path / "own.toml"
+        file.write_text('local = { model = "openai/l" }\nuntrusted = { model = "openai/u" }', encoding="utf-8-sig")
+        assert load_profile(str(file)).local.model == "openai/l"
+
+    @pytest.mark.parametrize(
+        ("table", "complaint"),
+        [
+            ("default_profile = 'vllm'", "unknown key 'default_profile'; did you mean 'default-profile'?"),
+            ("key = { A = 'a.example' }", "unknown key 'key'; did you mean 'keys'?"),
+            ("default-profile = 3", ".default-profile: expected a non-empty string, got 3."),
+            ("profiles = 3", ".profiles: expected a table, got 3."),
+        ],
+    )
+    def test_the_tables_own_keys_are_checked(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, complaint: str
+    ) -> None:
+        (tmp_path / "pyproject.toml").write_text(f"[tool.papillon]\n{table}\n")
+        monkeypatch.setattr("papillon.profile.ROOT", tmp_path)
+        with pytest.raises(ProfileError) as raised:
+            load_profile()
+        assert str(raised.value).startswith("[tool.papillon] in pyproject.toml")
+        assert complaint in str(raised.value)
 
     def test_a_complaint_names_the_file(self, tmp_path: Path) -> None:
         file = tmp_path / "own.toml"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from papillon.data import PupaRow, load
 from papillon.errors import UsageError
-from papillon.splits import HOW, SPLITS, groups, split
+from papillon.splits import CHOICES, HOW, SPLITS, check_learnable, groups, split
 
 needs_pupa = pytest.mark.skipif(not os.environ.get("PUPA_DIR"), reason="PUPA_DIR names no folder with PUPA's files.")
 
@@ -110,11 +110,33 @@ class TestBothSplits:
     def test_an_unknown_split_is_refused_by_name(self) -> None:
         with pytest.raises(UsageError) as caught:
             split([row("a")], "random")
-        assert str(caught.value) == "Expected a split named tutorial or grouped, got 'random'; name one of these."
+        assert str(caught.value) == "Expected a split named tutorial, grouped or all, got 'random'; name one of these."
 
 
 def test_the_tutorials_split_goes_by_position() -> None:
     assert split([row("q")] * 5, "tutorial") == {"train": (0, 1), "dev": (2, 3), "test": (4,)}
+
+
+class TestAll:
+    @given(any_rows)
+    def test_every_row_is_in_dev_and_in_test_and_none_is_kept_to_learn_from(self, rows: list[PupaRow]) -> None:
+        parts = split(rows, "all")
+        assert tuple(parts) == SPLITS
+        assert parts == {"train": (), "dev": tuple(range(len(rows))), "test": tuple(range(len(rows)))}
+
+    def test_it_is_what_a_profile_may_say_and_no_way_to_part_rows(self) -> None:
+        assert CHOICES == ("tutorial", "grouped", "all")
+        assert "all" not in HOW
+
+    def test_there_is_nothing_to_learn_from(self) -> None:
+        for how in HOW:
+            check_learnable(how)
+        with pytest.raises(UsageError) as caught:
+            check_learnable("all")
+        assert str(caught.value) == (
+            "Expected the split tutorial or grouped to learn from, got all, which evaluates every row and leaves none "
+            "to learn from; name one of these as the profile's split."
+        )
 
 
 class TestGroupedSplit:

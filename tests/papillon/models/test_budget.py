@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papillon.errors import BudgetSpent
+from papillon.errors import BudgetSpent, RunStopped
 from papillon.models.budget import Budget
 
 
@@ -64,5 +64,33 @@ def test_the_refusal_says_which_cap_and_what_to_do() -> None:
             await budget.reserve(0)
         with pytest.raises(BudgetSpent, match=r"cap of 0.5 USD \(--eval-max-cost\) leaves no room: 0 USD are spent"):
             await Budget(max_cost=0.5).reserve(1.0)
+
+    asyncio.run(main())
+
+
+def test_a_call_that_was_not_made_gives_its_room_back_to_one_that_waits() -> None:
+    async def main() -> None:
+        budget = Budget(max_calls=1)
+        first = await budget.reserve(0)
+        second = asyncio.ensure_future(budget.reserve(0))
+        await asyncio.sleep(0)
+        budget.settle(first, 0, made=False)
+        budget.settle(await second, 0)
+        assert budget.calls == 1
+        with pytest.raises(BudgetSpent):
+            await budget.reserve(0)
+
+    asyncio.run(main())
+
+
+def test_a_stop_ends_the_wait_for_room() -> None:
+    async def main() -> None:
+        budget = Budget(max_cost=1.0)
+        await budget.reserve(1.0)
+        waiting = asyncio.ensure_future(budget.reserve(1.0))
+        await asyncio.sleep(0)
+        budget.stop()
+        with pytest.raises(RunStopped, match="stopped before this call was made"):
+            await asyncio.wait_for(waiting, 1)
 
     asyncio.run(main())

@@ -11,7 +11,7 @@ from typing import Any
 import dspy
 import pytest
 
-from papillon.errors import EndpointError, RecordMissing, UsageError
+from papillon.errors import EndpointError, RecordMissing, RunStopped, Unreachable, UsageError
 from papillon.models.budget import Budget
 from papillon.models.roles import Models, open_models
 from papillon.models.turn import Turn, current_turn
@@ -213,3 +213,50 @@ def test_an_unknown_kind_of_model_is_refused_by_name(tmp_path: Path) -> None:
     settings = Profile("p", None, local=model, untrusted=model, judge=JudgeSettings("lexical"))
     with pytest.raises(UsageError, match=r"Expected a model as embedded/NAME, openai/NAME .* got 'anthropic/claude'"):
         open_models(settings, tmp_path)
+
+
+def test_the_profiles_deadline_bounds_a_call(tmp_path: Path) -> None:
+    with (
+        ModelServer(latency=5) as server,
+        opened(server.base, tmp_path, deadline=0.3) as models,
+        pytest.raises(dspy.utils.exceptions.LMError, match=r"gave no answer within 0\.3 s"),
+    ):
+        models.lm("local")("hello")
+
+
+def test_a_deadline_is_a_minute_or_twice_the_timeout_unless_the_profile_says_another(tmp_path: Path) -> None:
+    found = []
+    for settings in ({}, {"timeout": 5.0}, {"timeout": 5.0, "deadline": 7.0}):
+        with opened("http://127.0.0.1:9/v1", tmp_path, **settings) as models:
+            models.lm("local")
+            found.append(models._engines["local"].deadline)
+    assert found == [240, 60, 7]
+
+
+def test_a_stop_ends_pauses_and_the_wait_for_a_models_own_slots(tmp_path: Path) -> None:
+    def busy(body: dict[str, Any], number: int) -> Failure:
+        return (429, {"Retry-After": "60"}, "")
+
+    with ModelServer(failing=busy) as server, opened(server.base, tmp_path, max_concurrency=1) as models:
+        lm = models.lm("local")
+
+        async def main() -> list[Any]:
+            calls = [asyncio.ensure_future(lm.acall(f"hello {n}")) for n in range(3)]
+            while not server.calls or not models._engines["local"]._resting:
+                await asyncio.sleep(0.01)
+            models.stop()
+            return await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 2)
+
+        assert [type(cause(error)) for error in models.loop.run(main())] == [RunStopped] * 3
+        assert server.calls == 1
+
+
+def test_a_server_that_is_away_is_named_in_the_log_where_nobody_else_hears_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened("http://127.0.0.1:9/v1", tmp_path, deadline=0.3) as models:
+        with pytest.raises(dspy.utils.exceptions.LMError) as raised:
+            models.lm("local")("hello")
+        assert isinstance(cause(raised.value), Unreachable)
+        models.loop.run(asyncio.sleep(0))
+    assert "Model openai/m could not be reached for 0 s, and is given up for now." in caplog.text

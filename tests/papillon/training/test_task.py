@@ -69,6 +69,14 @@ def test_arbor_is_taken_where_its_gpus_are_free_and_none_is_hidden(monkeypatch: 
         TrainingTask.of(unhelped, device="arbor")
 
 
+def test_a_split_without_rows_to_learn_from_is_refused_before_a_device_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task, "count_gpus", lambda: pytest.fail("a device was looked for"))
+    with pytest.raises(UsageError, match=r"^Expected the split tutorial or grouped to learn from, got all, which"):
+        TrainingTask.of(replace(EMBEDDED, split="all"), device="cpu")
+
+
 def test_too_few_rows_are_said_before_anything_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task, "count_gpus", lambda: 0)
     (tmp_path / "one.csv").write_text("user_query,target_response,pii_units\nI am Ann,Hello,Ann\n")

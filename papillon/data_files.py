@@ -1,0 +1,194 @@
+"""Files that hold a data set: CSV in the ways that spreadsheets write it, JSON lines, parquet.
+
+Gives each row's cells by column with the place where they stand, one row at a time, and refuses a file whose form
+cannot be read. What a cell may hold is :mod:`papillon.columns`' matter, which rows make a data set
+:mod:`papillon.data`'s.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from papillon.columns import COLUMNS, REQUIRED, check_columns, recognised
+from papillon.errors import DataError
+
+__all__ = ["Record", "cause", "numbered", "read_records"]
+
+#: Where a row stands, for messages ("row 3, line 17"), and what it holds, by column.
+Record = tuple[str, dict[str, object]]
+
+#: What may stand between the fields of a CSV, and its name in messages.
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+#: A first line by which a spreadsheet says what separates the fields.
+_NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
+
+
+def read_records(path: Path) -> Iterable[Record]:
+    """The file's rows by its suffix; imports only what that kind of file needs.
+
+    Raises DataError, also while rows are taken, for what cannot be read, with file, row (from 1, blank lines not
+    counted) and line.
+    """
+    readers: dict[str, Callable[[Path], Iterable[Record]]] = {
+        ".csv": _csv_records,
+        ".jsonl": _jsonl_records,
+        ".parquet": _parquet_records,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"Expected a .csv, .jsonl or .parquet file, got {path}; convert it or rename it.")
+    return reader(path)
+
+
+def numbered(rows: Iterable[dict[str, object]]) -> list[Record]:
+    """Rows without lines, each with its number as its place."""
+    return [(f"row {number}", row) for number, row in enumerate(rows, 1)]
+
+
+def cause(error: Exception) -> str:
+    """An error's class and first line, for the brackets of a message."""
+    first, *_ = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {first.rstrip('.')}" if first else type(error).__name__
+
+
+def _encoding(path: Path) -> tuple[str, str]:
+    """The encoding by the file's first bytes, and what to do about bytes that are none of it."""
+    with path.open("rb") as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            # Halves of characters are passed on, to be refused by row and column.
+            return "utf-16", "surrogatepass"
+    return "utf-8-sig", "strict"
+
+
+def _lines(path: Path, newline: str) -> Iterator[str]:
+    """The file's lines, one at a time: a data set of a hundred megabytes is never held twice."""
+    try:
+        encoding, errors = _encoding(path)
+        with path.open(encoding=encoding, errors=errors, newline=newline) as file:
+            for number, line in enumerate(file, 1):
+                if "\0" in line:
+                    raise DataError(
+                        f"Expected UTF-8 text in {path}, got a NUL byte in line {number}; save it anew as UTF-8."
+                    )
+                yield line
+    except OSError as error:
+        raise DataError(
+            f"Expected a readable file at {path}, got an error ({error.strerror or error}); "
+            "check its path and its permissions."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(_misread(path, encoding, errors, error)) from error
+
+
+def _misread(path: Path, encoding: str, errors: str, error: UnicodeDecodeError) -> str:
+    try:
+        path.read_bytes().decode(encoding, errors)
+    except UnicodeDecodeError as whole:
+        error = whole  # the decoder of a stream knows its place in a block alone
+    line = error.object[: error.start].decode(encoding, errors).count("\n") + 1
+    name = "UTF-16" if encoding == "utf-16" else "UTF-8"
+    return (
+        f"Expected {name} text in {path}, got the byte 0x{error.object[error.start]:02x} in line {line}; "
+        "save it as UTF-8."
+    )
+
+
+def _csv_records(path: Path) -> Iterator[Record]:
+    separator, above = _separator(path)
+    separators = SEPARATORS.get(separator, f"the separator {separator!r}")
+    number, place = 0, "the header"
+    limit = csv.field_size_limit()
+    csv.field_size_limit(max(limit, _size(path)))  # the default of 131,072 characters may be less than a query
+    try:
+        lines = _csv_rows(path, separator, above)
+        columns: list[str] = next(filter(None, lines), [])
+        check_columns(columns, str(path) if separator == "," else f"{path}, read with {separators} between fields")
+        place = f"row 1, line {lines.line_num + above + 1}"
+        for values in lines:
+            if values and len(values) != len(columns):
+                raise DataError(
+                    f"Expected {len(columns)} fields in {path}, {place}, got {len(values)}; "
+                    f"check the quotes and {separators} there."
+                )
+            if values:  # a blank line is no row, for csv.DictReader and pandas as well
+                number += 1
+                yield place, dict(zip(columns, values, strict=True))
+            place = f"row {number + 1}, line {lines.line_num + above + 1}"
+    except csv.Error as error:
+        raise DataError(
+            f"Expected CSV in {path}, {place}, got an error ({error}); check the quotes and {separators} there."
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _separator(path: Path) -> tuple[str, int]:
+    """What separates the fields, and how many lines stand above the header.
+
+    It is what the first line names, or a usual one, under which the header has the columns; else most of them.
+    """
+    named = _NAMED_SEPARATOR.fullmatch(next(_lines(path, ""), ""))
+    above = 1 if named else 0
+    found: dict[str, int] = {}
+    for separator in dict.fromkeys([*([named[1]] if named else []), *SEPARATORS]):
+        try:
+            columns: list[str] = next(filter(None, _csv_rows(path, separator, above)), [])
+        except csv.Error:
+            continue  # quotes that make no sense with this one
+        if set(REQUIRED) <= set(columns):
+            return separator, above
+        found[separator] = recognised(columns)
+    return max(found, key=found.__getitem__, default=","), above
+
+
+def _csv_rows(path: Path, separator: str, above: int) -> Any:
+    # newline="" hands line ends inside quotes on as they are written.
+    return csv.reader(islice(_lines(path, ""), above, None), delimiter=separator, strict=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # reading it says why
+
+
+def _jsonl_records(path: Path) -> Iterator[Record]:
+    number = 0
+    # Lines end at \n alone: U+2028 and its like may stand inside a JSON string.
+    for line, text in enumerate(_lines(path, "\n"), 1):
+        if not text.strip():
+            continue
+        number += 1
+        place = f"row {number}, line {line}"
+        try:
+            record = json.loads(text.rstrip("\n"))
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"Expected one JSON object in {path}, {place}, got text that is not JSON ({cause(error)}); correct it."
+            ) from error
+        if not isinstance(record, dict):
+            raise DataError(f"Expected one JSON object in {path}, {place}, got {type(record).__name__}; correct it.")
+        yield place, record
+
+
+def _parquet_records(path: Path) -> list[Record]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as parquet:
+            columns = list(parquet.schema_arrow.names)
+            check_columns(columns, str(path))
+            rows = parquet.read(columns=[column for column in COLUMNS if column in columns]).to_pylist()
+    except (OSError, pyarrow.ArrowException) as error:
+        raise DataError(f"Expected a parquet file at {path}, got an error ({cause(error)}); write it anew.") from error
+    return numbered(rows)

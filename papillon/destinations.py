@@ -1,0 +1,73 @@
+"""Destinations: which of a run's texts are sent where, by the host that each model's address leads to.
+
+A pure function of the profile. Whether a call is made at all, or replayed, is the run's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from papillon.hosts import host_of, is_loopback
+from papillon.models.providers import HERE, base_of, provider_of
+from papillon.profile import ModelSettings, Profile
+
+__all__ = ["Destination", "destination", "destinations", "where_texts_go"]
+
+_FOR_CONTROLS = "queries (for the controls)"
+_EVERY = ("queries", _FOR_CONTROLS, "requests", "answers", "targets", "units")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """``host`` gets ``texts``; for a model in a process of this machine ``host`` is the model's name."""
+
+    texts: tuple[str, ...]
+    host: str
+    stays: bool
+
+
+def destination(settings: ModelSettings, texts: tuple[str, ...] = ()) -> Destination:
+    """Where what this model is sent goes, and whether that stays on this machine."""
+    provider = provider_of(settings)
+    if provider in HERE or (provider == "vllm" and settings.api_base is None):
+        return Destination(texts, settings.model, True)
+    base = base_of(settings)
+    return Destination(texts, host_of(base), is_loopback(base))
+
+
+def destinations(profile: Profile, *, controls: bool = False) -> list[Destination]:
+    """What an evaluation sends where, for the local model, the untrusted one, and an LLM judge.
+
+    ``controls`` says whether the untrusted model also gets the queries, as they are and redacted.
+    """
+    found = [
+        destination(profile.local, ("queries",)),
+        destination(profile.untrusted, ("requests", _FOR_CONTROLS) if controls else ("requests",)),
+    ]
+    if profile.judge.kind == "llm" and profile.judge.model is not None:
+        judged = ("queries", "requests", "answers", "targets", "units")
+        found.append(destination(profile.judge.model, judged))
+    return found
+
+
+def where_texts_go(found: Iterable[Destination], *, replay: bool = False) -> str:
+    """The destinations in one sentence; in a strict ``replay`` nothing is sent at all."""
+    if replay:
+        return "Texts: nothing leaves, every call is replayed."
+    found = list(found)
+    away: dict[str, set[str]] = {}
+    for each in found:
+        if not each.stays:
+            away.setdefault(each.host, set()).update(each.texts)
+    if not away:
+        return f"Texts: all stay on this machine ({', '.join(dict.fromkeys(each.host for each in found))})."
+    parts = [f"{_listed(texts)} go to {host}" for host, texts in away.items()]
+    gone = set().union(*away.values())
+    rest = any(set(each.texts) - gone for each in found if each.stays)
+    return f"Texts: {'; '.join(parts)}{'; all else stays on this machine' if rest else ''}."
+
+
+def _listed(texts: set[str]) -> str:
+    names = [text for text in _EVERY if text in texts and not (text == _FOR_CONTROLS and "queries" in texts)]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

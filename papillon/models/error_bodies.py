@@ -1,0 +1,133 @@
+"""Error bodies: what a server says went wrong, in whatever shape it says so.
+
+A body may quote the prompt, so what stands in the request is cut out before anything is judged or shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from papillon.models.masking import Mask
+
+__all__ = ["ErrorBody", "read_error"]
+
+#: So many signs of a server's words are shown, and so many are looked at.
+_SHOWN, _READ = 160, 1000
+#: A run of so many signs that stands in the request is a quotation of it.
+_QUOTED = 20
+_WORDS = ("error", "message", "detail", "details", "errors", "msg", "title", "raw")
+_NAMES = ("code", "type", "status", "reason", "param")
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrt])|(.))")
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """What an error body says.
+
+    ``words`` is what may be shown: one line, short, without keys and without the prompt, "" for nothing.
+    ``text`` is what to judge by: words and codes in small letters. ``names`` are the request's fields that the
+    body names as its subject, ``status`` the status that stands in the body itself.
+    """
+
+    words: str
+    text: str
+    names: tuple[str, ...]
+    status: int | None
+    html: bool
+
+    @property
+    def said(self) -> str:
+        """``words`` behind a colon, to be put after what happened."""
+        words = (f"an HTML page ({self.words!r})" if self.words else "an HTML page") if self.html else self.words
+        return f": {words}" if words else ""
+
+
+def read_error(raw: bytes, messages: Sequence[Mapping[str, str]], mask: Mask) -> ErrorBody:
+    """What the body ``raw`` says, to a request of those messages."""
+    start = raw[:500].lstrip().lower()
+    html = start.startswith(b"<!doctype html") or b"<html" in start
+    found = _Found()
+    if html:
+        title = _TITLE.search(raw[:5000])
+        found.words.append(title[1].decode("utf-8", "replace") if title else "")
+    else:
+        data = _json(raw)
+        found.take(raw[: 4 * _READ].decode("utf-8", "replace") if data is None else data)
+    words = _without_quotations("; ".join(dict.fromkeys(filter(None, found.words))), messages)
+    shown = mask.words(words).strip(" .;")
+    if len(shown) > _SHOWN:
+        shown = f"{shown[: _SHOWN - 1]}…"
+    return ErrorBody(shown, " ".join([*found.codes, words]).lower(), tuple(found.names), found.status, html)
+
+
+def _json(raw: bytes | str) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+@dataclass
+class _Found:
+    words: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    status: int | None = None
+
+    def take(self, data: Any, depth: int = 0) -> None:
+        """Gather from OpenAI's shape and the others: a list, ``message``, ``detail``, text, JSON within text."""
+        if isinstance(data, str):
+            inner = _json(data) if data.lstrip()[:1] in ("{", "[") else None
+            if isinstance(inner, (dict, list)):
+                self.take(inner, depth + 1)
+            else:
+                self.words.append(data)
+        elif isinstance(data, list) and depth < 8:
+            for item in data[:5]:
+                self.take(item, depth + 1)
+        elif isinstance(data, dict) and depth < 8:
+            self._take_table(data, depth)
+
+    def _take_table(self, data: dict[str, Any], depth: int) -> None:
+        for name in _NAMES:
+            value = data.get(name)
+            if isinstance(value, str):
+                self.codes.append(value[:200])
+            elif isinstance(value, int) and 400 <= value < 600 and self.status is None:
+                self.status = value
+        if isinstance(param := data.get("param"), str) and " " not in param:
+            self.names.append(re.split(r"[.\[]", param.removeprefix("body."))[0])
+        if isinstance(loc := data.get("loc"), list):
+            # FastAPI's: where it is wrong, and why; the value itself stands beside, and is not taken.
+            self.names += [str(part) for part in loc if part != "body"][:1]
+            self.words.append(".".join(map(str, loc)))
+        for name in ("innererror", "metadata"):
+            if isinstance(inner := data.get(name), dict):
+                self.take(inner, depth + 1)
+        for name in _WORDS:
+            if isinstance(value := data.get(name), (str, dict, list)):
+                self.take(value, depth + 1)
+
+
+def _without_quotations(text: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """``text`` on one line, each run of 20 and more signs that stands in the messages cut out."""
+    text = " ".join(_ESCAPED.sub(_meant, text[: 2 * _READ]).split())[:_READ]
+    asked = " ".join(" ".join(message["content"] for message in messages).split()).lower()
+    quoted = [False] * len(text)
+    for start in range(len(text) - _QUOTED + 1):
+        if text[start : start + _QUOTED].lower() in asked:
+            quoted[start : start + _QUOTED] = [True] * _QUOTED
+    kept = "".join("\0" if cut else sign for sign, cut in zip(text, quoted, strict=True))
+    return re.sub("\0+", "[…]", kept)
+
+
+def _meant(escape: re.Match[str]) -> str:
+    if escape[1] is not None:
+        sign = chr(int(escape[1], 16))
+        return sign if sign.isprintable() else " "
+    return " " if escape[2] is not None else escape[3]

@@ -1,0 +1,94 @@
+"""Markers: where the fields of an answer in DSPy's chat format begin, also where a model writes them its own way.
+
+DSPy sees ``[[ ## name ## ]]`` at the start of a line, and takes for text what it does not see. Here every marker
+of an answer's own fields is found, and either put where DSPy sees it or taken out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+from typing import NamedTuple
+
+__all__ = ["marked"]
+
+_END = "completed"
+#: What may stand on a line before the marker that opens it: blanks, a heading's or a quotation's sign, bold.
+_OPENS = re.compile(r"\s*(?:[#>-]+\s+)?[*_`]*")
+_MARKUP = re.compile(r"[*_`]*$")
+#: A marker that the token limit cut off, within so many characters of the end.
+_LONGEST = 100
+_CUT = re.compile(r"[*_`]*\[\[[ \t]*#[ \t#]*(\w*)[ \t#]*\]?\s*$")
+
+
+class _Marker(NamedTuple):
+    """The marker of field ``name`` from ``start`` to ``end``, its markup included.
+
+    It ``opens`` its line, or stands within one and is ``spoken`` of where it is in backticks.
+    """
+
+    name: str
+    start: int
+    end: int
+    opens: bool
+    spoken: bool
+
+
+def marked(completion: str, names: Collection[str]) -> str:
+    """``completion`` with each marker of the fields ``names`` where DSPy sees it, up to the end of the answer.
+
+    A field begins at its first marker that opens a line, in whatever spacing and markup; where it has none, at its
+    first one within a line. The answer ends at the marker ``completed`` that opens a line, else at one within a
+    line behind all fields. Other markers of these names within a line are taken out; the text around them stays.
+    """
+    text = "\n".join(completion.splitlines())  # these are the lines that DSPy sees
+    markers = _markers(text, tuple(names))
+    end = next((marker.start for marker in markers if marker.opens and marker.name == _END), len(text))
+    fields = [marker for marker in markers if marker.name != _END and marker.start < end]
+    begins: dict[str, _Marker] = {}
+    for marker in sorted(fields, key=lambda marker: not marker.opens):
+        if marker.opens or not marker.spoken:
+            begins.setdefault(marker.name, marker)
+    last = max((marker.start for marker in begins.values()), default=len(text))
+    end = next((marker.start for marker in markers if marker.name == _END and last < marker.start < end), end)
+
+    written, at = [], 0
+    for marker in markers:
+        if marker.start >= end:
+            break
+        written.append(text[at : marker.start])
+        if marker.opens or marker in begins.values():
+            written.append(f"\n[[ ## {marker.name} ## ]]")
+        at = marker.end
+    written.append(_uncut(text[at:end], names))
+    return "".join(written)
+
+
+def _markers(text: str, names: tuple[str, ...]) -> list[_Marker]:
+    found = []
+    for match in _pattern(names).finditer(text):
+        start, end = match.span()
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        markup = _MARKUP.search(before)[0]  # type: ignore[index]
+        opens = _OPENS.fullmatch(before) is not None
+        closed = bool(markup) and text.startswith(markup[::-1], end)
+        if opens:
+            start -= len(before)
+        elif closed:
+            start -= len(markup)
+        found.append(_Marker(match[1], start, end + len(markup) * closed, opens, closed and "`" in markup))
+    return found
+
+
+@lru_cache
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    known = "|".join(map(re.escape, (*names, _END)))
+    return re.compile(rf"\[{{1,2}}[ \t]*##[ \t]*({known})[ \t]*##[ \t]*\]{{1,2}}")
+
+
+def _uncut(text: str, names: Collection[str]) -> str:
+    cut = _CUT.search(text, max(0, len(text) - _LONGEST))
+    if cut is not None and any(name.startswith(cut[1]) for name in (*names, _END)):
+        return text[: cut.start()]
+    return text

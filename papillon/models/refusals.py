@@ -1,0 +1,162 @@
+"""Refusals: what a failing status means, by the status and by what the body says with it.
+
+The prompt's own fault concerns one call, the key's, the model's, the quota's and the profile's every call, and
+what may pass is asked again.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from dspy.lm15 import ContextLengthError
+
+from papillon.errors import EndpointError, Filtered
+from papillon.hosts import host_of
+from papillon.models.error_bodies import ErrorBody
+from papillon.models.retry import RefusesAll, TransientFailure
+from papillon.models.wordings import (
+    CHOICES,
+    FILTERED,
+    KEY,
+    LIMIT_TOO_LARGE,
+    MODEL,
+    QUOTA,
+    REFILLS,
+    REFUSED,
+    SPEAKS_TLS,
+    TOO_LONG,
+    WINDOW,
+)
+
+__all__ = ["failed_reply", "refusal"]
+
+_LONGEST_RETRY_AFTER = 120.0
+
+
+def refusal(
+    name: str, status: int, error: ErrorBody, sent: Mapping[str, Any], headers: Mapping[str, str] = {}
+) -> Exception:
+    """What it means that the model ``name`` answered ``sent`` with a failing status.
+
+    A TransientFailure for what may pass, lm15's ContextLengthError and Filtered for the prompt's own fault,
+    RefusesAll for what concerns every call, with a sentence that names it, and else EndpointError.
+    """
+    wait = _seconds(headers.get("Retry-After"))
+    refused = f"{name} refused the call with status {status}{error.said}"
+    if 300 <= status < 400:
+        return RefusesAll(f"{name} redirects to {_host(headers.get('Location'))}; correct api_base.")
+    if status == 402 or (status < 500 and status != 404 and _spent(error.text, wait)):
+        return RefusesAll(f"{refused}. Its quota or credit is spent: check the account that the key belongs to.")
+    if status == 429:
+        asks = f"{name} asks for fewer calls (429{error.said})."
+        return TransientFailure(asks, retry_after=wait, throttled=True)
+    if status not in (401, 404) and (fault := _prompts_fault(name, status, error, sent)) is not None:
+        return fault
+    if status in (408, 409, 425) or status >= 500:
+        failed = f"{name} answered with status {status}{error.said}."
+        return TransientFailure(failed, retry_after=wait, may_have_cost=status >= 500)
+    return _for_every_call(refused, status, error, sent) or EndpointError(f"{refused}.")
+
+
+def failed_reply(name: str, what: str, error: ErrorBody, sent: Mapping[str, Any]) -> Exception:
+    """What it means that a status of 200 brought no answer: ``what`` says what came, ``error`` what was said of it."""
+    told = f"{name} {what}{error.said}"
+    if error.html:
+        return RefusesAll(f"{told}. Check api_base: no chat completions are served there.", certain=False)
+    if error.status == 402 or _spent(error.text, None):
+        return RefusesAll(f"{told}. Its quota or credit is spent: check the account that the key belongs to.")
+    if (fault := _prompts_fault(name, 200, error, sent)) is not None:
+        return fault
+    if error.status == 401 or KEY.search(error.text):
+        return RefusesAll(f"{told}. Check the key in the variable that api_key_env names.")
+    return TransientFailure(f"{told}.", throttled=error.status == 429, may_have_cost=True)
+
+
+def _spent(text: str, wait: float | None) -> bool:
+    if QUOTA.search(text) is None:
+        return False
+    return "insufficient_quota" in text or (wait is None and REFILLS.search(text) is None)
+
+
+def _host(location: str | None) -> str:
+    """Where a redirection leads: its scheme and host, since the rest may hold what is private."""
+    try:
+        host = host_of(location or "")
+    except ValueError:
+        host = ""
+    return f"{urlsplit(location or '').scheme}://{host}" if host else "another address"
+
+
+def _prompts_fault(name: str, status: int, error: ErrorBody, sent: Mapping[str, Any]) -> Exception | None:
+    if status < 500 and FILTERED.search(error.text):
+        return Filtered(f"{name} answered with its provider's filter, status {status}{error.said}.")
+    limit = sent.get("max_tokens", sent.get("max_completion_tokens"))
+    if status == 413 or TOO_LONG.search(error.text):
+        window = WINDOW.search(error.text)
+        size = int(window[1].replace(",", "")) if window else None
+        if limit is not None and size is not None and limit >= size:
+            return RefusesAll(
+                f"{name} has a window of {size} tokens, and max_tokens = {limit} leaves no room in it for a prompt; "
+                "set a smaller max_tokens in the profile."
+            )
+        too_long: Exception = ContextLengthError(f"{name}: the prompt does not fit the model{error.said}.")
+        return too_long
+    if status < 500 and limit is not None and LIMIT_TOO_LARGE.search(error.text):
+        return RefusesAll(f"{name} refuses max_tokens = {limit}{error.said}; set a smaller one in the profile.")
+    return None
+
+
+def _for_every_call(refused: str, status: int, error: ErrorBody, sent: Mapping[str, Any]) -> RefusesAll | None:
+    if status == 401 or KEY.search(error.text):
+        return RefusesAll(f"{refused}. Check the key in the variable that api_key_env names.")
+    if SPEAKS_TLS.search(error.text):
+        return RefusesAll(f"{refused}. The server speaks https there: write https:// in api_base.")
+    if status == 407:
+        return RefusesAll(f"{refused}. The proxy before it wants a user and password.")
+    if status in (400, 422) and (fields := _refused_fields(error, sent)):
+        names = " and ".join(fields)
+        return RefusesAll(
+            f"{refused}. Leave {names} out of the profile, or correct it: this model does not take it so."
+        )
+    model = MODEL.search(error.text) is not None
+    if status == 404 or model:
+        # A bare 404 is the model's or the address's; other words may be about this call.
+        certain = model or error.html or not error.words
+        return RefusesAll(f"{refused}. Check the model's name and api_base.", certain=certain)
+    if status == 403:
+        return RefusesAll(f"{refused}. Check what the key may do, and api_base.", certain=False)
+    if status == 405 or error.html:
+        text = f"{refused}. Check api_base: no chat completions are served there."
+        return RefusesAll(text, certain=status == 405)
+    return None
+
+
+def _refused_fields(error: ErrorBody, sent: Mapping[str, Any]) -> list[str]:
+    """The profile's own fields that a body names as what it does not take."""
+    if not REFUSED.search(error.text):
+        return []
+    own = [name for name in sent if name not in ("model", "messages", "response_format")]
+    if error.names:
+        return [name for name in own if name in error.names]
+    # Behind such words stand the fields that it would take.
+    told = CHOICES.split(error.text)[0]
+    return [name for name in own if re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", told)]
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Retry-After in seconds, given as a number or an HTTP date (RFC 9110, 10.2.3)."""
+    if retry_after is None:
+        return None
+    try:
+        wait = float(retry_after)
+    except ValueError:
+        try:
+            wait = parsedate_to_datetime(retry_after).timestamp() - time.time()
+        except (ValueError, TypeError):
+            return None
+    return min(max(wait, 0.0), _LONGEST_RETRY_AFTER) if wait == wait else None

@@ -1,0 +1,61 @@
+"""What a run gates beyond what its profile asks: program errors, wherever anything else is gated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evals.harness.baseline import write_baseline
+from evals.harness.options import OPTIONS, RunSettings, resolve
+from evals.harness.plan import GateItem, Plan
+from papillon.profile import GateSettings, RegressionSettings
+from tests.harness.test_baseline import baseline
+from tests.harness.test_gates import row
+
+QUALITY = GateSettings("dev", "quality", min=0.5)
+REGRESSION = RegressionSettings("test", Path("accepted.json"), ("leakage",))
+
+
+def settings(gates: tuple[GateSettings, ...] = (), regressions: tuple[RegressionSettings, ...] = ()) -> RunSettings:
+    resolved = resolve({option.dest: None for option in OPTIONS}, Path.cwd())
+    return replace(resolved, profile=replace(resolved.profile, gates=gates, regressions=regressions))
+
+
+def shown(items: list[GateItem]) -> list[str]:
+    return [item.id + " (default)" * item.default for item in items]
+
+
+@pytest.mark.parametrize(
+    ("gates", "regressions", "items"),
+    [
+        ((), (), []),
+        ((QUALITY,), (), ["dev-quality", "dev-errors (default)"]),
+        ((), (REGRESSION,), ["test-errors (default)", "test-leakage-regression"]),
+        ((GateSettings("dev", "errors", max=0.5), QUALITY), (), ["dev-errors", "dev-quality"]),
+        (
+            (QUALITY,),
+            (REGRESSION,),
+            ["dev-quality", "dev-errors (default)", "test-errors (default)", "test-leakage-regression"],
+        ),
+    ],
+)
+def test_a_split_that_is_gated_gates_its_program_errors(
+    gates: tuple[GateSettings, ...], regressions: tuple[RegressionSettings, ...], items: list[str]
+) -> None:
+    plan = Plan(settings(gates, regressions))
+    assert shown(plan.gates) == items
+    assert {gate.asked for gate in plan.gates if gate.default} <= {
+        GateSettings(split, "errors", max=0.10) for split in ("dev", "test")
+    }
+
+
+def test_a_baseline_that_is_named_brings_the_gate_on_errors_with_it(tmp_path: Path) -> None:
+    write_baseline(baseline([row(0)]), tmp_path / "b.json")
+    plan = Plan(replace(settings(), baseline_file=tmp_path / "b.json"))
+    assert shown(plan.gates) == ["dev-errors (default)", "dev-quality-regression", "dev-leakage-regression"]
+
+
+def test_where_nothing_is_judged_nothing_is_added(tmp_path: Path) -> None:
+    assert Plan(replace(settings(regressions=(REGRESSION,)), accept=True)).gates == []

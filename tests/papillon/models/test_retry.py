@@ -1,0 +1,278 @@
+"""Retrying: what is asked again and for how long, when a model is given up, and what a stop ends."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dspy.lm15 import Message, Request, Response, Usage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from papillon.errors import BudgetSpent, EndpointError, Filtered, RunStopped, Unreachable
+from papillon.models.budget import Budget
+from papillon.models.ledger import Ledger
+from papillon.models.retry import RefusesAll, Retrying, TransientFailure
+from papillon.models.slots import AdaptiveSlots
+from papillon.profile import ModelSettings
+
+REQUEST = Request(model="m", messages=(Message.user("hello"),))
+FINE = Response(id=None, model="m", message=Message.assistant("hi"), finish_reason="stop", usage=Usage())
+
+
+def away() -> TransientFailure:
+    return TransientFailure("Model m at http://h cannot be reached (Connection refused).", unreachable=True)
+
+
+class Served:
+    """A model behind retries, on a clock that pauses alone move; ``answers`` say what came at which second."""
+
+    def __init__(self, answer: Callable[[float], Exception | None], **changed: Any) -> None:
+        self.answer = answer
+        self.now = 0.0
+        self.asked_at: list[float] = []
+        self.said: list[tuple[float, str]] = []
+        settings: dict[str, Any] = {
+            "max_attempts": 3,
+            "deadline": 60.0,
+            "budget": Budget(),
+            "slots": AdaptiveSlots(8),
+            "ledger": Ledger(),
+            "bound": lambda request: 1.0,
+            "cost": lambda response: 0.25,
+            "name": "Model openai/m",
+            "say": lambda sentence: self.said.append((self.now, sentence)),
+            "sleep": self.sleep,
+            "clock": lambda: self.now,
+        }
+        self.model = Retrying(self, **(settings | changed))
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    async def acomplete(self, request: Request) -> Response:
+        self.asked_at.append(self.now)
+        if (failure := self.answer(self.now)) is not None:
+            raise failure
+        return FINE
+
+    def ask(self) -> Exception | None:
+        """What one call ended with; None for its answer."""
+
+        async def main() -> Exception | None:
+            try:
+                await self.model.acomplete(REQUEST)
+            except Exception as error:
+                return error
+            return None
+
+        return asyncio.run(main())
+
+
+class TestAServerThatIsAway:
+    @given(back=st.floats(0, 30))
+    def test_it_is_waited_for_whatever_the_attempts_if_it_is_back_within_half_a_minute(self, back: float) -> None:
+        served = Served(lambda now: None if now >= back else away(), max_attempts=1)
+        assert served.ask() is None
+        assert served.now <= back + 3
+
+    def test_it_is_tried_for_half_a_minute_and_then_no_call_waits_again(self) -> None:
+        served = Served(lambda now: away(), max_attempts=99)
+        for _ in range(2):
+            error = served.ask()
+            assert isinstance(error, Unreachable)
+            assert str(error) == "Model m at http://h cannot be reached (Connection refused), tried for 30 s."
+            assert served.now == served.asked_at[-1] == 30
+        pauses = [later - earlier for earlier, later in zip(served.asked_at, served.asked_at[1:], strict=False)]
+        assert max(pauses) <= 3
+
+    def test_it_is_named_within_ten_seconds_and_so_is_its_end(self) -> None:
+        served = Served(lambda now: None if now >= 12 else away())
+        assert served.ask() is None
+        (named, sentence), (over, end) = served.said
+        assert named < 10
+        assert sentence == "Model m at http://h cannot be reached (Connection refused); it is tried for 30 s."
+        assert 12 <= over < 15
+        assert end.startswith("Model openai/m can be reached again, after 1")
+
+    def test_a_hitch_of_a_second_is_not_worth_a_word(self) -> None:
+        served = Served(lambda now: None if now >= 1 else away())
+        assert served.ask() is None
+        assert served.said == []
+
+    def test_the_clock_runs_for_the_model_and_starts_anew_with_each_outage(self) -> None:
+        served = Served(lambda now: away() if now % 100 < 25 else None)
+        assert served.ask() is None
+        served.now = 100
+        assert served.ask() is None
+
+    def test_a_lower_deadline_wins(self) -> None:
+        served = Served(lambda now: away(), deadline=5.0)
+        assert isinstance(served.ask(), Unreachable)
+        assert served.now == 5
+
+    def test_what_reached_no_server_is_neither_an_attempt_nor_a_call_of_the_budget(self) -> None:
+        def answer(now: float) -> Exception | None:
+            return away() if now < 12 else TransientFailure("Busy.") if now < 13 else None
+
+        served = Served(answer, max_attempts=3, budget=Budget(max_calls=3))
+        assert served.ask() is None
+        assert served.model.budget.calls <= 3
+
+    def test_it_is_tried_once_more_where_that_is_asked_for(self) -> None:
+        served = Served(lambda now: away() if now < 40 else None)
+        assert isinstance(served.ask(), Unreachable)
+        served.model.reach_again()
+        assert served.ask() is None
+        assert served.said[-1][1].startswith("Model openai/m can be reached again")
+
+    def test_a_model_that_refuses_is_not_tried_once_more(self) -> None:
+        served = Served(lambda now: RefusesAll("No such key."))
+        served.ask()
+        served.model.reach_again()
+        assert str(served.ask()) == "No such key."
+        assert len(served.asked_at) == 1
+
+
+class TestWhatMayPass:
+    @pytest.mark.parametrize("wish", [None, 0.0], ids=["", "retry-after-0"])
+    @given(st.data())
+    def test_a_proxy_that_answers_for_a_server_that_is_away_for_12_seconds_costs_nothing(
+        self, wish: float | None, data: st.DataObject
+    ) -> None:
+        random.seed(data.draw(st.integers(0, 10**6)))
+        settings = ModelSettings("openai/m")
+        failure = TransientFailure("Model m answered with status 502.", retry_after=wish)
+        served = Served(lambda now: failure if now < 12 else None, max_attempts=settings.max_attempts)
+        assert served.ask() is None
+
+
+class TestTheDeadline:
+    @pytest.mark.parametrize("deadline", [3.0, 20.0])
+    def test_no_attempt_begins_after_it(self, deadline: float) -> None:
+        served = Served(lambda now: TransientFailure("Busy."), max_attempts=99, deadline=deadline)
+        error = served.ask()
+        assert type(error) is EndpointError
+        assert str(error) == f"Busy, after {len(served.asked_at)} attempts."
+        assert served.now <= deadline
+
+    def test_it_ends_a_later_attempt_too(self) -> None:
+        class Hanging:
+            asked = 0
+
+            async def acomplete(self, request: Request) -> Response:
+                self.asked += 1
+                if self.asked > 1:
+                    await asyncio.sleep(5)
+                raise TransientFailure("Busy.", retry_after=0)
+
+        served = Served(lambda now: None, deadline=0.5, max_attempts=9)
+        served.model.inner = Hanging()
+        error = served.ask()
+        assert str(error) == "Model openai/m gave no answer within its deadline of 0.5 s, after 2 attempts."
+        assert served.model.budget.cost == 1.0  # it may have been billed
+
+
+class TestGivingUp:
+    def test_a_refusal_of_every_call_is_enough(self) -> None:
+        served = Served(lambda now: RefusesAll("The quota is used up."))
+        assert [str(served.ask()) for _ in range(5)] == ["The quota is used up."] * 5
+        assert len(served.asked_at) == 1
+
+    def test_calls_in_flight_are_all_that_is_spent_on_it(self) -> None:
+        async def main() -> int:
+            asked = 0
+
+            class Refusing:
+                async def acomplete(self, request: Request) -> Response:
+                    nonlocal asked
+                    asked += 1
+                    await asyncio.sleep(0)
+                    raise RefusesAll("The quota is used up.")
+
+            served.model.inner = Refusing()
+
+            async def call() -> None:
+                async with served.model.slots.taken((0, 0)):
+                    await served.model.acomplete(REQUEST)
+
+            await asyncio.gather(*(call() for _ in range(50)), return_exceptions=True)
+            return asked
+
+        served = Served(lambda now: None)
+        assert asyncio.run(main()) == 8
+
+    def test_refusals_that_may_be_a_calls_own_count_when_three_come_in_a_row(self) -> None:
+        refusals = iter([True, True, False, True, True, True])
+        served = Served(lambda now: RefusesAll("Forbidden.", certain=False) if next(refusals) else None)
+        assert [served.ask() is None for _ in range(6)] == [False, False, True, False, False, False]
+        assert isinstance(served.ask(), RefusesAll)
+        assert len(served.asked_at) == 6
+
+    @pytest.mark.parametrize("failure", [Filtered("The filter of m."), EndpointError("Malformed.")])
+    def test_what_concerns_one_call_never_does(self, failure: Exception) -> None:
+        served = Served(lambda now: failure)
+        for _ in range(5):
+            assert served.ask() is failure
+        assert len(served.asked_at) == 5
+
+    def test_it_ends_the_pauses_of_others(self) -> None:
+        async def main() -> list[Any]:
+            answers = iter([TransientFailure("Busy.", retry_after=30), RefusesAll("The quota is used up.")])
+            served = Served(lambda now: next(answers), sleep=asyncio.sleep)
+            busy = asyncio.ensure_future(served.model.acomplete(REQUEST))
+            await asyncio.sleep(0.01)
+            refused = asyncio.ensure_future(served.model.acomplete(REQUEST))
+            return await asyncio.wait_for(asyncio.gather(busy, refused, return_exceptions=True), 2)
+
+        assert [str(error) for error in asyncio.run(main())] == ["The quota is used up."] * 2
+
+
+class TestAStop:
+    @pytest.mark.parametrize("failure", [away(), TransientFailure("Busy.", retry_after=30)], ids=["away", "busy"])
+    def test_it_ends_the_pause_before_the_next_attempt(self, failure: Exception) -> None:
+        async def main() -> None:
+            served = Served(lambda now: failure, sleep=lambda seconds: asyncio.sleep(60))
+            call = asyncio.ensure_future(served.model.acomplete(REQUEST))
+            await asyncio.sleep(0.01)
+            served.model.budget.stop()
+            served.model.wake()
+            with pytest.raises(RunStopped, match="stopped before this call was made"):
+                await asyncio.wait_for(call, 1)
+            assert len(served.asked_at) == 1
+
+        asyncio.run(main())
+
+    def test_an_attempt_that_fails_afterwards_is_not_repeated(self) -> None:
+        async def main() -> None:
+            served = Served(lambda now: None, sleep=lambda seconds: asyncio.sleep(60))
+
+            class Failing:
+                async def acomplete(self, request: Request) -> Response:
+                    served.model.budget.stop()
+                    served.model.wake()
+                    raise TransientFailure("Busy.")
+
+            served.model.inner = Failing()
+            with pytest.raises(RunStopped):
+                await asyncio.wait_for(served.model.acomplete(REQUEST), 1)
+
+        asyncio.run(main())
+
+
+class TestCounting:
+    def test_failed_are_calls_that_were_made_and_not_those_that_never_began(self) -> None:
+        served = Served(lambda now: TransientFailure("Busy."), budget=Budget(max_calls=4))
+        assert type(served.ask()) is EndpointError
+        assert isinstance(served.ask(), BudgetSpent)  # at its second attempt
+        assert isinstance(served.ask(), BudgetSpent)
+        assert (served.model.ledger.failed, served.model.ledger.retried) == (2, 2)
+
+    def test_a_call_that_finds_its_model_given_up_has_not_failed(self) -> None:
+        served = Served(lambda now: RefusesAll("No such key."))
+        for _ in range(4):
+            served.ask()
+        assert served.model.ledger.failed == 1
