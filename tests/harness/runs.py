@@ -13,9 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from papillon.profile import ROOT
 
-__all__ = ["EvalRun", "Evaluator", "await_rounds", "heeds_ctrl_c"]
+__all__ = ["EvalRun", "Evaluator", "alone_and_with_workers", "await_rounds", "heeds_ctrl_c"]
+
+#: For tests that take xdist's options as ``workers``.
+alone_and_with_workers = pytest.mark.parametrize(
+    "workers", [pytest.param((), id="alone"), pytest.param(("-n", "2"), id="workers", marks=pytest.mark.slow)]
+)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 
 from papillon.data import MINI
 from papillon.profile import ROOT
-from tests.harness.runs import Evaluator
+from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.model_server import Failure, ModelServer
 
 DEV = ("evals", "-m", "dev")
@@ -140,7 +140,7 @@ def test_the_projects_own_tests_are_failed_by_a_warning_and_the_suites_are_not(e
     assert "UserWarning: a warning of ours" in run.out
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@alone_and_with_workers
 def test_a_second_import_is_read_too(evaluator: Evaluator, tmp_path: Path, workers: tuple[str, ...]) -> None:
     with ModelServer() as server:
         option = f"--eval-profile={evaluator.profile(server.base)}"
@@ -158,3 +158,25 @@ def test_a_second_import_is_read_too(evaluator: Evaluator, tmp_path: Path, worke
     assert "Imported: dev-0000.jsonl: 6 recorded calls added, 0 were there already; dev-0001.jsonl: " in " ".join(
         run.out.split()
     )
+
+
+class TestAllRowsInOneSplit:
+    def test_both_splits_together_are_refused_before_any_call(self, evaluator: Evaluator) -> None:
+        with ModelServer() as server:
+            option = f"--eval-profile={evaluator.profile(server.base)}"
+            for marks in ((), ("-m", "dev or test"), ("-m", "dev or test", "-n", "2")):
+                run = evaluator.run("evals/test_examples.py", *marks, option, "--eval-split", "all")
+                assert run.code == 4, run.out
+                assert (
+                    "ERROR: --eval-split all: every row is in the one split that is asked for, and both were selected; "
+                    "say which with -m dev or -m test.\n"
+                ) in run.out
+            assert server.calls == 0
+
+    def test_one_of_them_has_every_row(self, evaluator: Evaluator) -> None:
+        with ModelServer() as server:
+            profile = evaluator.profile(server.base, judge='{ kind = "lexical" }', gates="")
+            run = evaluator.run(*DEV, f"--eval-profile={profile}", "--eval-split", "all")
+        assert run.code == 0, run.out
+        assert len(run.rows) == 60
+        assert "train part" not in run.out

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
-from tests.harness.runs import Evaluator
+from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.model_server import ModelServer
 
 DEV = ("evals", "-m", "dev")
@@ -19,7 +17,7 @@ def section(out: str, name: str) -> str:
     return " ".join(re.split(r"^=+ .* =+$", rest, maxsplit=1, flags=re.MULTILINE)[0].split())
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@alone_and_with_workers
 def test_what_cost_many_rows_their_scores_is_said_once_in_each_place(
     evaluator: Evaluator, workers: tuple[str, ...]
 ) -> None:
