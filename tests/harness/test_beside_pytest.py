@@ -98,7 +98,7 @@ def test_a_part_of_pytest_may_be_gone_or_strict(evaluator: Evaluator, without: t
     assert run.code == 0, run.out
     assert ("dev: 1 of 20 examples, 1 scored" in run.out) == ("no:terminal" not in without)
     assert "Traceback" not in run.out
-    assert run.verdicts() == {"dev-quality": "pass"}
+    assert run.verdicts() == {"dev-quality": "pass", "dev-errors": "pass"}
 
 
 @pytest.mark.parametrize("strict", [(), ("-W", "error")], ids=["as it comes", "warnings are errors"])

@@ -89,7 +89,7 @@ class TestTLS:
         said = asking(local("https"), tls=True)
         assert said.startswith("for good: Model m at https://127.0.0.1:")
         assert "the certificate of 127.0.0.1:" in said
-        assert "does not verify (unable to get local issuer certificate); check api_base, or name your authority's file" in said
+        assert "does not verify (unable to get local issuer certificate); check api_base, or name your" in said
 
     def test_https_spoken_to_plain_http_is_a_mix_up(self) -> None:
         assert "speaks no https there; check the port, or write http:// in api_base" in asking(local("https"))
