@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Training needs 8 GB of packages; they live in an environment of their own.
 GPU := .venv-gpu
+# Other people's plugins would change how the project's own tests run.
+PLUGINS := .venv-plugins
 
-.PHONY: eval test slow test-training lint format bench clean
+.PHONY: eval test slow test-training beside-plugins lint format bench clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -21,6 +23,9 @@ test-training: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/papillon/training tests/papillon/models/test_transformers.py \
 		tests/papillon/test_train_command.py tests/harness/test_training_suite.py $(ARGS)
 
+beside-plugins: $(PLUGINS)/.ready
+	$(PLUGINS)/bin/python -m pytest tests/beside_plugins $(ARGS)
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -34,7 +39,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(GPU)
+	rm -rf $(VENV) $(GPU) $(PLUGINS)
 
 # Written last, so its existence means that everything before it was done.
 $(READY): pyproject.toml Makefile
@@ -47,4 +52,9 @@ $(READY): pyproject.toml Makefile
 $(GPU)/.ready: $(READY)
 	$(PYTHON) -m venv $(GPU)
 	VIRTUAL_ENV=$(GPU) UV_PROJECT_ENVIRONMENT=$(GPU) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev --extra gpu
+	@touch $@
+
+$(PLUGINS)/.ready: $(READY)
+	$(PYTHON) -m venv $(PLUGINS)
+	VIRTUAL_ENV=$(PLUGINS) UV_PROJECT_ENVIRONMENT=$(PLUGINS) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev --extra plugins
 	@touch $@

@@ -1,4 +1,4 @@
-"""Interrupt: what a second Ctrl-C does, while a run that was stopped waits for its last calls."""
+"""Interrupt: the first Ctrl-C stops new calls and waits for those in flight, the second waits for nothing."""
 
 from __future__ import annotations
 
@@ -7,36 +7,44 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
-__all__ = ["SecondInterrupt"]
+__all__ = ["Interrupts"]
 
 #: pytest's exit code for a session that was interrupted.
 INTERRUPTED = 2
 
 
-class SecondInterrupt:
-    """From :meth:`await_` to :meth:`forget` a Ctrl-C ends the process at once, after ``last_words`` was called.
+class Interrupts:
+    """Counts Ctrl-C while a run is under way; the second ends the process, after ``last_words`` was called.
 
     The process takes its locks with it: the kernel frees them.
     """
 
     def __init__(self, last_words: Callable[[], None]) -> None:
         self._last_words = last_words
-        self._before: Any = None
+        self._watching = self._stopping = False
 
-    def await_(self) -> None:
-        """Take over Ctrl-C; without effect in a thread other than the main one."""
-        if self._before is None and threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._end)
+    def watch(self) -> None:
+        """Begin to count; without effect outside the main thread, or where Ctrl-C is already somebody else's."""
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._interrupted)
+            self._watching = True
+
+    def stopping(self) -> None:
+        """New calls are stopped without a Ctrl-C: the next one is for those in flight."""
+        self._stopping = True
 
     def forget(self) -> None:
         """Give Ctrl-C back."""
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        if self._watching:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._watching = False
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if not self._stopping:
+            self._stopping = True
+            signal.default_int_handler(number, frame)
         try:
             self._last_words()
         finally:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from papillon.errors import UsageError
 from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
-from papillon.splits import HOW
+from papillon.splits import CHOICES
 
 __all__ = ["OPTIONS", "Option", "RunSettings", "Shard", "resolve"]
 
@@ -43,7 +43,7 @@ OPTIONS = (
         "models, judge, data and gates (default: embedded, or PAPILLON_PROFILE)",
     ),
     Option("--eval-dataset", "mini|pupa_new|pupa_tnb|PATH", "the data to evaluate on (default: the profile's)"),
-    Option("--eval-split", "|".join(HOW), "how the data is split (default: the profile's, else grouped)"),
+    Option("--eval-split", "|".join(CHOICES), "how the data is split (default: the profile's, else grouped)"),
     Option("--eval-limit", "N", "the first N examples of each split (default: all)"),
     Option("--eval-trials", "K", "independent samples per example (default: the profile's, else 1)"),
     Option("--eval-program", "FILE.json|FOLDER", "a saved program, or a training's folder (default: zero-shot)"),
@@ -124,7 +124,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
     profile = replace(
         profile,
         dataset=dataset or profile.dataset,
-        split=_choice(given, "--eval-split", HOW) or profile.split,
+        split=_choice(given, "--eval-split", CHOICES) or profile.split,
         trials=_count(given, "--eval-trials") or profile.trials,
         concurrency=_count(given, "--eval-concurrency") or profile.concurrency,
         program=_program(given, folder) or profile.program,

@@ -6,7 +6,7 @@ Each hook is a few lines that hand over to the session's own object. Importing t
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for rule in asked:
             if rule.startswith("error"):
                 item.add_marker(pytest.mark.filterwarnings(rule.replace("error", "default", 1)), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A suite's failure begins with its verdict in pytest's short summary too, not with the name of an exception."""
+    report = yield
+    crash: Any = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None and in_evals(item.path):
+        crash.message = crash.message.removeprefix("Failed: ")
+    return report
 
 
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:

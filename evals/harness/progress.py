@@ -136,9 +136,9 @@ def say(config: pytest.Config, text: str) -> None:
     if terminal is None:
         return
     with _uncaptured(config):
-        path = terminal.currentfspath
-        if not terminal._tw.width_of_current_line:
-            terminal.currentfspath = None  # at the start of a line there is nothing to break
+        path, terminal.currentfspath = terminal.currentfspath, None
+        if terminal._tw.width_of_current_line:
+            terminal._tw.line()
         terminal.write_line(text)
         terminal.flush()  # a log file that fills up in blocks would show nothing for minutes
         # pytest would print the suite's path again before the next letter.

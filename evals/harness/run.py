@@ -244,7 +244,7 @@ class Run:
             failed = ""
             if causes := causes_of(rows):
                 failed = self._told.once(causes[0], causes, name)
-                failed = failed if failed == causes[0] else f"No score: {failed}"
+                failed = failed if failed == causes[0] else f"No score: {failed}."
             return {"rows": [row.to_json() for row in rows], "failed": failed}
         if question["ask"] == "gate":
             return {"results": [{**result.to_json(), "note": result.note} for result in self.gate(name, waiting)]}

@@ -16,7 +16,7 @@ import pytest
 
 from evals.harness.accepting import write_accepted
 from evals.harness.asked import only_shows, refuse_wrong_expressions
-from evals.harness.interrupt import SecondInterrupt
+from evals.harness.interrupt import Interrupts
 from evals.harness.plan import JUDGED, Plan
 from evals.harness.protocol import Ask, Listener, WorkerLine
 from evals.harness.report import Report
@@ -87,7 +87,7 @@ class _Owner(EvalSession):
         super().__init__(plan, config)
         self.run: Run | None = None
         self.report = Report(config)
-        self._interrupt = SecondInterrupt(self.report.last_words)
+        self._interrupts = Interrupts(self.report.last_words)
 
     def check(self) -> None:
         profile, record = self.plan.settings.profile, self.plan.settings.record
@@ -128,9 +128,7 @@ class _Owner(EvalSession):
             raise pytest.UsageError(str(error)) from None
         self.run = run
         self.report.begin(run)
-
-    def pytest_keyboard_interrupt(self) -> None:
-        self._interrupt.await_()
+        self._interrupts.watch()
 
     def end(self, session: pytest.Session) -> None:
         """Close the run, write what was asked for, and see that only a clean run ends in 0."""
@@ -140,8 +138,7 @@ class _Owner(EvalSession):
             plugins.unregister(plugin)
         if self.run is None:
             return
-        # New calls are stopped by now: who does not wait for those in flight either ends the process.
-        self._interrupt.await_()
+        self._interrupts.stopping()
         with warnings.catch_warnings():
             warnings.simplefilter("default")
             self.run.close()
@@ -163,7 +160,7 @@ class _Owner(EvalSession):
             terminalreporter.write_line(nothing_selected(self.plan, keyword=keyword, marks=marks))
 
     def pytest_unconfigure(self) -> None:
-        self._interrupt.forget()
+        self._interrupts.forget()
 
 
 class LocalSession(_Owner):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
+from evals.harness.controls import ControlResult
 from evals.harness.judging import agreement_lines, judge_lines, judges_agreement, undercounted
 from evals.harness.rows import Outcome, Row
-from evals.harness.run import Run
+from evals.harness.run import Run, causes_of
 from evals.harness.tables import SHOWN_EXAMPLES, control_table, gate_table
 from evals.harness.tables import wrapped as _wrapped
+from evals.harness.told import Told
 from judges.lexical import GOOD_ENOUGH
 from papillon.destinations import destinations, where_texts_go
 
@@ -41,9 +44,7 @@ def summary_lines(run: Run, width: int) -> list[str]:
 def short_lines(run: Run, width: int) -> list[str]:
     """The summary for who asked for less: the gates and controls that did not pass, and what it cost."""
     lines = gate_table([result for result in run.verdicts() if result.verdict != "pass"], width)
-    for split, name in run.controls:
-        if (result := run.control(name, split)).verdict != "pass":
-            lines += _wrapped(f"{split}-{name}: {result.verdict.upper()}: {result.note}.", width)
+    lines += control_table([result for result in _control_results(run) if result.verdict != "pass"], width)
     return lines + _wrapped(_cost_line(run), width)
 
 
@@ -159,12 +160,23 @@ def _without_bars(run: Run, width: int) -> list[str]:
 def _controls(run: Run, width: int) -> list[str]:
     if not run.controls:
         return []
-    lines = control_table([run.control(name, split) for split, name in run.controls], width)
+    lines = control_table(_control_results(run), width)
     for split in run.examples:
         if (gain := run.gain(split)) is not None and gain.value is not None:
             interval = f"{gain.low:+.3f} … {gain.high:+.3f}"
             lines += _wrapped(f"gain over local only on {split}: {gain.value:+.3f} ({interval}, paired)", width)
     return lines
+
+
+def _control_results(run: Run) -> list[ControlResult]:
+    """The controls' results, with no cause told twice in their notes: those of the program's rows stand at the end."""
+    told = Told(dict.fromkeys(causes_of(run.all_rows()), "the rows below"))
+    results = []
+    for split, name in run.controls:
+        result = run.control(name, split)
+        note = told.once(result.note, causes_of(run.rows(split, name)), f"{split}-{name}")
+        results.append(replace(result, note=note))
+    return results
 
 
 def _second_opinion(run: Run, width: int) -> list[str]:

@@ -21,5 +21,5 @@ class Told:
         for cause in causes:
             first = self._first.setdefault(cause, item)
             if first != item:
-                text = text.replace(cause.removesuffix("."), f"the same cause as {first}")
+                text = text.replace(cause, f"the same cause as {first}")
         return text

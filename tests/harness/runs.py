@@ -13,9 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from papillon.profile import ROOT
 
-__all__ = ["EvalRun", "Evaluator", "await_rounds", "heeds_ctrl_c"]
+__all__ = ["EvalRun", "Evaluator", "alone_and_with_workers", "await_rounds", "heeds_ctrl_c"]
+
+#: For tests that take xdist's options as ``workers``.
+alone_and_with_workers = pytest.mark.parametrize(
+    "workers", [pytest.param((), id="alone"), pytest.param(("-n", "2"), id="workers", marks=pytest.mark.slow)]
+)
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,11 @@ class Evaluator:
         return path
 
     def command(self, *arguments: str) -> list[str]:
+        # Without it there is no --sw; who wants it says where its files are to lie.
+        cached = any("cache_dir" in argument for argument in arguments)
         return [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
+            *(sys.executable, "-m", "pytest"),
+            *(() if cached else ("-p", "no:cacheprovider")),
             *arguments,
             *("--eval-cache", str(self.cache), "--eval-results", str(self.folder / "results.json")),
         ]

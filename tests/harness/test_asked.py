@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evals.harness.asked import EVALS, in_evals
-from tests.harness.runs import Evaluator
+from tests.harness.runs import Evaluator, alone_and_with_workers
 
 
 def test_a_suites_file_is_known_through_a_link(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_suites_file_is_known_through_a_link(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@alone_and_with_workers
 def test_a_mark_or_an_expression_that_cannot_be_is_refused_before_anything_is_collected(
     evaluator: Evaluator, arguments: tuple[str, ...], said: str, workers: tuple[str, ...]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from papillon.profile import ROOT
 from papillon.store import Store
-from tests.harness.runs import Evaluator, heeds_ctrl_c
+from tests.harness.runs import Evaluator, alone_and_with_workers, heeds_ctrl_c
 from tests.model_server import ModelServer
 
 DEV = ("evals", "-m", "dev")
@@ -42,7 +42,7 @@ def started(evaluator: Evaluator, server: ModelServer, *arguments: str) -> subpr
     return process
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@alone_and_with_workers
 def test_ctrl_c_stops_new_calls_records_those_in_flight_and_says_how_to_go_on(
     evaluator: Evaluator, workers: tuple[str, ...]
 ) -> None:
@@ -86,3 +86,23 @@ def test_a_failing_item_stops_new_calls_in_workers_too(evaluator: Evaluator, how
         assert server.calls < 60, run.out
     assert run.code != 0
     assert "Run the same command again to go on" in run.out
+
+
+@alone_and_with_workers
+def test_a_second_ctrl_c_waits_for_nothing_and_holds_no_lock(evaluator: Evaluator, workers: tuple[str, ...]) -> None:
+    with ModelServer(latency=4) as server:
+        profile = str(evaluator.profile(server.base, concurrency="10"))
+        process = started(evaluator, server, *workers, "--eval-profile", profile)
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.3)
+        pressed = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        assert time.monotonic() - pressed < 3, out
+        assert process.returncode == 2, out
+        assert "Stopped at once: calls in flight were not waited for. Run the same command again to go on." in out
+        assert "Traceback" not in out
+        server.latency = 0.0
+        while server.in_flight:
+            time.sleep(0.05)
+        assert evaluator.run(*DEV, "--eval-profile", profile).code == 0

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.runs import Evaluator
+from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.model_server import ModelServer
-
-ALONE = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +64,7 @@ def test_where_nothing_is_to_run_in_workers_either(
     assert not evaluator.cache.exists()
 
 
-@ALONE
+@alone_and_with_workers
 def test_beside_a_test_file_that_cannot_be_read(
     evaluator: Evaluator, profile: str, tmp_path: Path, workers: tuple[str, ...]
 ) -> None:
@@ -124,7 +122,7 @@ def test_where_another_plugin_skips_all_of_it_nothing_was_evaluated_and_that_is_
     assert {row["status"] for row in run.rows} == {"infrastructure_error"}
 
 
-@ALONE
+@alone_and_with_workers
 def test_what_a_user_can_mend_is_refused_before_any_item_runs(
     evaluator: Evaluator, profile: str, tmp_path: Path, workers: tuple[str, ...]
 ) -> None:

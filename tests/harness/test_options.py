@@ -10,7 +10,7 @@ import pytest
 from evals.harness.options import OPTIONS, RunSettings, Shard, resolve
 from papillon.errors import UsageError
 from papillon.profile import ROOT
-from papillon.splits import HOW
+from papillon.splits import CHOICES
 
 PRICED = "max_tokens = 9, price = { input = 1, output = 2 }"
 
@@ -176,7 +176,7 @@ class TestWrongValues:
     @pytest.mark.parametrize(
         ("option", "value", "expected"),
         [
-            ("split", "random", f"one of {', '.join(HOW)}"),
+            ("split", "random", f"one of {', '.join(CHOICES)}"),
             ("judge", "human", "one of llm, lexical"),
             ("record", "yes", "one of none, new, all"),
             *(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from papillon.profile import ROOT
-from papillon.splits import HOW
+from papillon.splits import CHOICES
 from tests.harness.runs import Evaluator
 from tests.model_server import Failure, ModelServer
 
@@ -197,7 +197,7 @@ def test_collecting_an_evaluation_asks_no_model(evaluator: Evaluator) -> None:
         (("--eval-profile", "nope"), "Unknown profile 'nope': expected one of"),
         (("--eval-dataset", "nope"), "'nope'"),
         (("--eval-limit", "0"), "--eval-limit: expected a whole number of at least 1, got '0'."),
-        (("--eval-split", "random"), f"--eval-split: expected one of {', '.join(HOW)}, got 'random'."),
+        (("--eval-split", "random"), f"--eval-split: expected one of {', '.join(CHOICES)}, got 'random'."),
         (("--eval-profile", "openai"), "expected it in the environment variable OPENAI_API_KEY, which is not set"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
