@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.model_server import ModelServer
 
