@@ -305,10 +305,9 @@ def judge_regressions(
 
     Without ``max_drop`` a gate fails when a worsening is demonstrated, and is inconclusive where one above
     ``max_unproven_drop`` is observed; with it, it fails when a worsening beyond it is demonstrated, passes when
-    the interval excludes one, and is inconclusive in between. A fail claims
-    something of one metric among several, so it is corrected; passing needs every gate to pass (an
-    intersection-union test, Berger 1982), so that is not. Examples are paired by id; those that the
-    baseline lacks are left out and counted in the note.
+    the interval excludes one, and is inconclusive in between. A fail claims something of one metric among
+    several, so it is corrected; passing needs every gate to pass (an intersection-union test, Berger 1982), so
+    that is not. Examples are paired by id; those that the baseline lacks are left out and counted in the note.
     """
     comparisons = [_Comparison(gate, rows, baseline, units) for gate in gates]
     adjusted = holm([comparison.p for comparison in comparisons])

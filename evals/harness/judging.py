@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from evals.harness.gates import GateResult, GateVerdict, threshold_verdict
+from evals.harness.gates import GateResult, GateVerdict, points, threshold_verdict
 from evals.harness.rows import Row
 from evals.harness.statistics import smallest_detectable, z_value
 from judges.agreement import Measure, kappa, share
@@ -133,14 +133,15 @@ def _bar(report: JudgeReport, metric: str, name: str, bound: float) -> GateResul
     asked = f"{'at least' if name == 'min' else 'at most'} {bound:g} is asked"
     value, failed = measure.value, len(report.failed)
     verdict: GateVerdict = "inconclusive"
+    smallest = None
     said = [f"{metric} is not defined by this judge's answers, {asked}"]
     if value is not None:
         verdict = threshold_verdict(value, value, value, minimum=least, maximum=most)
         said = [f"{metric} is {_shown(measure)}, {asked}"]
         if measure.low is not None and measure.high is not None:
             reach = measure.high - value if value < bound else value - measure.low
-            seen = smallest_detectable(reach / z_value(0.975))
-            said.append(f"the smallest difference it could have seen is {100 * seen:.1f} points")
+            smallest = smallest_detectable(reach / z_value(0.975))
+            said.append(f"the smallest difference it could have seen is {points(smallest)}")
         if verdict == "fail":
             said.append(f"judged wrong: {', '.join(_first(report.wrong, 5))}")
     if failed:
@@ -159,6 +160,7 @@ def _bar(report: JudgeReport, metric: str, name: str, bound: float) -> GateResul
         min=least,
         max=most,
         note="; ".join(said),
+        smallest=smallest,
     )
 
 

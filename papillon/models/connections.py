@@ -89,7 +89,7 @@ class Route:
             if self.base.startswith("http://") and self.proxy is None and await _speaks_tls(self.base):
                 return RefusesAll(f"{self.name} speaks https there; write https:// in api_base.")
         # The text of a ClientResponseError holds what the server sent.
-        cause = "" if isinstance(error, aiohttp.ClientResponseError) else str(error)
+        cause = "" if isinstance(error, aiohttp.ClientResponseError) else " ".join(str(error).split())[:160]
         what = f"dropped the connection ({cause or type(error).__name__})"
         return TransientFailure(f"{self.name} {what}.", may_have_cost=True)
 
@@ -135,7 +135,7 @@ class Route:
 async def _speaks_tls(base: str) -> bool:
     """Whether a TLS handshake succeeds where plain HTTP was dropped; whose certificate it is does not matter."""
     parts = urlsplit(base)
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         async with asyncio.timeout(5):

@@ -105,7 +105,10 @@ class Endpoint:
             connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
             self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
         route, proxy = self._route, self._route.proxy
-        payload = json.dumps(sent, ensure_ascii=False).encode()
+        try:
+            payload = json.dumps(sent, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise EndpointError(f"{self._name} cannot be asked: the request holds half a character.") from None
         try:
             async with self._session.post(
                 f"{self.base}/chat/completions",

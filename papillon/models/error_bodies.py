@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 from papillon.models.masking import Mask
@@ -17,12 +18,12 @@ __all__ = ["ErrorBody", "read_error"]
 
 #: So many signs of a server's words are shown, and so many are looked at.
 _SHOWN, _READ = 160, 1000
-#: A run of so many signs that stands in the request is a quotation of it.
-_QUOTED = 20
+#: A run of so many letters and digits that stands in the request is a quotation of it, about 20 signs of a text.
+_QUOTED = 16
 _WORDS = ("error", "message", "detail", "details", "errors", "msg", "title", "raw")
 _NAMES = ("code", "type", "status", "reason", "param")
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrt])|(.))")
+_ESCAPED = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|([nrt])|(.)|$)")
 
 
 @dataclass(frozen=True)
@@ -115,19 +116,30 @@ class _Found:
 
 
 def _without_quotations(text: str, messages: Sequence[Mapping[str, str]]) -> str:
-    """``text`` on one line, each run of 20 and more signs that stands in the messages cut out."""
-    text = " ".join(_ESCAPED.sub(_meant, text[: 2 * _READ]).split())[:_READ]
-    asked = " ".join(" ".join(message["content"] for message in messages).split()).lower()
+    """``text`` on one line, without the runs of it that stand in the messages.
+
+    Letters and digits alone are compared: in a quotation, quotes, blanks and line ends are often written otherwise.
+    """
+    text = " ".join(unescape(_ESCAPED.sub(_meant, text[: 2 * _READ])).split())[:_READ]
+    places = [place for place, sign in enumerate(text) if sign.isalnum()]
+    said = _letters(text)
+    asked = "\0".join(_letters(message["content"]) for message in messages)
     quoted = [False] * len(text)
-    for start in range(len(text) - _QUOTED + 1):
-        if text[start : start + _QUOTED].lower() in asked:
-            quoted[start : start + _QUOTED] = [True] * _QUOTED
+    for start in range(len(said) - _QUOTED + 1):
+        if said[start : start + _QUOTED] in asked:
+            first, last = places[start], places[start + _QUOTED - 1]
+            quoted[first : last + 1] = [True] * (last + 1 - first)
     kept = "".join("\0" if cut else sign for sign, cut in zip(text, quoted, strict=True))
     return re.sub("\0+", "[…]", kept)
+
+
+def _letters(text: str) -> str:
+    # One sign for one sign: some letters are two in their small form.
+    return "".join(sign.lower()[0] for sign in text if sign.isalnum())
 
 
 def _meant(escape: re.Match[str]) -> str:
     if escape[1] is not None:
         sign = chr(int(escape[1], 16))
         return sign if sign.isprintable() else " "
-    return " " if escape[2] is not None else escape[3]
+    return escape[3] or " "

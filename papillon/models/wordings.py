@@ -96,5 +96,6 @@ CHOICES = re.compile(r"\b(?:supported|allowed|valid|available|known|permitted|ac
 
 #: The form in which the answer's format is asked for.
 FORMAT = re.compile(
-    r"response[ _]?format|json[ _-]?schema|json[ _]object|json[ _]mode|structured[ _-]?output|guided[ _]|grammar"
+    r"response[ _]?format|json[ _-]?schema|json[ _]object|json[ _]mode|structured[ _-]?output|guided[ _]|xgrammar"
+    r"|(?:json|parse|compile|invalid) grammar|grammar error"
 )

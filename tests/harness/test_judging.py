@@ -259,6 +259,7 @@ def test_what_a_bar_could_not_have_seen_is_told_by_the_interval_on_its_side() ->
     (gate,) = judge_bars(replace(REPORT, measures={"kappa": Measure(0.6, 0.5, 0.9, 400)}), [("kappa", 0.55, None)])
     # 2.80 standard errors, and the lower half of the interval is 1.96 of them.
     assert "could have seen is 14.3 points" in gate.note
+    assert gate.smallest == pytest.approx(0.143, abs=0.0005)
 
 
 def test_each_bound_is_a_gate_of_its_own_and_no_bar_is_none() -> None:

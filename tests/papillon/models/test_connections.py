@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 
 from papillon.models.connections import proxy_for
@@ -18,8 +19,8 @@ from papillon.models.retry import RefusesAll, TransientFailure
 from tests.model_server import ModelServer
 from tests.papillon.models.attempts import asked, attempt
 
-#: A certificate for localhost that signed itself, with its key: of use to nobody.
-CERTIFICATE = Path(__file__).with_name("loopback.pem")
+#: A certificate for localhost by an authority that nobody trusts.
+CERTIFICATE = trustme.CA().issue_cert("localhost", "127.0.0.1")
 PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY")
 
 
@@ -49,7 +50,7 @@ def asking(base: Callable[[int], str], speak: Speak | None = None, *, tls: bool 
         context = None
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
+            CERTIFICATE.configure_cert(context)
         if speak is None:
             app = web.Application()
             app.router.add_post("/v1/chat/completions", fine)
@@ -88,7 +89,7 @@ class TestTLS:
         said = asking(local("https"), tls=True)
         assert said.startswith("for good: Model m at https://127.0.0.1:")
         assert "the certificate of 127.0.0.1:" in said
-        assert "does not verify (self-signed certificate); check api_base, or name your authority's file" in said
+        assert "does not verify (unable to get local issuer certificate); check api_base, or name your authority's file" in said
 
     def test_https_spoken_to_plain_http_is_a_mix_up(self) -> None:
         assert "speaks no https there; check the port, or write http:// in api_base" in asking(local("https"))

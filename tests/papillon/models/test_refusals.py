@@ -112,6 +112,15 @@ def test_a_quota_that_fills_up_again_is_waited_for(body: Any) -> None:
     assert judged(429, body).throttled  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(401, "Your account was closed after violations of our usage policies."),
+     (404, "No endpoints available matching your guardrail restrictions and data policy")],
+)  # fmt: skip
+def test_a_filters_words_with_a_status_for_every_call_are_no_prompts_fault(status: int, message: str) -> None:
+    assert isinstance(judged(status, error(message)), RefusesAll)
+
+
 def test_other_refusals_are_their_own_calls() -> None:
     refused = judged(400, error("Something about this call."))
     assert type(refused) is EndpointError

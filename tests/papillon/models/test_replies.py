@@ -13,12 +13,12 @@ from dspy.lm15 import ContextLengthError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from papillon.errors import Filtered
+from papillon.errors import EndpointError, Filtered
 from papillon.models.replies import NoAnswer, finish_reason_of, read_reply
 from papillon.models.retry import RefusesAll, TransientFailure
 from tests.misbehaviour import completion
 from tests.model_server import ModelServer
-from tests.papillon.models.attempts import KEY, attempt
+from tests.papillon.models.attempts import KEY, asked, attempt
 from tests.papillon.models.test_endpoint import ask
 from tests.papillon.models.test_roles import opened
 
@@ -221,6 +221,13 @@ def test_what_a_server_refused_as_no_json_is_an_answer_in_no_format(tmp_path: Pa
         (key,) = models.ledger.used
         assert models.store.get(key).answer.text == "Well, no."  # type: ignore[union-attr]
         assert server.calls == 1
+
+
+def test_half_a_character_in_a_request_is_said_and_not_sent() -> None:
+    with ModelServer() as server:
+        with pytest.raises(EndpointError, match="the request holds half a character"):
+            attempt(server.base, asked("Jane \ud800 Doe"))
+        assert server.calls == 0
 
 
 def test_a_plain_answer_is_read_as_it_is() -> None:
