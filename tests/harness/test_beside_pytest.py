@@ -98,7 +98,7 @@ def test_a_part_of_pytest_may_be_gone_or_strict(evaluator: Evaluator, without: t
     assert run.code == 0, run.out
     assert ("dev: 1 of 20 examples, 1 scored" in run.out) == ("no:terminal" not in without)
     assert "Traceback" not in run.out
-    assert run.verdicts() == {"dev-quality": "pass", "dev-errors": "pass"}
+    assert set(run.verdicts().values()) == {"pass"}
 
 
 @pytest.mark.parametrize("strict", [(), ("-W", "error")], ids=["as it comes", "warnings are errors"])
@@ -116,6 +116,7 @@ def test_a_body_of_more_than_a_megabyte_is_sent(evaluator: Evaluator, tmp_path: 
     assert "Traceback" not in run.out
 
 
+@pytest.mark.slow
 def test_a_checkout_is_reached_through_a_link_as_well(evaluator: Evaluator, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(ROOT)
     with ModelServer() as server:
@@ -140,6 +141,7 @@ def test_the_projects_own_tests_are_failed_by_a_warning_and_the_suites_are_not(e
     assert "UserWarning: a warning of ours" in run.out
 
 
+@pytest.mark.slow
 @alone_and_with_workers
 def test_a_second_import_is_read_too(evaluator: Evaluator, tmp_path: Path, workers: tuple[str, ...]) -> None:
     with ModelServer() as server:
@@ -161,6 +163,7 @@ def test_a_second_import_is_read_too(evaluator: Evaluator, tmp_path: Path, worke
 
 
 class TestAllRowsInOneSplit:
+    @pytest.mark.slow
     def test_both_splits_together_are_refused_before_any_call(self, evaluator: Evaluator) -> None:
         with ModelServer() as server:
             option = f"--eval-profile={evaluator.profile(server.base)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.model_server import ModelServer
 
@@ -51,6 +53,7 @@ def test_a_control_without_scores_is_inconclusive_in_the_last_lines_too(evaluato
     assert "test_control[dev-verbatim] - INCONCLUSIVE: " in section(run.out, "short test summary info")
 
 
+@pytest.mark.slow
 def test_with_q_it_says_what_is_not_as_it_should_be_and_with_qq_less(evaluator: Evaluator) -> None:
     gates = "[gates.dev]\nquality = { min = 0.01 }\noverall = { min = 1.0 }\n"
     with ModelServer() as server:
@@ -77,6 +80,7 @@ def test_with_q_it_says_what_is_not_as_it_should_be_and_with_qq_less(evaluator: 
     assert "FAILED evals/test_gates.py::test_gate[dev-overall] - FAIL: " in silent.out
 
 
+@pytest.mark.slow
 def test_it_says_how_long_the_run_took_and_what_no_evaluation_asks(evaluator: Evaluator) -> None:
     with ModelServer(latency=0.2) as server:
         profile = f"--eval-profile={evaluator.profile(server.base)}"

@@ -292,7 +292,7 @@ def test_a_kept_row_counts_only_while_its_calls_are_recorded(evaluator: Evaluato
 
 @pytest.mark.slow
 def test_the_judges_own_test_shows_how_far_it_is(evaluator: Evaluator) -> None:
-    with ModelServer(latency=1.5) as server:
+    with ModelServer(latency=3) as server:
         profile = str(evaluator.profile(server.base, concurrency="64"))
         run = evaluator.run("evals", "-m", "judges", "--eval-profile", profile)
     assert re.search(r"^judge \d+ cases · \d+ calls made", run.out, re.MULTILINE), run.out
