@@ -7,6 +7,7 @@ others' work.
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,7 +113,8 @@ class Endpoint:
         try:
             async with self._session.post(
                 f"{self.base}/chat/completions",
-                data=payload,
+                # aiohttp warns of bytes over a megabyte, and of a file in memory it does not.
+                data=payload if len(payload) <= 2**20 else BytesIO(payload),
                 headers=self._headers,
                 allow_redirects=False,
                 proxy=proxy.address if proxy is not None else None,

@@ -101,6 +101,12 @@ def test_the_answer_comes_with_its_usage_and_finish_reason() -> None:
     assert response.usage.output_tokens == 1
 
 
+def test_a_request_of_more_than_a_megabyte_is_sent_without_a_warning() -> None:
+    with ModelServer() as server:
+        assert ask(server, request("long " * 300_000)).message.text
+        assert len(server.bodies[0]["messages"][-1]["content"]) == 1_500_000
+
+
 def test_an_empty_answer_is_an_answer() -> None:
     with ModelServer(rule=lambda body: "") as server:
         assert ask(server).message.text == ""
