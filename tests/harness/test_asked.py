@@ -69,6 +69,7 @@ def test_an_evaluations_option_without_a_suite_is_refused_with_the_command(
     assert "collected" not in run.out
 
 
+@pytest.mark.slow
 def test_what_stands_in_addopts_is_a_default_for_evaluations_and_no_mistake(evaluator: Evaluator) -> None:
     run = evaluator.run(
         "tests/harness/test_rows.py", "-q", bare=True, PYTEST_ADDOPTS="--eval-profile openai --eval-limit 3"

@@ -83,6 +83,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the workers in /proc")
 def test_a_killed_worker_loses_no_row_and_no_call_and_is_no_pass(evaluator: Evaluator) -> None:
     with ModelServer(latency=0.1) as server:
@@ -133,6 +134,7 @@ def test_two_runs_at_once_on_one_cache_pay_each_call_once(evaluator: Evaluator) 
         assert server.calls == server.distinct
 
 
+@pytest.mark.slow
 def test_shards_and_a_last_job_give_what_one_run_gives(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base, gates=GATES))
