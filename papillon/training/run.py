@@ -19,6 +19,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks th
 import dspy
 
 from papillon.errors import UsageError
+from papillon.models.adapters import adapter_for
 from papillon.program import save_program
 from papillon.training.arbor_arguments import check_arbor_version
 from papillon.training.devices import Device
@@ -85,7 +86,7 @@ def train(
     predictors = program.predictors()
     before = [predictor.lm for predictor in predictors]
     # A chat prompt without the JSON fallback: a second try in another format would hide the first one's failure.
-    adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)
+    adapter = adapter_for("chat", json_fallback=False)
     # What arbor-ai validates on: the examples given, or where it is told so those that it trains on.
     val = list(valset) if valset and not settings.use_train_as_val else None
     checked = list(trainset) if settings.use_train_as_val else val
