@@ -17,7 +17,7 @@ import dspy
 from dspy.utils.callback import BaseCallback
 from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError
 
-from papillon.errors import BudgetSpent, Filtered, InfrastructureError, OutputError, PapillonError, behind
+from papillon.errors import BudgetSpent, Filtered, InfrastructureError, OutputError, PapillonError, behind, cause_of
 from papillon.models.roles import Models
 from papillon.program import PAPILLON
 
@@ -182,9 +182,8 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
             )
 
     def _fail(self, error: BaseException) -> None:
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:400]
         with self._changed:
-            self.failure = self.failure or behind(error) or InfrastructureError(text)
+            self.failure = self.failure or behind(error) or InfrastructureError(cause_of(error))
 
 
 class _WatchedEngine:

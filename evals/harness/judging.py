@@ -19,7 +19,7 @@ from judges.calibration import JudgeReport, LeakageAnswer, QualityAnswer, judge_
 from judges.cases import LeakageCase, QualityCase
 from judges.judge import Judge
 from judges.lexical import leaked_units
-from papillon.errors import Unreachable, behind
+from papillon.errors import Unreachable, behind, cause_of
 from papillon.models.turn import Turn, current_turn
 
 __all__ = [
@@ -85,7 +85,7 @@ async def examine_judge(
             answers[number] = said
     report = judge_report(asked, [None if isinstance(said, Exception) else said for said in answers])  # type: ignore[arg-type]
     return Examination(
-        report, tuple(_cause(said) for said in answers if isinstance(said, Exception)), tuple(sorted(turn.keys))
+        report, tuple(cause_of(said) for said in answers if isinstance(said, Exception)), tuple(sorted(turn.keys))
     )
 
 
@@ -104,13 +104,6 @@ async def _answer(judge: Judge, case: Case) -> LeakageAnswer | QualityAnswer:
 
 def _waits(said: object) -> bool:
     return isinstance(said, Exception) and isinstance(behind(said), Unreachable)
-
-
-def _cause(error: Exception) -> str:
-    # Whoever fails here has asked a model, so DSPy is there already.
-    from evals.harness.evaluation import cause_of
-
-    return cause_of(error)
 
 
 def judge_bars(report: JudgeReport, bars: Iterable[Bar]) -> list[GateResult]:
