@@ -68,21 +68,22 @@ def train(
     resume: bool = False,
     say: Callable[[str], None] = print,
     policy: Any = None,
+    reach_again: Callable[[], None] = lambda: None,
 ) -> Trained:
     """Train the model behind all of the program's predictors to score better on ``metric(example, prediction)``.
 
     The program's own language models are put back when it ends; ``adapter/`` in ``folder`` holds what was
     learned. With ``resume`` a training in ``folder`` goes on, on one device with the very next step that it would
     have taken, where it is ``told`` the same of its surroundings. ``policy`` stands in for the one that the settings
-    name. Raises UsageError for what cannot start, and DivergenceError or InfrastructureError for what ends it; its
-    checkpoints stay.
+    name; ``reach_again`` is called before each round. Raises UsageError for what cannot start, and DivergenceError or
+    InfrastructureError for what ends it; its checkpoints stay.
     """
     check_arbor_version()
     with unannounced():
         from papillon.training.resuming import score_before
     record = RunRecord(folder, settings, say, told)
     record.open(resume=resume)
-    watch = RolloutWatch(program, metric, settings.failure_score)
+    watch = RolloutWatch(program, metric, settings.failure_score, settings.format_failure_score, reach_again)
     predictors = program.predictors()
     before = [predictor.lm for predictor in predictors]
     # A chat prompt without the JSON fallback: a second try in another format would hide the first one's failure.

@@ -10,9 +10,9 @@ from typing import Any
 import dspy
 import pytest
 from dspy.teleprompt.bootstrap_trace import FailedPrediction, bootstrap_trace_data
-from dspy.utils.exceptions import AdapterParseError
+from dspy.utils.exceptions import AdapterParseError, LMUnexpectedError
 
-from papillon.errors import EndpointError
+from papillon.errors import EndpointError, Filtered
 from papillon.models.adapters import adapter_for
 from papillon.program import PAPILLON
 from papillon.training.rollouts import RolloutCounts, RolloutWatch
@@ -89,6 +89,34 @@ def test_a_failed_untrusted_model_drops_the_rollout(error: Exception) -> None:
     assert watch.counts() == RolloutCounts(rollouts=1, dropped=1)
     assert watch.last_failure is not None
     assert str(error) in watch.last_failure
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_request_that_a_filter_refuses_gets_the_penalty_and_a_validation_the_failures_score(wrapped: bool) -> None:
+    def refuses(request: str) -> str:
+        try:
+            raise Filtered("The filter of m.")
+        except Filtered as error:
+            if not wrapped:
+                raise
+            raise LMUnexpectedError("wrapped by DSPy") from error
+
+    kept, watch = gathered([CRAFTED], refuses)
+    assert [rollout["score"] for rollout in kept] == [-1]
+    assert watch.counts() == RolloutCounts(rollouts=1, format_failures=1)
+    assert watch.in_vain == 0
+    watch.program.set_lm(scripted_lm(lambda prompt: CRAFTED))
+    with watch.watching(), dspy.context(adapter=adapter_for("chat", json_fallback=False)):
+        assert watch.metric(EXAMPLE, watch.program(user_query="Write for Ann.")) == 0.0
+    assert watch.counts() == RolloutCounts()
+
+
+def test_servers_are_tried_again_before_each_round() -> None:
+    again: list[str] = []
+    watch = RolloutWatch(PAPILLON(str), lambda *given: 1.0, reach_again=lambda: again.append("again"))
+    for _ in range(2):
+        watch.check(8)
+    assert again == ["again"] * 2
 
 
 def test_a_failed_judge_drops_the_rollout() -> None:
