@@ -13,13 +13,8 @@ from papillon.data import PupaRow, load
 from papillon.leaks import verbatim
 from papillon.units import UnitsCheck, check_units, joined_by
 
-JOINS = {
-    **{
-        join: repr(join.strip())
-        for join in (", ", ",", "|", " | ", "; ", " / ", "/", "、", "，", "；", "｜", "، ", " • ")
-    },
-    **{"\t": "a tab", "\n": "a line end", "\r\n": "a line end"},
-}
+SIGNS = (", ", ",", "|", " | ", "; ", " / ", "/", "、", "，", "；", "｜", "، ", " • ")
+JOINS = {join: repr(join.strip()) for join in SIGNS} | {"\t": "a tab", "\n": "a line end", "\r\n": "a line end"}
 #: How lists are written that are none of JSON.
 WRITTEN = ["[Ann Lee, Oslo, Bob]", "'Ann Lee', 'Oslo', 'Bob'", "{Ann Lee; Oslo; Bob}", "(“Ann Lee”, “Oslo”, “Bob”)"]
 
