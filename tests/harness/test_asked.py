@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,25 @@ def test_an_evaluations_option_without_a_suite_is_refused_with_the_command(
     assert run.code == 4
     assert f"{said}\n" in run.out
     assert "collected" not in run.out
+
+
+@pytest.mark.parametrize(
+    ("folder", "evals"),
+    [(ROOT / "tests", "../evals"), (ROOT / "tests" / "harness", "../../evals"), (None, str(EVALS))],
+    ids=["tests", "deeper", "elsewhere"],
+)
+def test_the_command_is_right_where_it_is_typed(
+    evaluator: Evaluator, tmp_path: Path, folder: Path | None, evals: str
+) -> None:
+    cwd, plugin = folder or tmp_path, {} if folder else {"PYTHONPATH": str(ROOT)}
+    options = () if folder else ("-p", "evals.harness.plugin")
+    refused = evaluator.run(*options, "--eval-limit", "3", bare=True, cwd=cwd, **plugin)
+    assert refused.code == 4
+    command = f"pytest {evals} -m dev --eval-limit 3"
+    assert f"type {command}\n" in refused.out
+    typed = evaluator.run(*shlex.split(command)[1:], "--collect-only", "-q", bare=True, cwd=cwd)
+    assert typed.code == 0, typed.out
+    assert typed.out.count("test_example[") == 3
 
 
 @pytest.mark.slow
