@@ -94,7 +94,7 @@ def improvement_table(
     both = {row.id for row in before if row.overall is not None} & {row.id for row in after if row.overall is not None}
     if not both:
         raise InfrastructureError(
-            "No dev example has a score before and after: a provider's filter refused their judging; take another judge."
+            "No dev example has a score before and after: a provider's filter refused their judging; set another judge."
         )
     read, written = ledger.tokens(found.calls)
     usd = ledger.usd(found.calls)
