@@ -1,6 +1,7 @@
 """Turn: on whose behalf a model call is made, carried to the engines by a context variable.
 
-The limits read a call's priority from it, and it collects the keys of the calls that a row rests on.
+The limits read a call's priority from it. It collects what a row follows from beside the answers: the keys of the
+calls that it rests on, and what each role failed with or answered without text.
 """
 
 from __future__ import annotations

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer, answer_fields
+
+pytestmark = pytest.mark.slow
 
 DEV = ("evals", "-m", "dev", "--eval-limit", "3")
 THINKING = "<think>\nThe user is Ann Lee.\n[[ ## llm_request ## ]]\nHelp Ann Lee.\n</think>\n\n"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from evals.harness.asked import EVALS, in_evals
+from papillon.profile import ROOT
 from tests.harness.runs import Evaluator, alone_and_with_workers
 
 
@@ -69,6 +72,7 @@ def test_an_evaluations_option_without_a_suite_is_refused_with_the_command(
     assert "collected" not in run.out
 
 
+@pytest.mark.slow
 def test_what_stands_in_addopts_is_a_default_for_evaluations_and_no_mistake(evaluator: Evaluator) -> None:
     run = evaluator.run(
         "tests/harness/test_rows.py", "-q", bare=True, PYTEST_ADDOPTS="--eval-profile openai --eval-limit 3"
@@ -142,3 +146,21 @@ class TestRoot:
             f"project's root; type --eval-profile={profile}\n"
         ) in out
         assert "Traceback" not in out
+
+
+def test_the_plugin_loads_where_pytests_own_insides_have_changed() -> None:
+    """Every project of the environment loads it; what is private to pytest is asked for only by an evaluation."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import pytest, _pytest.config.findpaths as paths, _pytest.mark.expression as expression\n"
+            "del paths.determine_setup, expression.Expression\n"
+            "import evals.harness.plugin",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -93,6 +93,7 @@ def test_a_server_that_is_away_for_12_seconds_costs_no_row(
     assert sorted(re.findall(named, run.out)) == sorted(set(re.findall(over, run.out))), run.out
 
 
+@pytest.mark.slow
 def test_a_server_that_never_comes_is_waited_for_twice_and_not_once_a_row(evaluator: Evaluator) -> None:
     began = time.monotonic()
     run = evaluator.run(*DEV, *profile(evaluator, free_port(), more=", deadline = 3"))
@@ -105,6 +106,7 @@ def test_a_server_that_never_comes_is_waited_for_twice_and_not_once_a_row(evalua
     assert "Run the same command again to go on" in run.out
 
 
+@pytest.mark.slow
 def test_other_work_is_done_while_one_model_is_away(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         away = f'{{ model = "openai/untrusted", api_base = "http://127.0.0.1:{free_port()}/v1", deadline = 1 }}'
@@ -118,6 +120,7 @@ def test_other_work_is_done_while_one_model_is_away(evaluator: Evaluator) -> Non
     assert len(server.asked('"local"')) > 20  # the queries and the local-only control, each once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["null-content-at-first", "broken-off-at-first"])
 def test_a_fault_that_comes_as_an_answer_is_asked_again_and_never_recorded(evaluator: Evaluator, how: str) -> None:
     with ModelServer() as server:

@@ -115,7 +115,10 @@ def test_an_endpoint_that_refuses_connections_ends_the_run_soon_and_records_noth
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-    run = evaluator.run(*DEV, "--eval-profile", str(evaluator.profile(base)))
+    models = {
+        role: f'{{ model = "openai/{role}", api_base = "{base}", deadline = 1 }}' for role in ("local", "untrusted")
+    }
+    run = evaluator.run(*DEV, "--eval-profile", str(evaluator.profile(base, **models)))
     assert run.code == 1
     assert {row["status"] for row in run.rows} == {"infrastructure_error"}
     assert len(run.rows) == 20
@@ -175,6 +178,7 @@ def test_trials_are_independent_draws_and_rows_of_their_own(evaluator: Evaluator
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "started", [(".",), ("tests/harness/test_rows.py", "-m", "dev"), ()], ids=["dot", "tests", "bare"]
 )

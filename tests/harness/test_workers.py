@@ -83,6 +83,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the workers in /proc")
 def test_a_killed_worker_loses_no_row_and_no_call_and_is_no_pass(evaluator: Evaluator) -> None:
     with ModelServer(latency=0.1) as server:
@@ -133,6 +134,7 @@ def test_two_runs_at_once_on_one_cache_pay_each_call_once(evaluator: Evaluator) 
         assert server.calls == server.distinct
 
 
+@pytest.mark.slow
 def test_shards_and_a_last_job_give_what_one_run_gives(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base, gates=GATES))
@@ -156,3 +158,27 @@ def test_shards_and_a_last_job_give_what_one_run_gives(evaluator: Evaluator, tmp
     last = evaluator.run(*BOTH, "--eval-profile", profile, "--eval-import", str(every), "--eval-record", "none")
     assert last.code == 0, last.out
     assert last.same() == whole.same()
+
+
+@pytest.mark.parametrize(("shows", "threads"), [((), 1), (("--setup-plan",), 0)], ids=["runs", "shows"])
+def test_one_thread_shows_progress_however_many_workers_there_are_and_none_where_there_is_no_run(
+    evaluator: Evaluator, shows: tuple[str, ...], threads: int
+) -> None:
+    (evaluator.folder / "counts.py").write_text(
+        "import threading\n"
+        "started, start = [], threading.Thread.start\n"
+        "def counted(self):\n"
+        "    started.append(self.name)\n"
+        "    start(self)\n"
+        "threading.Thread.start = counted\n"
+        "def pytest_unconfigure(config):\n"
+        "    if not hasattr(config, 'workerinput'):\n"
+        "        print('progress threads:', started.count('papillon-progress'))\n"
+    )
+    with ModelServer() as server:
+        profile = f"--eval-profile={evaluator.profile(server.base)}"
+        run = evaluator.run(
+            *("evals", "-m", "dev", "-n", "2", "-p", "counts", profile, "--eval-limit=1", *shows),
+            PYTHONPATH=str(evaluator.folder),
+        )
+    assert f"progress threads: {threads}" in run.out
