@@ -117,7 +117,8 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
     except Exception as error:
         await sent.settled()
         lost = row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES)
-        return Outcome(lost, turn.keys, waits=isinstance(behind(error), Unreachable))
+        cause = behind(error)
+        return Outcome(lost, turn.keys, waits=isinstance(cause, Unreachable), withheld=isinstance(cause, Filtered))
     scores = score(
         units,
         sent.text,

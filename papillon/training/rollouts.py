@@ -29,7 +29,7 @@ class RolloutCounts:
 
     ``format_failures`` were rewarded with the penalty, a filter's refusals among them; ``partly_formatted`` and
     ``dropped`` were not rewarded, and ArborGRPO filled their groups up with copies of others. ``unvalidated`` are runs
-    of a validation that a model or the judge failed: ArborGRPO scores them as failures, so its score is too low by them.
+    of a validation that a model or the judge failed: ArborGRPO scores them as failures, so its score is too low.
     """
 
     rollouts: int = 0

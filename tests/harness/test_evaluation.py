@@ -298,9 +298,11 @@ class TestAnInfrastructureError:
 
     @pytest.mark.parametrize("question", ["quality", "leakage"])
     def test_the_judges_own_filter_is_no_fault_of_the_program(self, question: str) -> None:
-        row = run(Doing(), SetJudge(failing=question, error=Filtered("The filter of m."))).row
-        assert without_scores(row)
-        assert row.error == "The filter of m."
+        found = run(Doing(), SetJudge(failing=question, error=Filtered("The filter of m.")))
+        assert without_scores(found.row)
+        assert found.row.error == "The filter of m."
+        assert found.withheld
+        assert not run(Doing(), SetJudge(failing=question)).withheld
 
     def test_it_waits_where_a_server_could_not_be_reached_and_only_there(self) -> None:
         wrapped = LMUnexpectedError("wrapped by DSPy")
