@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from _pytest.config.findpaths import determine_setup
-from _pytest.mark.expression import Expression
 
 from evals.harness.options import OPTIONS
 from papillon.errors import UsageError
@@ -104,6 +102,9 @@ def refuse_root_of_an_option(config: pytest.Config) -> None:
     It looks for both before any plugin has said what its options are, so ``--eval-profile FILE.toml`` looks like a
     path to tests; with ``=`` it does not.
     """
+    # Private to pytest, and this module is loaded in every project of the environment.
+    from _pytest.config.findpaths import determine_setup
+
     given = config.option
     root, settings, _, _ = determine_setup(
         inifile=given.inifilename,
@@ -128,6 +129,8 @@ def refuse_wrong_expressions(config: pytest.Config) -> None:
 
     pytest would do so while it collects, which under xdist is in a worker, and then takes the session with it.
     """
+    from _pytest.mark.expression import Expression
+
     for flag, name in (("-m", "markexpr"), ("-k", "keyword")):
         asked = config.getoption(name, "") or ""
         try:

@@ -6,7 +6,6 @@ known here.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from evals.harness.pairing import Pairs, mean_by_example, trials_by_example
 from evals.harness.rows import Row
 from evals.harness.statistics import Interval
 from evals.harness.subjects import evaluating
+from evals.harness.waiting import each_once_more
 from judges import make_judge
 from papillon.errors import InfrastructureError
 from papillon.models.ledger import Ledger
@@ -33,7 +33,8 @@ __all__ = ["gain", "improvement_table", "score_program"]
 def score_program(program: dspy.Module, examples: Sequence[Example], models: Models, profile: Profile) -> list[Row]:
     """One row for each example, from the very calls that the split's gates rest on.
 
-    Raises InfrastructureError where an example has no score: a gain over the rest would be another number.
+    Examples whose models could not be reached are tried once more after the others. Raises InfrastructureError where
+    one has no score: a gain over the rest would be another number.
     """
     judge = make_judge(profile.judge.kind, models)
     subject = program.deepcopy()
@@ -42,8 +43,13 @@ def score_program(program: dspy.Module, examples: Sequence[Example], models: Mod
 
     async def scored() -> list[Row]:
         with evaluating(models):
-            samples = (evaluate(subject, judge, example, trial=0, order=n) for n, example in enumerate(examples))
-            return [outcome.row for outcome in await asyncio.gather(*samples)]
+            outcomes = await each_once_more(
+                lambda order, example: evaluate(subject, judge, example, trial=0, order=order),
+                examples,
+                lambda outcome: outcome.waits,
+                models.reach_again,
+            )
+            return [outcome.row for outcome in outcomes]
 
     with _quiet("dspy", "papillon.program"):
         rows = models.loop.run(scored())

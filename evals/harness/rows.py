@@ -74,7 +74,7 @@ class Outcome:
     ``closeness`` of answer and target in 0..1 is there whoever judged; ``near`` counts the units that
     were found by a fuzzy match alone, None where another judge counted them. ``waits`` says that a model's server
     could not be reached, so that a later try may give a score; ``on_record`` that the row follows from recorded
-    calls alone, none of which was refused.
+    calls alone: none was refused or failed, be it that the program caught it.
     """
 
     row: Row

@@ -21,8 +21,9 @@ _SHOWN, _READ = 160, 1000
 #: A run of so many letters and digits that stands in the request is a quotation of it, about 20 signs of a text.
 _QUOTED = 16
 _WORDS = ("error", "message", "detail", "details", "errors", "msg", "title", "raw")
-_NAMES = ("code", "type", "status", "reason", "param")
+_NAMES = ("code", "type", "status", "status_code", "statusCode", "reason", "param")
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 _ESCAPED = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|([nrt])|(.)|$)")
 
 
@@ -99,8 +100,9 @@ class _Found:
             value = data.get(name)
             if isinstance(value, str):
                 self.codes.append(value[:200])
-            elif isinstance(value, int) and 400 <= value < 600 and self.status is None:
-                self.status = value
+            # LiteLLM writes the status as a text.
+            if isinstance(value, (int, str)) and _STATUS.fullmatch(str(value)) and self.status is None:
+                self.status = int(value)
         if isinstance(param := data.get("param"), str) and " " not in param:
             self.names.append(re.split(r"[.\[]", param.removeprefix("body."))[0])
         if isinstance(loc := data.get("loc"), list):

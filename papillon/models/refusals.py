@@ -20,7 +20,9 @@ from papillon.hosts import host_of
 from papillon.models.error_bodies import ErrorBody
 from papillon.models.retry import RefusesAll, TransientFailure
 from papillon.models.wordings import (
+    ACCOUNT,
     CHOICES,
+    FILTER_ITSELF,
     FILTERED,
     KEY,
     LIMIT_TOO_LARGE,
@@ -50,35 +52,46 @@ def refusal(
     refused = f"{name} refused the call with status {status}{error.said}"
     if 300 <= status < 400:
         return RefusesAll(f"{name} redirects to {_host(headers.get('Location'))}; correct api_base.")
-    if status == 402 or (status < 500 and status != 404 and _spent(error.text, wait)):
+    if _spent(status, error.text, wait):
         return RefusesAll(f"{refused}. Its quota or credit is spent: check the account that the key belongs to.")
     if status == 429:
         asks = f"{name} asks for fewer calls (429{error.said})."
         return TransientFailure(asks, retry_after=wait, throttled=True)
-    if status not in (401, 404) and (fault := _prompts_fault(name, status, error, sent)) is not None:
+    if not _may_pass(status) and (fault := _prompts_fault(name, status, error, sent)) is not None:
         return fault
-    if status in (408, 409, 425) or status >= 500:
+    if _may_pass(status) or status == 500:
         failed = f"{name} answered with status {status}{error.said}."
         return TransientFailure(failed, retry_after=wait, may_have_cost=status >= 500)
     return _for_every_call(refused, status, error, sent) or EndpointError(f"{refused}.")
 
 
 def failed_reply(name: str, what: str, error: ErrorBody, sent: Mapping[str, Any]) -> Exception:
-    """What it means that a status of 200 brought no answer: ``what`` says what came, ``error`` what was said of it."""
-    told = f"{name} {what}{error.said}"
+    """What it means that a status of 200 brought no answer: ``what`` says what came, ``error`` what was said of it.
+
+    A status in the body itself counts like one in its place.
+    """
+    told, status = f"{name} {what}{error.said}", error.status or 200
     if error.html:
         return RefusesAll(f"{told}. Check api_base: no chat completions are served there.", certain=False)
-    if error.status == 402 or _spent(error.text, None):
+    if _spent(status, error.text, None):
         return RefusesAll(f"{told}. Its quota or credit is spent: check the account that the key belongs to.")
-    if (fault := _prompts_fault(name, 200, error, sent)) is not None:
-        return fault
-    if error.status == 401 or KEY.search(error.text):
-        return RefusesAll(f"{told}. Check the key in the variable that api_key_env names.")
-    return TransientFailure(f"{told}.", throttled=error.status == 429, may_have_cost=True)
+    meant: Exception | None = None
+    if not _may_pass(status):
+        meant = _prompts_fault(name, status, error, sent)
+        if meant is None and status != 500:
+            meant = _for_every_call(told, status, error, sent)
+    return meant or TransientFailure(f"{told}.", throttled=status == 429, may_have_cost=True)
 
 
-def _spent(text: str, wait: float | None) -> bool:
-    if QUOTA.search(text) is None:
+def _may_pass(status: int) -> bool:
+    # Some servers have 500 for a prompt that does not fit.
+    return status in (408, 409, 425, 429) or status > 500
+
+
+def _spent(status: int, text: str, wait: float | None) -> bool:
+    if status == 402:
+        return True
+    if status >= 500 or status == 404 or QUOTA.search(text) is None:
         return False
     return "insufficient_quota" in text or (wait is None and REFILLS.search(text) is None)
 
@@ -93,10 +106,13 @@ def _host(location: str | None) -> str:
 
 
 def _prompts_fault(name: str, status: int, error: ErrorBody, sent: Mapping[str, Any]) -> Exception | None:
-    if status < 500 and FILTERED.search(error.text):
+    """That a prompt does not fit or is filtered; or that no prompt fits, as the profile leaves no room for one."""
+    if status in (401, 404) or KEY.search(error.text) or ACCOUNT.search(error.text):
+        return None
+    if status < 500 and _filtered(status, error, sent):
         return Filtered(f"{name} answered with its provider's filter, status {status}{error.said}.")
     limit = sent.get("max_tokens", sent.get("max_completion_tokens"))
-    if status == 413 or TOO_LONG.search(error.text):
+    if (status == 413 or TOO_LONG.search(error.text)) and not REFILLS.search(error.text):
         window = WINDOW.search(error.text)
         size = int(window[1].replace(",", "")) if window else None
         if limit is not None and size is not None and limit >= size:
@@ -111,19 +127,30 @@ def _prompts_fault(name: str, status: int, error: ErrorBody, sent: Mapping[str, 
     return None
 
 
+def _filtered(status: int, error: ErrorBody, sent: Mapping[str, Any]) -> bool:
+    """Whether a filter has refused the prompt, and not a server the filter, or a proxy the address."""
+    text = error.text
+    for name in _refused_fields(status, error, sent):
+        # A field of the profile may be named like a filter.
+        text = text.replace(name.lower(), "")
+    return not error.html and FILTERED.search(text) is not None and FILTER_ITSELF.search(text) is None
+
+
 def _for_every_call(refused: str, status: int, error: ErrorBody, sent: Mapping[str, Any]) -> RefusesAll | None:
     if status == 401 or KEY.search(error.text):
         return RefusesAll(f"{refused}. Check the key in the variable that api_key_env names.")
+    if ACCOUNT.search(error.text):
+        return RefusesAll(f"{refused}. Check the account that the key belongs to: it is closed to its owner.")
     if SPEAKS_TLS.search(error.text):
         return RefusesAll(f"{refused}. The server speaks https there: write https:// in api_base.")
     if status == 407:
         return RefusesAll(f"{refused}. The proxy before it wants a user and password.")
-    if status in (400, 422) and (fields := _refused_fields(error, sent)):
+    if fields := _refused_fields(status, error, sent):
         names = " and ".join(fields)
         return RefusesAll(
             f"{refused}. Leave {names} out of the profile, or correct it: this model does not take it so."
         )
-    model = MODEL.search(error.text) is not None
+    model = status >= 400 and MODEL.search(error.text) is not None
     if status == 404 or model:
         # A bare 404 is the model's or the address's; other words may be about this call.
         certain = model or error.html or not error.words
@@ -136,9 +163,9 @@ def _for_every_call(refused: str, status: int, error: ErrorBody, sent: Mapping[s
     return None
 
 
-def _refused_fields(error: ErrorBody, sent: Mapping[str, Any]) -> list[str]:
+def _refused_fields(status: int, error: ErrorBody, sent: Mapping[str, Any]) -> list[str]:
     """The profile's own fields that a body names as what it does not take."""
-    if not REFUSED.search(error.text):
+    if status not in (400, 422) or not REFUSED.search(error.text):
         return []
     own = [name for name in sent if name not in ("model", "messages", "response_format")]
     if error.names:

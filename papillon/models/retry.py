@@ -28,8 +28,9 @@ __all__ = ["AsyncEngine", "RefusesAll", "Retrying", "TransientFailure"]
 PATIENCE, NAMED_AFTER = 30.0, 2.0
 #: Between two tries to reach it lie at most so many seconds.
 LONGEST_REACH = 3.0
-#: After so many refusals in a row, each of which might be one call's own, the model is given up.
-REFUSALS = 3
+#: So many prompts refused in a row, each perhaps for its own sake, give a model up that has not answered yet; and so
+#: many one that has, since its key can be revoked in mid-run.
+REFUSALS, REFUSALS_AMONG_ANSWERS = 3, 30
 
 
 class AsyncEngine(Protocol):
@@ -62,7 +63,8 @@ class TransientFailure(EndpointError):
 class RefusesAll(EndpointError):
     """The server would refuse every other call for the same reason (a wrong key, an unknown model, no quota).
 
-    Where ``certain`` is false it may as well be this call alone: only several in a row say that it is not.
+    Where ``certain`` is false it may as well be this call alone: only several in a row, and no answer among the calls
+    in flight with them, say that it is not.
     """
 
     def __init__(self, message: str, *, certain: bool = True) -> None:
@@ -105,10 +107,15 @@ class Retrying:
     given_up: EndpointError | None = None
     _away_since: float | None = None
     _named: bool = False
-    _refusals: int = 0
+    _answered: bool = False
+    _in_flight: int = 0
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Prompts refused since the server last did anything else, each perhaps for its own sake.
+    _refused: set[int] = field(default_factory=set)
     _resting: set[asyncio.Future[None]] = field(default_factory=set)
 
     async def acomplete(self, request: Request) -> Response:
+        await self._doubt_is_over()
         call = _Call(self.clock())
         try:
             while True:
@@ -117,8 +124,7 @@ class Retrying:
                 except TransientFailure as failure:
                     pause = self._pause_away(call, failure) if failure.unreachable else self._pause(call, failure)
                 except RefusesAll as failure:
-                    self._refusals += 1
-                    if failure.certain or self._refusals >= REFUSALS:
+                    if failure.certain or (self._doubtful and not self._in_flight):
                         self._give_up(failure)
                     raise
                 await self._rest(pause)
@@ -137,16 +143,29 @@ class Retrying:
         """End all pauses: the run was stopped, or the model given up."""
         for resting in self._resting:
             resting.cancel()
+        self._ended.set()
+
+    @property
+    def _doubtful(self) -> bool:
+        return len(self._refused) >= (REFUSALS_AMONG_ANSWERS if self._answered else REFUSALS)
+
+    async def _doubt_is_over(self) -> None:
+        """Let no call begin while many in a row were refused and those in flight may yet tell whose fault it is."""
+        while self._doubtful and self._in_flight and self.given_up is None and not self.budget.stopped:
+            self._ended.clear()
+            await self._ended.wait()
 
     async def _attempt(self, request: Request, call: _Call) -> Response:
         reservation = await self.budget.reserve(self.bound(request))
         if self.given_up is not None:
             self.budget.settle(reservation, 0.0, made=False)
-            raise self.given_up
+            # One exception for all lost calls must not gather the frames of each.
+            raise self.given_up.with_traceback(None)
         call.asked = self.clock()
         # The first attempt has the model's own timeout, and may start a server before it asks.
         left = call.began + self.deadline - call.asked if call.attempts else None
         spent, made = 0.0, True
+        self._in_flight += 1
         try:
             response = await self._answer(request, left)
             known = self.cost(response)
@@ -161,12 +180,19 @@ class Retrying:
                 spent = reservation.cost if error.may_have_cost else 0.0
             if made:
                 self._reached()
+            if isinstance(error, RefusesAll) and not error.certain:
+                self._refused.add(hash(repr((request.system, request.messages))))
+            elif made:
+                self._refused.clear()
             raise
         finally:
+            self._in_flight -= 1
+            self._ended.set()
             self.budget.settle(reservation, spent, made=made)
             self.ledger.retried += made and call.attempts > 0
         self._reached()
-        self._refusals = 0
+        self._refused.clear()
+        self._answered = True
         self.slots.succeeded()
         return response
 
@@ -206,7 +232,7 @@ class Retrying:
                 self.say(f"{self.name} could not be reached for {away:.0f} s, and is given up for now.")
                 self._give_up(Unreachable(f"{_unended(failure)}, tried for {away:.0f} s."))
             assert self.given_up is not None
-            raise self.given_up from failure
+            raise self.given_up.with_traceback(None) from failure
         if away >= NAMED_AFTER and not self._named:
             self._named = True
             self.say(f"{_unended(failure)}; it is tried for {patience:.0f} s.")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "ACCOUNT",
     "CHOICES",
     "FILTERED",
+    "FILTER_ITSELF",
     "FORMAT",
     "KEY",
     "LIMIT_TOO_LARGE",
@@ -33,8 +35,18 @@ FILTERED = _any(
     r"content[_ -]?filter|content[_ ]management[_ ]policy|responsibleaipolicy",  # Azure
     r"(?:content|usage|acceptable use)[_ ](?:polic|guideline)|violat\w+ .{0,40}(?:polic|guideline)",  # OpenAI, xAI
     r"flagged|moderation|guardrail|prohibited_content",  # OpenRouter, LiteLLM, Gemini
-    r"\bsafety(?!_(?:identifier|settings))|unsafe|harmful|jailbreak|was filtered|considered high risk",
+    r"\bsafety(?!_?(?:identifier|settings|ratings))|unsafe|harmful|jailbreak|was filtered|considered high risk",
     r"data_?inspection_?failed|inappropriate content|new_sensitive|sensitive content|敏感|不安全|违规",  # Qwen, Zhipu
+)
+
+#: Words about the filter itself stand beside it: it is away or broken, or was asked for in a form that is not taken.
+FILTER_ITSELF = _any(
+    r"unavailable|(?:not|n't|never) (?:be )?(?:reach|respond|connect|contact|load)|unreachable|tim(?:ed|e)[ -]?out",
+    r"overloaded|(?:server|internal)[_ ](?:server[_ ])?error|bad gateway|connection (?:refused|reset|error|closed)",
+    r"failed to (?:connect|reach|call|load|run)|(?:service|backend) (?:failed|error|down)",
+    r"(?:unknown|unrecognized|unexpected|unsupported)[_ ](?:\w+ )?(?:name|param|argument|field|propert|key)",
+    r"cannot find field|extra[_ ](?:inputs|fields|forbidden)",
+    r"(?:guardrail|filter|moderat).{0,80}not (?:exist|found|configured|enabled|supported)",
 )
 
 #: The prompt does not fit the model.
@@ -50,7 +62,9 @@ TOO_LONG = _any(
     r"input token count .{0,40}exceeds|range of input length|too large for model with",  # Gemini, Qwen, Mistral
     r"`?inputs`? (?:tokens \+ `?max_new_tokens|must have less than)",  # TGI
     r"reduce (?:the length of|your) (?:the )?(?:messages?|input|prompt)",  # Groq
-    r"tokens? limit exceeded|exceeded model token limit|too many (?:input )?tokens",
+    r"tokens? limit exceeded|exceeded model token limit",
+    # Throttling has these words too, and says that one may come back.
+    r"(?s:^(?!.*(?:\bwait|try again|retry)).*too many (?:input )?tokens)",
     r"more tokens than the|exceeds the limit of \d",
 )
 
@@ -69,12 +83,20 @@ KEY = _any(
     r"no auth credentials|account_deactivated",
 )
 
+#: The account is closed to its owner, often for what an earlier prompt was.
+ACCOUNT = _any(
+    r"(?:account|organi[sz]ation|user|access)_(?:suspended|disabled|banned|terminated|restricted|blocked)",
+    r"\b(?:account|organi[sz]ation|workspace|access)\b(?:(?!request|prompt|input|content|message|polic)[^.]){0,60}?"
+    r"\b(?:was|is|been) (?:\w+ )?"
+    r"(?:suspended|deactivated|banned|disabled|terminated|closed|blocked|flagged|restricted|revoked)",
+)
+
 QUOTA = _any(
     r"insufficient[_ ](?:quota|credit|balance|fund)|exceeded your current quota|quota exceeded",
     r"billing|payment required|credit balance|out of credits|not enough credits|used all available credits|arrear|余额",
 )
-#: Some providers have the words of a spent quota for one that fills up again within a minute.
-REFILLS = re.compile(r"resource_exhausted|(?:retry|try again) in \d|per[ _]?minute|rate[_ ]limit")
+#: A limit over time: some providers have the words of a spent quota, or of a prompt that does not fit, for it.
+REFILLS = re.compile(r"resource_exhausted|(?:retry|try again) in \d|per[ _]?min(?:ute)?\b|rate[_ ]limit")
 
 MODEL = _any(
     r"model_?not_?found|unknown model|invalid model|not a valid model|model not exist|deploymentnotfound",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,3 +166,21 @@ class TestRoot:
             f"project's root; type --eval-profile={profile}\n"
         ) in out
         assert "Traceback" not in out
+
+
+def test_the_plugin_loads_where_pytests_own_insides_have_changed() -> None:
+    """Every project of the environment loads it; what is private to pytest is asked for only by an evaluation."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import pytest, _pytest.config.findpaths as paths, _pytest.mark.expression as expression\n"
+            "del paths.determine_setup, expression.Expression\n"
+            "import evals.harness.plugin",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -11,6 +11,9 @@ from dspy.lm15 import ContextLengthError
 
 from papillon.errors import EndpointError, Filtered
 from papillon.models.endpoint import Endpoint
+from papillon.models.error_bodies import read_error
+from papillon.models.masking import Mask
+from papillon.models.refusals import failed_reply
 from papillon.models.retry import RefusesAll, TransientFailure
 from tests.model_server import ModelServer
 from tests.papillon.models.attempts import KEY, asked, attempt, judged
@@ -19,6 +22,13 @@ from tests.papillon.models.test_endpoint import retrying
 
 def error(message: str, **beside: Any) -> dict[str, Any]:
     return {"error": {"message": message, **beside}}
+
+
+def unanswered(body: Any, **sent: Any) -> Exception:
+    """What it means that a status of 200 came with that body."""
+    messages = [{"role": "user", "content": "hello"}]
+    found = read_error(json.dumps(body).encode(), messages, Mask(None))
+    return failed_reply("Model m", "broke off with an error", found, {"messages": messages, **sent})
 
 
 AZURE = error(
@@ -46,12 +56,135 @@ AZURE = error(
             },
         ),
         (422, error("Blocked by guardrail")),
+        (
+            400,
+            error("The response was filtered by our content management policy. Please modify your prompt and retry."),
+        ),
+        (403, error("The user input has been flagged by moderation.")),
+        (400, error("Prompt flagged by moderation as invalid: such content is not allowed.")),
+        (400, error("Request blocked by the organization's content policy.")),
+        (400, error("Your prompt violates our usage policies. Repeated violations may get your account suspended.")),
     ],
 )
 def test_a_filter_refuses_one_prompt(status: int, body: Any) -> None:
     refused = judged(status, body)
     assert isinstance(refused, Filtered)
     assert f"Model m answered with its provider's filter, status {status}: " in str(refused)
+
+
+OWN = {"safetySettings": [], "moderation": "strict", "guardrails": ["pii"], "temperature": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (error('Invalid JSON payload received. Unknown name "safetySettings": Cannot find field.'), "safetySettings"),
+        (error("Unknown parameter: 'moderation'", param="moderation"), "moderation"),
+        (error("Unknown parameter: 'moderation'"), "moderation"),
+        (error("Unrecognized request argument supplied: guardrails"), "guardrails"),
+        (error("Invalid value: 'guardrails' must be an object"), "guardrails"),
+        ({"detail": [{"loc": ["body", "guardrails"], "msg": "Extra inputs are not permitted"}]}, "guardrails"),
+    ],
+)  # fmt: skip
+def test_a_filters_field_that_is_refused_is_the_profiles(body: Any, field: str) -> None:
+    with pytest.raises(RefusesAll, match=f"Leave {field} out of the profile"):
+        raise judged(400, body, **OWN)
+
+
+def test_a_filter_is_one_beside_a_field_of_its_name() -> None:
+    assert isinstance(judged(400, error("Invalid prompt: flagged by moderation."), **OWN), Filtered)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, error('Unknown name "safetySettings": Cannot find field.')),
+        (400, error("Unknown parameter: 'safety.guardrail'")),
+        (400, error("The guardrail identifier or version provided in the request does not exist.")),
+        (400, error("Guardrail 'pii-check' could not be reached")),
+        (403, error("The moderation service timed out")),
+        (400, error("Guardrail 'pii-check' is not configured")),
+        (422, error("The content filter is currently unavailable, try again later")),
+    ],
+)
+def test_a_filter_that_is_asked_for_wrongly_or_is_away_has_refused_no_prompt(status: int, body: Any) -> None:
+    assert type(judged(status, body)) in (EndpointError, RefusesAll)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (403, error("Your account was suspended for violating our usage policies.", code="account_deactivated"), "key"),
+        (403, error("Your account has been flagged for violating our usage policies."), "account that the key"),
+        (400, error("This organization has been disabled for usage policy violations."), "account that the key"),
+        (400, error("Organization org_01 has been restricted: content policy."), "account that the key"),
+        (403, error("Access was suspended: harmful use", type="account_suspended"), "account that the key"),
+        (403, b"<html><title>Web Content Filter - Access blocked</title></html>", "what the key may do, and api_base"),
+        (400, b"<!doctype html><title>Blocked by content policy</title>", "no chat completions are served there"),
+    ],
+)
+def test_an_account_or_a_proxy_that_is_refused_is_no_prompts_fault(status: int, body: Any, said: str) -> None:
+    with pytest.raises(RefusesAll, match=said):
+        raise judged(status, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error("Too many tokens, please wait before trying again.", code=429),
+        error("Too many tokens, please wait before trying again."),
+        error("Too many tokens per minute."),
+        error(
+            "Provider returned error", code=502, metadata={"raw": "Too many tokens, please wait before trying again."}
+        ),
+        error("The moderation service is unavailable, please retry.", code=503),
+        error("Guardrail failed", code="503"),
+        error("The prompt is too long for the backend to start", status_code=504),
+        error("Guardrail backend timed out"),
+        error("Content filter: internal server error", type="server_error"),
+        error("The model is not available right now."),
+        error("Slow down: your content is being flagged too often", code=429),
+    ],
+)
+def test_throttling_and_outages_in_a_reply_may_pass_whatever_they_name(body: Any) -> None:
+    assert isinstance(unanswered(body), TransientFailure)
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504, 529])
+@pytest.mark.parametrize(
+    "words", ["Too many tokens, please wait before trying again.", "prompt is too long", "blocked by moderation"]
+)
+def test_throttling_and_outages_may_pass_whatever_they_name(status: int, words: str) -> None:
+    assert isinstance(judged(status, error(words)), TransientFailure)
+    assert isinstance(unanswered(error(words, code=status)), TransientFailure)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (error("Your input was flagged.", code=403), Filtered),
+        (error("prompt is too long", code=400), ContextLengthError),
+        (error("input length exceeds the context length", code=500), ContextLengthError),
+        (error("Account suspended for violating our usage policy", code="account_deactivated"), RefusesAll),
+        (error("Your account has been suspended for unsafe content", code=403), RefusesAll),
+        (error("Unknown parameter: 'moderation'", code=400), RefusesAll),
+        (error("Billing service is unavailable", code=503), TransientFailure),
+    ],
+)
+def test_an_error_in_a_reply_means_what_its_own_status_does(body: Any, kind: type[Exception]) -> None:
+    assert isinstance(unanswered(body, moderation="strict"), kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Too many tokens, please wait before trying again."),
+        (400, "Too many input tokens per minute"),
+        (413, "Request too large on tokens per minute (TPM): Limit 6000, Requested 7000, reduce your message size."),
+    ],
+)
+def test_a_limit_of_tokens_over_time_is_no_window(status: int, message: str) -> None:
+    assert type(judged(status, error(message, code="rate_limit_exceeded"))) is EndpointError
 
 
 @pytest.mark.parametrize(
