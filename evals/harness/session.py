@@ -21,7 +21,7 @@ from evals.harness.plan import JUDGED, Plan
 from evals.harness.protocol import Ask, Listener, WorkerLine
 from evals.harness.report import Report
 from evals.harness.run import Run
-from evals.harness.selection import Selection, nothing_selected
+from evals.harness.selection import Selection, nothing_selected, refuse_selection
 from papillon.errors import PapillonError, UsageError
 from papillon.models.providers import missing_means
 
@@ -124,6 +124,7 @@ class _Owner(EvalSession):
             raise self._session.Interrupted(f"{failed} error{'s' * (failed > 1)} during collection")
         run = Run(self.plan, selection)
         try:
+            refuse_selection(selection, self.plan)
             # What the models' libraries warn of is no error here, whatever the tests beside make of warnings.
             with warnings.catch_warnings():
                 warnings.simplefilter("default")
