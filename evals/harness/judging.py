@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from evals.harness.barrier import OnceMore, never
 from evals.harness.gates import GateResult, GateVerdict, points, threshold_verdict
 from evals.harness.rows import Row
 from evals.harness.statistics import smallest_detectable, z_value
@@ -54,35 +55,35 @@ async def examine_judge(
     cases: Sequence[Case] | None = None,
     order: int = 0,
     answered: Callable[[], None] = lambda: None,
-    once_more: Callable[[], None] = lambda: None,
+    once_more: OnceMore = never,
 ) -> Examination:
     """Put one of a judge's two questions to it for every case, all at once; the models' slots bound the calls.
 
     ``cases`` are the project's own by default; ``order`` is the calls' place in the run; ``answered`` is called
-    after each case. Cases whose judge could not be reached are put once more after the others, and ``once_more`` is
-    called before. A case that the judge does not answer, for whatever reason, counts as failed; never raises for what
-    a model or the judge did.
+    after each case. Cases whose judge could not be reached are put once more after the others, each time that
+    ``once_more`` says so. A case that the judge does not answer, for whatever reason, counts as failed; never raises
+    for what a model or the judge did.
     """
     asked: Sequence[Case] = cases or (leakage_cases() if question == "leakage" else quality_cases())
     turn = Turn(order)
 
-    async def answer(case: Case, *, last: bool = False) -> LeakageAnswer | QualityAnswer | Exception:
+    async def answer(case: Case) -> LeakageAnswer | QualityAnswer | Exception:
         current_turn.set(turn.judging())
         try:
             said: LeakageAnswer | QualityAnswer | Exception = await _answer(judge, case)
         except Exception as error:
             said = error
-        if last or not _waits(said):
+        if not _waits(said):
             answered()
         return said
 
     answers = await asyncio.gather(*map(answer, asked))
-    waiting = [number for number, said in enumerate(answers) if _waits(said)]
-    if waiting:
-        once_more()
-        later = await asyncio.gather(*(answer(asked[number], last=True) for number in waiting))
+    while (waiting := [number for number, said in enumerate(answers) if _waits(said)]) and await once_more():
+        later = await asyncio.gather(*(answer(asked[number]) for number in waiting))
         for number, said in zip(waiting, later, strict=True):
             answers[number] = said
+    for _ in waiting:
+        answered()
     report = judge_report(asked, [None if isinstance(said, Exception) else said for said in answers])  # type: ignore[arg-type]
     return Examination(
         report, tuple(_cause(said) for said in answers if isinstance(said, Exception)), tuple(sorted(turn.keys))
