@@ -58,7 +58,7 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
         max_calls: int,
         say: Callable[[str], None],
         names: Mapping[str, str] | None = None,
-        reach_again: Callable[[], None] = lambda: None,
+        reach_again: Callable[[], object] = lambda: None,
     ) -> None:
         self.failure: PapillonError | None = None
         self._queries = {example.user_query for example in validation}

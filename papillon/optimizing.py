@@ -99,7 +99,13 @@ def optimize(
     used, made, cap = set(ledger.used), ledger.made, budget.max_calls
     names = {example.user_query: f"train-{place:04d}" for place, example in reversed(list(enumerate(examples)))}
     watch = CandidateWatch(
-        validation, metric, lambda: len(ledger.used) - len(used), max_calls, say, names, models.reach_again
+        validation,
+        metric,
+        lambda: len(ledger.used) - len(used),
+        max_calls,
+        say,
+        names,
+        lambda: models.reach_again(once=False),
     )
     local = watch.lm(models, "local")
     room = models.settings["local"].max_tokens

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import dspy
 
+from evals.harness.barrier import Barrier
 from evals.harness.evaluation import UntrustedModel, evaluate
 from evals.harness.examples import Example
 from evals.harness.pairing import Pairs, mean_by_example, trials_by_example
@@ -48,7 +49,7 @@ def score_program(program: dspy.Module, examples: Sequence[Example], models: Mod
                 lambda order, example: evaluate(subject, judge, example, trial=0, order=order),
                 examples,
                 lambda outcome: outcome.waits,
-                models.reach_again,
+                Barrier(1, models.reach_again).meet,
             )
 
     with _quiet("dspy", "papillon.program"):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from evals.harness.barrier import OnceMore, never
 from evals.harness.gates import GateResult, GateVerdict, points, threshold_verdict
 from evals.harness.rows import Row
 from evals.harness.statistics import smallest_detectable, z_value
@@ -54,14 +55,14 @@ async def examine_judge(
     cases: Sequence[Case] | None = None,
     order: int = 0,
     answered: Callable[[], None] = lambda: None,
-    once_more: Callable[[], None] = lambda: None,
+    once_more: OnceMore = never,
 ) -> Examination:
     """Put one of a judge's two questions to it for every case, all at once; the models' slots bound the calls.
 
     ``cases`` are the project's own by default; ``order`` is the calls' place in the run; ``answered`` is called
-    after each case. Cases whose judge could not be reached are put once more after the others, and ``once_more`` is
-    called before. A case that the judge does not answer, for whatever reason, counts as failed; never raises for what
-    a model or the judge did.
+    after each case. Cases whose judge could not be reached are put once more after the others, each time that
+    ``once_more`` says so. A case that the judge does not answer, for whatever reason, counts as failed; never raises
+    for what a model or the judge did.
     """
     asked: Sequence[Case] = cases or (leakage_cases() if question == "leakage" else quality_cases())
     turn = Turn(order)

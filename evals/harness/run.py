@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
 
+from evals.harness.barrier import Barrier
 from evals.harness.controls import ControlResult, control_summary
 from evals.harness.examples import Example
 from evals.harness.gates import GateResult, Threshold, judge_gain
@@ -166,17 +167,18 @@ class Run:
             if self.subjects is None:
                 return
             loop = self.subjects.models.loop
-            self._work = loop.submit(self.subjects.running(self.scheduler))
-            for question in JUDGED:
-                if question in self.selection.judged:
-                    examining = examine_judge(
-                        self.subjects.judge,
-                        question,
-                        order=len(self.scheduler.jobs),
-                        answered=self._case_answered,
-                        once_more=self.subjects.models.reach_again,
-                    )
-                    self._examined[question] = loop.submit(examining)
+            questions = [question for question in JUDGED if question in self.selection.judged]
+            barrier = Barrier(1 + len(questions), self.subjects.models.reach_again)
+            self._work = loop.submit(self.subjects.running(self.scheduler, barrier))
+            for question in questions:
+                examining = examine_judge(
+                    self.subjects.judge,
+                    question,
+                    order=len(self.scheduler.jobs),
+                    answered=self._case_answered,
+                    once_more=barrier.meet,
+                )
+                self._examined[question] = loop.submit(barrier.through(examining))
         # The gates' numpy is imported while the first calls are under way, not after the last.
         import numpy  # noqa: F401
 
@@ -207,7 +209,8 @@ class Run:
             if self._work is None:
                 # No item asked: what was selected is without a score, and the models are let go unasked.
                 self.scheduler.stop()
-                self._work = models.loop.submit(self.subjects.running(self.scheduler))
+                unasked = self.subjects.running(self.scheduler, Barrier(1, models.reach_again))
+                self._work = models.loop.submit(unasked)
             under_way: list[Future[Any]] = [self._work, *self._examined.values()]
             if not all(work.done() for work in under_way):
                 self.scheduler.stop()

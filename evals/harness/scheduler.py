@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
+from evals.harness.barrier import OnceMore, never
 from evals.harness.examples import Example
 from evals.harness.rows import Outcome, Row
 
@@ -88,18 +89,19 @@ class Scheduler:
         """The jobs that have no outcome yet."""
         return [job for job in self.jobs if not self._outcomes[job.key].done()]
 
-    async def run(self, once_more: Callable[[], None] = lambda: None) -> None:
+    async def run(self, once_more: OnceMore = never) -> None:
         """Work through the jobs; when it returns or raises, each job has an outcome or that error.
 
-        Jobs whose outcome waits for a server are tried once more when all others are done; ``once_more`` is called
-        before that.
+        Jobs whose outcome waits for a server are tried once more when all others are done, each time that
+        ``once_more`` says so; a stop ends that.
         """
         self._started = time.monotonic()
         try:
             waiting = await self._through(enumerate(self.open_jobs))
-            if waiting:
-                once_more()
-                await self._through(waiting, last=True)
+            while waiting and not self.stopped and await once_more():
+                waiting = await self._through((order, job) for order, job, _ in waiting)
+            for _, job, outcome in waiting:
+                self._finish(job, _without_score(job, UNSTARTED) if self.stopped else outcome)
         except BaseException as error:
             # Whoever waits for an item must learn of it, or the session would hang.
             for future in self._outcomes.values():
@@ -109,10 +111,10 @@ class Scheduler:
         finally:
             self._ended = time.monotonic()
 
-    async def _through(self, jobs: Iterable[tuple[int, Job]], *, last: bool = False) -> list[tuple[int, Job]]:
-        """Take numbered jobs; those that wait for a server are given back, unless this is their last turn."""
+    async def _through(self, jobs: Iterable[tuple[int, Job]]) -> list[tuple[int, Job, Outcome]]:
+        """Take numbered jobs; those that wait for a server are given back with what they have."""
         room = asyncio.Semaphore(self._window)
-        waiting: list[tuple[int, Job]] = []
+        waiting: list[tuple[int, Job, Outcome]] = []
 
         async def take(order: int, job: Job) -> None:
             try:
@@ -123,8 +125,8 @@ class Scheduler:
                 outcome = _without_score(job, fault)
             finally:
                 room.release()
-            if outcome.waits and not last and not self.stopped:
-                waiting.append((order, job))
+            if outcome.waits:
+                waiting.append((order, job, outcome))
             else:
                 self._finish(job, outcome)
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 
 import dspy
 
+from evals.harness.barrier import Barrier
 from evals.harness.control_programs import control_program
 from evals.harness.evaluation import UntrustedModel, evaluate
 from evals.harness.rows import Outcome
@@ -58,10 +59,10 @@ class Subjects:
         text = json.dumps(state, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    async def running(self, scheduler: Scheduler) -> None:
+    async def running(self, scheduler: Scheduler, barrier: Barrier) -> None:
         """Work through a scheduler's jobs with this run's adapter and without DSPy's own records."""
         with evaluating(self.models):
-            await scheduler.run(once_more=self.models.reach_again)
+            await barrier.through(scheduler.run(once_more=barrier.meet))
 
     async def sample(self, job: Job, order: int) -> Outcome:
         """Take one sample of the program or of a control."""

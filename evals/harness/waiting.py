@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
+from evals.harness.barrier import OnceMore
+
 __all__ = ["each_once_more"]
 
 Item = TypeVar("Item")
@@ -16,27 +18,27 @@ async def each_once_more(
     do: Callable[[int, Item], Awaitable[Result]],
     items: Iterable[Item],
     waits: Callable[[Result], bool],
-    once_more: Callable[[], None],
+    once_more: OnceMore,
     done: Callable[[], None] = lambda: None,
 ) -> list[Result]:
     """What ``do`` gives for each item and its place, all at once, in order.
 
-    Those whose result ``waits`` are done a second and last time, and ``once_more`` is called before that; ``done``
-    after each item's last time.
+    Those whose result ``waits`` are done again after the others, each time that ``once_more`` says so; ``done``
+    is called after each item's last time.
     """
-    listed = list(enumerate(items))
+    listed = list(items)
 
-    async def one(place: int, item: Item, *, last: bool = False) -> Result:
-        result = await do(place, item)
-        if last or not waits(result):
+    async def one(place: int) -> Result:
+        result = await do(place, listed[place])
+        if not waits(result):
             done()
         return result
 
-    results = await asyncio.gather(*(one(place, item) for place, item in listed))
-    waiting = [(place, item) for place, item in listed if waits(results[place])]
-    if waiting:
-        once_more()
-        later = await asyncio.gather(*(one(place, item, last=True) for place, item in waiting))
-        for (place, _), result in zip(waiting, later, strict=True):
+    results = await asyncio.gather(*map(one, range(len(listed))))
+    while (waiting := [place for place, result in enumerate(results) if waits(result)]) and await once_more():
+        later = await asyncio.gather(*map(one, waiting))
+        for place, result in zip(waiting, later, strict=True):
             results[place] = result
+    for _ in waiting:
+        done()
     return results

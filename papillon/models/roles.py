@@ -17,7 +17,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")
 
 import dspy
 
-from papillon.errors import UsageError
+from papillon.errors import Unreachable, UsageError
 from papillon.models.adapters import adapter_for
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
@@ -110,6 +110,7 @@ class Models:
         self._neighbours = Neighbours(store)
         self._keeper = Keeper(store, replace=record == "all")
         self._engines: dict[str, Retrying] = {}
+        self._reached_again: set[str] = set()
         self._closers: list[Callable[[], Any]] = []
         self._lms: dict[tuple[str, int, int], dspy.LM] = {}
 
@@ -140,10 +141,20 @@ class Models:
             engine.slots.stop()
             engine.wake()
 
-    def reach_again(self) -> None:
-        """Let models be asked again that were given up because their servers could not be reached."""
-        for engine in list(self._engines.values()):
-            engine.reach_again()
+    def reach_again(self, *, once: bool = True) -> bool:
+        """Let models be asked again that were given up as unreachable; whether there was one.
+
+        With ``once`` each is let so one time in a run. There is none once the run was stopped.
+        """
+        away = {role for role, engine in list(self._engines.items()) if isinstance(engine.given_up, Unreachable)}
+        if self.budget.stopped:
+            return False
+        if once:
+            away -= self._reached_again
+        for role in sorted(away):
+            self._engines[role].reach_again()
+        self._reached_again |= away
+        return bool(away)
 
     def close(self) -> None:
         """Let go of connections, models, the loop and the store."""

@@ -52,7 +52,7 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         metric: Callable[..., float],
         failure_score: float = 0.0,
         format_failure_score: float = -1.0,
-        reach_again: Callable[[], None] = lambda: None,
+        reach_again: Callable[[], object] = lambda: None,
     ) -> None:
         self.program, self._metric = program, metric
         self.failure_score, self.format_failure_score = failure_score, format_failure_score

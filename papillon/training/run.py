@@ -68,7 +68,7 @@ def train(
     resume: bool = False,
     say: Callable[[str], None] = print,
     policy: Any = None,
-    reach_again: Callable[[], None] = lambda: None,
+    reach_again: Callable[[], object] = lambda: None,
 ) -> Trained:
     """Train the model behind all of the program's predictors to score better on ``metric(example, prediction)``.
 

@@ -132,7 +132,7 @@ class TrainingTask:
             told=self.told(),
             resume=resume,
             say=say,
-            reach_again=models.reach_again,
+            reach_again=lambda: models.reach_again(once=False),
         )
 
 

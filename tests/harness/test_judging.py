@@ -146,9 +146,10 @@ def test_cases_whose_judge_cannot_be_reached_are_put_once_more_after_the_others(
     answers: dict[str, Any] = {"For Ada.": 1, "Out of work.": Unreachable("Away."), "Di is unemployed.": 2}
     judge, answered = Scripted(answers), 0
 
-    def back() -> None:
+    async def back() -> bool:
         assert len(judge.turns) == 3
         answers["Out of work."] = 0
+        return True
 
     def count() -> None:
         nonlocal answered
@@ -162,9 +163,19 @@ def test_cases_whose_judge_cannot_be_reached_are_put_once_more_after_the_others(
 
 
 def test_a_judge_that_stays_away_fails_its_cases(tmp_path: Path) -> None:
+    answered: list[int] = []
+
+    async def again() -> bool:
+        answered.append(len(answered))
+        return models.reach_again()
+
     with served("http://127.0.0.1:9/v1", tmp_path, deadline=0.2) as models:
-        done = models.loop.run(examine_judge(LLMJudge(models), "leakage", cases=REQUESTS, once_more=models.reach_again))
+        judge = LLMJudge(models)
+        done = models.loop.run(
+            examine_judge(judge, "leakage", cases=REQUESTS, once_more=again, answered=lambda: answered.append(9))
+        )
     assert done.report.failed == ("l1", "l2", "l3")
+    assert answered == [0, 1, 9, 9, 9]  # tried again once, and counted when no more is to come
     assert "cannot be reached" in done.causes[0]
 
 

@@ -94,6 +94,22 @@ def test_a_server_that_is_away_for_12_seconds_costs_no_row(
 
 
 @pytest.mark.slow
+def test_an_outage_costs_no_row_where_the_judges_own_test_runs_beside_them(evaluator: Evaluator) -> None:
+    port = free_port()
+    server = Restarted(port, 0, 16)
+    server.start()
+    # Each model is tried for 10 s, given up, and tried for 10 s more: 20 s at least from its first call.
+    run = evaluator.run("evals", "-m", "dev or judges", *profile(evaluator, port, more=", deadline = 10"))
+    server.over.set()
+    server.join(15)
+    assert run.results is not None, run.out
+    assert {row["status"] for row in run.rows} == {"scored"}, run.out
+    assert run.code == 0, run.out
+    assert run.out.count("Model openai/local is tried once more.") == 1, run.out
+    assert run.out.count("Model openai/judge is tried once more.") == 1, run.out
+
+
+@pytest.mark.slow
 def test_a_server_that_never_comes_is_waited_for_twice_and_not_once_a_row(evaluator: Evaluator) -> None:
     began = time.monotonic()
     run = evaluator.run(*DEV, *profile(evaluator, free_port(), more=", deadline = 3"))

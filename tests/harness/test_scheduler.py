@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from evals.harness.barrier import OnceMore, never
 from evals.harness.examples import Example
 from evals.harness.rows import Outcome, Row
 from evals.harness.scheduler import PROGRAM, Job, Scheduler
@@ -46,10 +47,10 @@ def outcome(job: Job, **changed: Any) -> Outcome:
 
 
 @contextmanager
-def working(scheduler: Scheduler) -> Iterator[Future[None]]:
+def working(scheduler: Scheduler, once_more: OnceMore = never) -> Iterator[Future[None]]:
     """The scheduler at work on a loop of its own, as a run has it."""
     loop = ModelLoop()
-    work = loop.submit(scheduler.run())
+    work = loop.submit(scheduler.run(once_more))
     try:
         yield work
     finally:
@@ -255,9 +256,13 @@ class TestAServerThatIsAway:
             await asyncio.sleep(0.002 * (5 - order))
             return self.lost(job) if order in (1, 2) and "once more" not in seen else outcome(job)
 
+        async def once_more() -> bool:
+            seen.append("once more")
+            return True
+
         scheduler = Scheduler(jobs(5), work, window=2)
         loop = ModelLoop()
-        done = loop.submit(scheduler.run(once_more=lambda: seen.append("once more")))
+        done = loop.submit(scheduler.run(once_more))
         rows = [o.row for o in within(5, lambda: scheduler.outcomes(scheduler.jobs))]
         done.result(5)
         loop.close()
@@ -271,9 +276,12 @@ class TestAServerThatIsAway:
             tries.append(order)
             return self.lost(job) if order else outcome(job)
 
+        async def once_more() -> bool:
+            return len(tries) == 3
+
         tries: list[int] = []
         scheduler = Scheduler(jobs(3), work, window=3)
-        with working(scheduler):
+        with working(scheduler, once_more):
             rows = [o.row for o in within(5, lambda: scheduler.outcomes(scheduler.jobs))]
         assert [row.error for row in rows] == [None, "It cannot be reached.", "It cannot be reached."]
         assert sorted(tries) == [0, 1, 1, 2, 2]
@@ -282,8 +290,41 @@ class TestAServerThatIsAway:
         async def work(job: Job, order: int) -> Outcome:
             return outcome(job)
 
+        async def once_more() -> bool:
+            pytest.fail("nothing waits")
+
         scheduler = Scheduler(jobs(2), work, window=2)
-        asyncio.run(scheduler.run(once_more=lambda: pytest.fail("nothing waits")))
+        asyncio.run(scheduler.run(once_more))
+
+    def test_they_are_tried_as_often_as_another_of_their_models_is(self) -> None:
+        async def work(job: Job, order: int) -> Outcome:
+            tries.append(order)
+            return outcome(job) if tries.count(order) == 4 else self.lost(job)
+
+        async def once_more() -> bool:
+            return True
+
+        tries: list[int] = []
+        scheduler = Scheduler(jobs(3), work, window=3)
+        asyncio.run(scheduler.run(once_more))
+        assert [o.row.status for o in scheduler.outcomes(scheduler.jobs)] == ["scored"] * 3
+        assert tries == [0, 1, 2] * 4
+
+    def test_a_stop_while_they_wait_for_other_work_ends_them_without_a_try(self) -> None:
+        async def work(job: Job, order: int) -> Outcome:
+            tries.append(order)
+            return self.lost(job)
+
+        async def once_more() -> bool:
+            scheduler.stop()
+            return True
+
+        tries: list[int] = []
+        scheduler = Scheduler(jobs(3), work, window=3)
+        asyncio.run(scheduler.run(once_more))
+        rows = [o.row for o in scheduler.outcomes(scheduler.jobs)]
+        assert all("run again to go on" in str(row.error) for row in rows)
+        assert tries == [0, 1, 2]
 
     def test_a_stop_ends_them_at_once_and_says_how_to_go_on(self) -> None:
         let_go = threading.Event()

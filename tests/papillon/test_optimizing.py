@@ -343,11 +343,11 @@ class TestFailures:
                 serve()
             models = open_models(load_profile(str(path)), tmp_path / "cache")
 
-            def back() -> None:
+            def back(*, once: bool) -> bool:
                 if who == "model" and not again:
                     serve()
                 again.append("back")
-                type(models).reach_again(models)
+                return type(models).reach_again(models, once=once)
 
             models.reach_again = back  # type: ignore[method-assign]
             try:

@@ -260,3 +260,27 @@ def test_a_server_that_is_away_is_named_in_the_log_where_nobody_else_hears_of_it
         assert isinstance(cause(raised.value), Unreachable)
         models.loop.run(asyncio.sleep(0))
     assert "Model openai/m could not be reached for 0 s, and is given up for now." in caplog.text
+
+
+def test_each_model_that_is_away_is_reached_again_once_in_a_run_and_none_after_a_stop(tmp_path: Path) -> None:
+    with opened("http://127.0.0.1:9/v1", tmp_path, deadline=0.1) as models:
+
+        def ask(role: str) -> None:
+            with pytest.raises(dspy.utils.exceptions.LMError):
+                models.lm(role)(f"hello {role}")
+
+        assert not models.reach_again()
+        ask("local")
+        assert models.reach_again()
+        assert not models.reach_again()  # it was reached again, and is not given up any more
+        ask("local")
+        ask("untrusted")
+        assert models.reach_again()
+        local, untrusted = models._engines["local"], models._engines["untrusted"]
+        assert (type(local.given_up), untrusted.given_up) == (Unreachable, None)
+        ask("untrusted")
+        assert not models.reach_again()
+    with opened("http://127.0.0.1:9/v1", tmp_path, deadline=0.1) as models:
+        ask("local")
+        models.stop()
+        assert not models.reach_again()
