@@ -43,7 +43,7 @@ _TAG = re.compile(r"</?(?:think|thinking|thought)>|\[/?THINK\]", re.IGNORECASE)
 
 
 class NoAnswer(Exception):
-    """A body that came with success and is no answer: the text says what came, ``error`` is what the body says of it."""
+    """A body that came with success and is no answer: the text says what came, ``error`` the fault that it names."""
 
     def __init__(self, what: str, error: bytes = b"") -> None:
         super().__init__(what)
