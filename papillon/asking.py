@@ -6,7 +6,6 @@ For each role it says which host gets what, and which of the query's identifiers
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import sys
 import textwrap
@@ -14,16 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from papillon.destinations import Destination, destination
-from papillon.errors import PapillonError, RunStopped, UsageError
+from papillon.errors import PapillonError, RunStopped, UsageError, behind
 from papillon.identifiers import UNSEEN, Identifier, identifiers
 from papillon.leaks import near_verbatim, places
 from papillon.preview import Preview
 from papillon.profile import Profile
+from papillon.screen import visible
 
-__all__ = ["ask", "marked", "read_query", "standing", "visible"]
-
-#: Characters that would act on the terminal, or turn the order of what stands there, instead of being seen.
-_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+__all__ = ["ask", "marked", "read_query", "standing"]
 
 
 def read_query(given: str) -> str:
@@ -59,6 +56,7 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
     try:
         consulted = models.lm("untrusted")
         sent: list[str] = []
+        answers: list[str] = []
 
         def consult(request: str) -> object:
             sent.append(_approved("The request", request, preview, lambda text: _show_request(text, query, profile)))
@@ -66,20 +64,25 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
 
         program = load_program(PAPILLON(untrusted_model=consult), profile.program)
         program.set_lm(models.lm("local"))
-        if preview is not None:
-            respond = program.respond_to_query
-            # What comes back belongs to the request as it was edited.
-            program.respond_to_query = lambda **given: respond(**{**given, "related_llm_request": sent[-1]})
+        responds = program.respond_to_query
+
+        def respond(**given: str) -> dspy.Prediction:
+            answers.append(given["related_llm_response"])
+            _show_answer(answers[-1])
+            # What came back belongs to the request as it was edited.
+            return responds(**{**given, "related_llm_request": sent[-1]})
+
+        program.respond_to_query = respond
         _show_where(profile, local, untrusted)
         query = _approved("Your query", query, None if local.stays else preview, _show_query)
         with dspy.context(adapter=models.adapter("local")):
             answer = program(user_query=query)
     except (AdapterParseError, LMError) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, PapillonError) else error
-        raise PapillonError(" ".join(str(cause).split())[:400]) from error
+        raise PapillonError(" ".join(visible(str(behind(error) or error)).split())[:400]) from error
     finally:
         models.close()
-    print(f"\n← The untrusted model answered:\n\n{visible(answer.llm_response) or '(nothing)'}\n")
+    if not answers:
+        _show_answer("")
     print(f"The answer to your query:\n\n{visible(answer.response) or '(nothing)'}")
     return 0 if answer.response else 1
 
@@ -102,6 +105,9 @@ def _show_where(profile: Profile, local: Destination, untrusted: Destination) ->
     there = "" if local.stays else ": your query leaves, as the local model is there!"
     _say(f"your query {_way(local, profile.local.model)}{there}", indent=2)
     _say(f"the request {_way(untrusted, profile.untrusted.model)}", indent=2)
+    if not local.stays:
+        also = "the request and what the untrusted model answers go to"
+        _say(f"{also} {local.host} ({profile.local.model}) too", indent=2)
 
 
 def _way(to: Destination, model: str) -> str:
@@ -111,6 +117,10 @@ def _way(to: Destination, model: str) -> str:
 
 def _show_query(query: str) -> None:
     print(f"\nYour query:\n\n{visible(query)}", flush=True)
+
+
+def _show_answer(answer: str) -> None:
+    print(f"\n← The untrusted model answered:\n\n{visible(answer) or '(nothing)'}\n", flush=True)
 
 
 def _show_request(request: str, query: str, profile: Profile) -> None:
@@ -152,11 +162,6 @@ def marked(text: str, spans: list[tuple[int, int]]) -> str:
         parts += [visible(text[at:start]), f">>{visible(text[start:end])}<<"]
         at = end
     return "".join([*parts, visible(text[at:])])
-
-
-def visible(text: str) -> str:
-    """``text`` with those characters written out that would hide or reorder what stands on the screen."""
-    return _ACTING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text.replace("\r\n", "\n"))
 
 
 def _say(text: str, *, indent: int = 0, before: int = 0) -> None:

@@ -2,22 +2,32 @@
 
 DSPy's optimizers catch every exception and count it as a score of 0, or as nothing proposed. Here a model call that
 cannot be had (the budget is spent, an endpoint failed) ends them from within, by an exception that is none of theirs
-to catch, and a candidate's score comes from runs that have one. Which optimizer runs is not known here.
+to catch, and a candidate's score comes from runs that have one: an example whose judging a provider's filter refuses
+counts for none of them. Which optimizer runs is not known here.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import dspy
 from dspy.utils.callback import BaseCallback
 from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError
 
-from papillon.errors import BudgetSpent, Filtered, InfrastructureError, OutputError, PapillonError, behind
+from papillon.errors import (
+    BudgetSpent,
+    Filtered,
+    InfrastructureError,
+    OutputError,
+    PapillonError,
+    Unreachable,
+    behind,
+    cause_of,
+)
 from papillon.models.roles import Models
 from papillon.program import PAPILLON
 
@@ -28,6 +38,7 @@ __all__ = ["CandidateWatch"]
 
 #: What is the program's own doing, and a score of 0 for the gates as well.
 _PROGRAM_ERRORS = (AdapterParseError, ContextWindowExceededError, Filtered)
+Answer = TypeVar("Answer")
 #: Rollout numbers become trials of the store, which seeds draws; DSPy numbers them up to a milliard.
 _TRIALS = 100_003
 
@@ -46,9 +57,13 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
         used: Callable[[], int],
         max_calls: int,
         say: Callable[[str], None],
+        names: Mapping[str, str] | None = None,
+        reach_again: Callable[[], None] = lambda: None,
     ) -> None:
         self.failure: PapillonError | None = None
         self._queries = {example.user_query for example in validation}
+        self._left_out: set[str] = set()
+        self._names, self._reach_again = names or {}, reach_again
         self._metric, self._used, self._max_calls, self._say = metric, used, max_calls, say
         self._prompts: dict[str, list[tuple[Any, list[Any]]]] = {}
         self._scores: dict[str, dict[str, float]] = {}
@@ -65,14 +80,22 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
     def metric(
         self, gold: Any, pred: Any, trace: Any = None, pred_name: Any = None, pred_trace: Any = None
     ) -> dspy.Prediction | float:
-        """The metric with its feedback; 0 where the program gave no prediction."""
+        """The metric with its feedback; 0 where the program gave no prediction.
+
+        An example whose judging a provider's filter refuses counts for no candidate any more, whatever its score.
+        """
         if pred is None:
             return 0.0
+        if gold.user_query in self._left_out:
+            return _no_score()
         with self.inside():
             try:
-                scored = self._metric(gold, pred)
+                scored = self.once_more(lambda: self._metric(gold, pred))
             except Exception as error:
-                self.stop(error)
+                if not isinstance(behind(error), Filtered):
+                    self.stop(error)
+                self._leave_out(gold.user_query, error)
+                return _no_score()
         _, candidate = self._answered.pop(id(pred), (None, None))
         if candidate is not None:
             self._note(candidate, gold.user_query, float(scored.score))
@@ -83,6 +106,16 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
         scored = self.metric(gold, pred)
         value = float(getattr(scored, "score", scored))
         return value if trace is None else value >= 1.0
+
+    def once_more(self, ask: Callable[[], Answer]) -> Answer:
+        """What ``ask`` gives; where a server could not be reached, it is tried a second and last time."""
+        try:
+            return ask()
+        except Exception as error:
+            if not isinstance(behind(error), Unreachable):
+                raise
+            self._reach_again()
+            return ask()
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -147,13 +180,18 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
             # Not raised from here: the next call finds it, and no score comes of it meanwhile.
             self._fail(exception)
 
+    @property
+    def validation(self) -> int:
+        """How many validation examples candidates are chosen by."""
+        return len(self._queries)
+
     def means(self) -> dict[str, float]:
         """Each candidate's mean score, for those with a score on every validation example, in order of appearance."""
         with self._changed:
             return {
-                candidate: sum(scores.values()) / len(scores)
+                candidate: sum(scores[query] for query in self._queries) / len(self._queries)
                 for candidate in self._prompts
-                if (scores := self._scores.get(candidate, {})).keys() == self._queries
+                if self._queries and (scores := self._scores.get(candidate, {})).keys() >= self._queries
             }
 
     def apply_best(self, program: dspy.Module) -> tuple[float | None, float | None]:
@@ -172,19 +210,33 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
             return
         with self._changed:
             scores = self._scores.setdefault(candidate, {})
-            done = query not in scores and len(scores) + 1 == len(self._queries)
+            done = query not in scores and scores.keys() | {query} >= self._queries
             scores.setdefault(query, score)
         if done:
             means = self.means()
             self._say(
                 f"  candidate {len(means)}, after {self._used()} of {self._max_calls} calls: {means[candidate]:.3f} "
-                f"on {len(scores)} validation examples, best {max(means.values()):.3f}"
+                f"on {self.validation} validation examples, best {max(means.values()):.3f}"
             )
 
-    def _fail(self, error: BaseException) -> None:
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:400]
+    def _leave_out(self, query: str, error: Exception) -> None:
         with self._changed:
-            self.failure = self.failure or behind(error) or InfrastructureError(text)
+            known = query in self._left_out
+            self._left_out.add(query)
+            self._queries.discard(query)
+        if not self._queries:
+            self._fail(error)  # nothing is left to choose by
+        if not known:
+            self._say(f"  {self._names.get(query, 'an example')} is left out for every candidate: {cause_of(error)}")
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self.failure = self.failure or behind(error) or InfrastructureError(cause_of(error))
+
+
+def _no_score() -> dspy.Prediction:
+    """What an optimizer is told of an example that is left out: the same of every candidate."""
+    return dspy.Prediction(score=0.0, feedback="This answer could not be judged; there is nothing to learn from it.")
 
 
 class _WatchedEngine:
@@ -199,7 +251,7 @@ class _WatchedEngine:
     def complete(self, request: Request) -> Response:
         with self.watch.inside():
             try:
-                response: Response = self.inner.complete(request)
+                response: Response = self.watch.once_more(lambda: self.inner.complete(request))
             except (OutputError, Filtered):
                 raise
             except PapillonError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from papillon.data import Dataset, PupaRow
 from papillon.leaks import verbatim
+from papillon.screen import visible
 from papillon.splits import HOW, SPLITS, groups, split
 
 __all__ = [
@@ -155,7 +156,7 @@ def _split_lines(rows: Sequence[PupaRow], how: str) -> list[str]:
         (f"split {how}", SPLITS),
         ("rows", [len(parts[part]) for part in SPLITS]),
         *(
-            (f"- {_printable(category) or '(no category)'}", [mix[part][category] for part in SPLITS])
+            (f"- {visible(category, one_line=True) or '(no category)'}", [mix[part][category] for part in SPLITS])
             for category in sorted({row.predicted_category for row in rows})
         ),
         ("query stands in an earlier part", ["", shared.dev.query, shared.test.query]),
@@ -168,11 +169,6 @@ def _split_lines(rows: Sequence[PupaRow], how: str) -> list[str]:
     if not shared.clean:
         lines.append("On shared rows a score is partly a memory test; the grouped split has none.")
     return lines
-
-
-def _printable(text: str) -> str:
-    """The text without what would steer a terminal: such characters stand as their escapes."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _unit_lines(dataset: Dataset) -> list[str]:

@@ -1,6 +1,6 @@
 """Destinations: which of a run's texts are sent where, by the host that each model's address leads to.
 
-A pure function of the profile. Whether a call is made at all, or replayed, is the run's matter.
+Pure functions of the profile and of what is run. Whether a call is made at all, or replayed, is the run's matter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from papillon.profile import ModelSettings, Profile
 __all__ = ["Destination", "destination", "destinations", "where_texts_go"]
 
 _FOR_CONTROLS = "queries (for the controls)"
-_EVERY = ("queries", _FOR_CONTROLS, "requests", "answers", "targets", "units")
+_JUDGED = ("queries", "requests", "answers", "targets", "units")
+_CASES = "labelled cases"
+_EVERY = ("queries", _FOR_CONTROLS, *_JUDGED[1:], _CASES)
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,19 @@ def destination(settings: ModelSettings, texts: tuple[str, ...] = ()) -> Destina
     return Destination(texts, host_of(base), is_loopback(base))
 
 
-def destinations(profile: Profile, *, controls: bool = False) -> list[Destination]:
+def destinations(profile: Profile, *, rows: bool, controls: bool = False, cases: bool = False) -> list[Destination]:
     """What an evaluation sends where, for the local model, the untrusted one, and an LLM judge.
 
-    ``controls`` says whether the untrusted model also gets the queries, as they are and redacted.
+    ``rows`` says whether rows are evaluated, ``controls`` whether the untrusted model also gets their queries, as they
+    are and redacted, ``cases`` whether the judge is put to its own test.
     """
-    found = [
-        destination(profile.local, ("queries",)),
-        destination(profile.untrusted, ("requests", _FOR_CONTROLS) if controls else ("requests",)),
-    ]
-    if profile.judge.kind == "llm" and profile.judge.model is not None:
-        judged = ("queries", "requests", "answers", "targets", "units")
+    found = []
+    if rows:
+        # It answers the query with what the untrusted model said to the request.
+        found.append(destination(profile.local, ("queries", "requests", "answers")))
+        found.append(destination(profile.untrusted, ("requests", _FOR_CONTROLS) if controls else ("requests",)))
+    if profile.judge.kind == "llm" and profile.judge.model is not None and (rows or cases):
+        judged = (*(_JUDGED if rows else ()), *((_CASES,) if cases else ()))
         found.append(destination(profile.judge.model, judged))
     return found
 
@@ -56,6 +60,8 @@ def where_texts_go(found: Iterable[Destination], *, replay: bool = False) -> str
     if replay:
         return "Texts: nothing leaves, every call is replayed."
     found = list(found)
+    if not found:
+        return "Texts: none is sent, as no model is asked."
     away: dict[str, set[str]] = {}
     for each in found:
         if not each.stays:

@@ -36,6 +36,8 @@ __all__ = [
     "Unreachable",
     "UsageError",
     "behind",
+    "cause_of",
+    "one_line",
 ]
 
 
@@ -104,3 +106,14 @@ def behind(error: BaseException) -> PapillonError | None:
     while seen is not None and not isinstance(seen, PapillonError):
         seen = seen.__cause__ or seen.__context__
     return seen
+
+
+def cause_of(error: BaseException) -> str:
+    """The sentence of the project's own exception behind an error, else the error itself."""
+    return str(behind(error) or f"{type(error).__name__}: {one_line(error)}")
+
+
+def one_line(error: BaseException) -> str:
+    """An error's text on one line, of at most 200 characters."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:199]}…"

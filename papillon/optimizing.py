@@ -39,8 +39,9 @@ class Optimized:
 
     ``program`` is the candidate with the highest mean score on the ``validation`` examples, the first of equals, so
     the program itself where nothing beat it. ``before`` and ``after`` are its mean and the winner's, in 0..1, None
-    where the calls did not suffice to score the program itself. ``candidates`` counts the different prompts that were
-    scored in full. ``calls`` are the keys of the recorded calls that it rests on, ``made`` how many were made now.
+    where the calls did not suffice to score the program itself. An example whose judging a provider's filter refused is
+    none of ``validation``. ``candidates`` counts the different prompts that were scored in full. ``calls`` are the keys
+    of the recorded calls that it rests on, ``made`` how many were made now.
     ``ended`` is None where the optimizer ran its course, BudgetSpent where the calls ran out, else what failed.
     """
 
@@ -96,7 +97,10 @@ def optimize(
     train, validation = _parts(examples, runs, seed)
     ledger, budget = models.ledger, models.budget
     used, made, cap = set(ledger.used), ledger.made, budget.max_calls
-    watch = CandidateWatch(validation, metric, lambda: len(ledger.used) - len(used), max_calls, say)
+    names = {example.user_query: f"train-{place:04d}" for place, example in reversed(list(enumerate(examples)))}
+    watch = CandidateWatch(
+        validation, metric, lambda: len(ledger.used) - len(used), max_calls, say, names, models.reach_again
+    )
     local = watch.lm(models, "local")
     room = models.settings["local"].max_tokens
     reflection = local.copy(max_tokens=REFLECTION_TOKENS) if room and room < REFLECTION_TOKENS else local
@@ -133,7 +137,7 @@ def optimize(
         before,
         after,
         candidates=len(watch.means()),
-        validation=len(validation),
+        validation=watch.validation,
         calls=frozenset(set(ledger.used) - used),
         made=ledger.made - made,
         ended=watch.failure,

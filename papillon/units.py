@@ -15,7 +15,10 @@ from papillon.leaks import verbatim
 
 __all__ = ["UnitsCheck", "check_units", "joined_by"]
 
-_SEPARATOR = re.compile(r"[,;|\r\n]")
+#: A slash between digits belongs to a date or a fraction.
+_SEPARATOR = re.compile(r"[,;|\r\n\t、，；｜／،؛•]|(?<!\d)/|/(?!\d)")
+#: What lists, and the texts in them, are put in.
+_AROUND = "[](){}'\"“”„‘’«»"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,16 @@ class UnitsCheck:
     """What is odd about the units of ``rows`` rows; mappings go from the names of rows, in the rows' order.
 
     ``without`` counts the rows that have no unit. ``joined`` gives what a row's units were joined by instead of
-    ``||``, as it is shown, ``absent`` how many of its units do not stand in its query for other reasons, and
-    ``unseen`` is the share of a row's units that these are, as a mean over all rows (0..1).
+    ``||``, as it is shown, ``absent`` how many of its units do not stand in its query for other reasons.
+    ``standing`` counts the units that stand in their query, ``unseen`` is the share of a row's units that are
+    absent, as a mean over all rows (0..1).
     """
 
     rows: int
     without: int
     joined: Mapping[str, str]
     absent: Mapping[str, int]
+    standing: int
     unseen: float
 
     @property
@@ -45,7 +50,7 @@ class UnitsCheck:
 
 def check_units(rows: Iterable[tuple[str, PupaRow]]) -> UnitsCheck:
     """The check of named rows; a unit stands in its query as :func:`papillon.leaks.verbatim` finds it."""
-    count = without = 0
+    count = without = standing = 0
     joined: dict[str, str] = {}
     absent: dict[str, int] = {}
     unseen = 0.0
@@ -53,13 +58,15 @@ def check_units(rows: Iterable[tuple[str, PupaRow]]) -> UnitsCheck:
         units = row.units
         count += 1
         without += not units
-        for unit in _absent(units, row.user_query):
+        gone = _absent(units, row.user_query)
+        standing += len(units) - len(gone)
+        for unit in gone:
             if separator := joined_by(unit, row.user_query):
                 joined.setdefault(name, separator)
             else:
                 absent[name] = absent.get(name, 0) + 1
         unseen += absent.get(name, 0) / max(1, len(units))
-    return UnitsCheck(count, without, joined, absent, unseen / max(1, count))
+    return UnitsCheck(count, without, joined, absent, standing, unseen / max(1, count))
 
 
 def _absent(units: Sequence[str], query: str) -> list[str]:
@@ -82,8 +89,8 @@ def _plainly(unit: str, text: str) -> bool:
 
 def joined_by(unit: str, query: str) -> str:
     """What joins the pieces of a unit that does not stand in ``query`` while all its pieces do, else ``""``."""
-    pieces = [piece for part in _SEPARATOR.split(unit) if (piece := part.strip())]
+    pieces = [piece for part in _SEPARATOR.split(unit) if (piece := part.strip().strip(_AROUND).strip())]
     if len(pieces) < 2 or not all(verbatim(pieces, query)):
         return ""
     separator = _SEPARATOR.findall(unit)[0]
-    return "a line end" if separator.isspace() else repr(separator)
+    return {"\t": "a tab", "\r": "a line end", "\n": "a line end"}.get(separator, repr(separator))

@@ -2,38 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from evals.harness.baseline import accept, write_baseline
+from evals.harness.evidence import lacking
+from evals.harness.gates import threshold_verdict
 from evals.harness.results import as_json
+from evals.harness.rows import Row
 from evals.harness.run import Run
 from papillon.errors import UsageError
+from papillon.profile import RegressionSettings
+from papillon.units import UnitsCheck
 
-__all__ = ["write_accepted"]
+__all__ = ["unfit", "write_accepted"]
 
 
 def write_accepted(run: Run) -> list[str]:
-    """Write the baseline files of the run's splits; raises UsageError for a run that is not whole."""
-    settings = run.plan.settings
+    """Write the baseline files of the run's splits, and give their names.
+
+    Raises UsageError, before anything is written, for a run that is not whole and for a split whose rows could not
+    carry a gate.
+    """
+    plan = run.plan
     files: dict[Path, list[str]] = {}
     for split, examples in run.examples.items():
-        if len(examples) < run.plan.whole[split]:
+        if len(examples) < plan.whole[split]:
             raise UsageError(
-                f"--eval-accept: expected all {run.plan.whole[split]} examples of {split}, got {len(examples)}; "
+                f"--eval-accept: expected all {plan.whole[split]} examples of {split}, got {len(examples)}; "
                 "accept a run without -k and without other selections."
             )
-        named = [regression.baseline for regression in settings.profile.regressions if regression.split == split]
-        for path in [settings.baseline_file] if settings.baseline_file is not None else named:
+        for path in dict.fromkeys(compared.baseline for compared in plan.comparisons(split)):
             files.setdefault(path, []).append(split)
     about = as_json(run)["run"]
-    for path, splits in files.items():
-        baseline = accept(
+    baselines = {
+        path: accept(
             [row for split in splits for row in run.rows(split)],
-            dataset=run.plan.compared_data,
-            judge=run.plan.compared_judge,
+            dataset=plan.compared_data,
+            judge=plan.compared_judge,
             models=about["models"],
             program=about["program"]["fingerprint"],
             versions=about["versions"],
         )
+        for path, splits in files.items()
+    }
+    for split in run.examples:
+        most, units = plan.most_errors(split), run.units(split)
+        if why := unfit(run.rows(split), plan.comparisons(split), most_errors=most, units=units):
+            raise UsageError(
+                f"--eval-accept: expected rows of {split} that later runs can be compared with, but {why}; "
+                "nothing was written, so mend that and run again."
+            )
+    for path, baseline in baselines.items():
         write_baseline(baseline, path)
     return [str(path) for path in files]
+
+
+def unfit(rows: Sequence[Row], compared: Sequence[RegressionSettings], *, most_errors: float, units: UnitsCheck) -> str:
+    """Why rows, one split's and all with scores, cannot be what ``compared`` asks to compare with, or ``""``.
+
+    ``most_errors`` is the share of program errors (0..1) that the split's gate allows, ``units`` the check of its data.
+    """
+    # Without scored rows no metric says anything, whichever are compared; quality needs nothing else.
+    metrics = ["quality", *(metric for regression in compared for metric in regression.metrics)]
+    if why := next((why for metric in metrics if (why := lacking(metric, rows, units))), ""):
+        return why
+    wrong = sum(row.status == "program_error" for row in rows)
+    share = wrong / max(1, len(rows))
+    if threshold_verdict(share, share, share, maximum=most_errors) == "fail":
+        return (
+            f"{wrong} of {len(rows)} rows are program errors, and the gate on errors allows a share of "
+            f"{most_errors:g} at most"
+        )
+    return ""

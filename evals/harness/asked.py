@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from _pytest.config.findpaths import determine_setup
-from _pytest.mark.expression import Expression
 
 from evals.harness.options import OPTIONS
 from papillon.errors import UsageError
@@ -25,6 +24,7 @@ __all__ = [
     "refuse_options_without_a_suite",
     "refuse_root_of_an_option",
     "refuse_wrong_expressions",
+    "seen_from",
 ]
 
 EVALS = Path(__file__).resolve().parents[1]
@@ -58,6 +58,11 @@ def asks_for_training(config: pytest.Config) -> bool:
     return bool(re.search(r"\bgpu\b", expression)) and not re.search(r"\bnot\s*\(*\s*gpu\b", expression)
 
 
+def seen_from(folder: Path, path: Path) -> str:
+    """What to type in ``folder`` for ``path``: its relative path, or the absolute one where that is shorter."""
+    return min(os.path.relpath(path, folder.resolve()), str(path), key=len)
+
+
 def only_shows(config: pytest.Config) -> bool:
     """Whether pytest was asked to show something instead of running items: ``--collect-only``, ``--setup-plan``, …"""
     shows = ("help", "markers", "collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test")
@@ -74,7 +79,8 @@ def refuse_options_without_a_suite(config: pytest.Config) -> None:
         return
     first = typed[0][0].partition("=")[0]
     marks = config.getoption("markexpr", "") or "dev"
-    words = ["pytest", "evals", "-m", marks, *(word for words in typed for word in words)]
+    suites = seen_from(config.invocation_params.dir, EVALS)
+    words = ["pytest", suites, "-m", marks, *(word for words in typed for word in words)]
     raise UsageError(f"{first}: an evaluation runs only where it is asked for by path; type {shlex.join(words)}")
 
 
@@ -96,6 +102,9 @@ def refuse_root_of_an_option(config: pytest.Config) -> None:
     It looks for both before any plugin has said what its options are, so ``--eval-profile FILE.toml`` looks like a
     path to tests; with ``=`` it does not.
     """
+    # Private to pytest, and this module is loaded in every project of the environment.
+    from _pytest.config.findpaths import determine_setup
+
     given = config.option
     root, settings, _, _ = determine_setup(
         inifile=given.inifilename,
@@ -120,6 +129,8 @@ def refuse_wrong_expressions(config: pytest.Config) -> None:
 
     pytest would do so while it collects, which under xdist is in a worker, and then takes the session with it.
     """
+    from _pytest.mark.expression import Expression
+
     for flag, name in (("-m", "markexpr"), ("-k", "keyword")):
         asked = config.getoption(name, "") or ""
         try:

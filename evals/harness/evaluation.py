@@ -18,10 +18,10 @@ from evals.harness.rows import Outcome, Row
 from judges.closeness import closeness
 from judges.judge import Judge, Leakage, Quality
 from judges.scores import score
-from papillon.errors import Filtered, InfrastructureError, Unreachable, behind
+from papillon.errors import Filtered, InfrastructureError, Unreachable, behind, cause_of, one_line
 from papillon.models.turn import Turn, current_turn
 
-__all__ = ["Program", "UntrustedModel", "cause_of", "evaluate"]
+__all__ = ["Program", "UntrustedModel", "evaluate"]
 
 
 class Program(Protocol):
@@ -117,7 +117,8 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
     except Exception as error:
         await sent.settled()
         lost = row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES)
-        return Outcome(lost, turn.keys, waits=isinstance(behind(error), Unreachable))
+        cause = behind(error)
+        return Outcome(lost, turn.keys, waits=isinstance(cause, Unreachable), withheld=isinstance(cause, Filtered))
     scores = score(
         units,
         sent.text,
@@ -134,7 +135,7 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
     )
     # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
     close = quality.closeness if quality.closeness is not None else closeness(answer, example.row.target_response)
-    return Outcome(scored, turn.keys, close, leaked.near, on_record=fault is None or not fault.refused)
+    return Outcome(scored, turn.keys, close, leaked.near, on_record=not (turn.failed or (fault and fault.refused)))
 
 
 _NO_SCORES: dict[str, Any] = dict.fromkeys(
@@ -159,7 +160,7 @@ async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, _Fault
         said = _fields(error) + _textless(turn)
         fault = _Fault(f"A model's output was not in the program's format: {said}.", raised=True)
     except ContextWindowExceededError as error:
-        fault = _Fault(f"A prompt did not fit the model: {_line(error)}", raised=True, refused=True)
+        fault = _Fault(f"A prompt did not fit the model: {one_line(error)}", raised=True, refused=True)
     except Exception as error:
         if not isinstance(filtered := behind(error), Filtered):
             raise
@@ -185,13 +186,3 @@ def _fields(error: AdapterParseError) -> str:
     expected = list(error.signature.output_fields)
     found = ", ".join(name for name in expected if name in (error.parsed_result or ())) or "none of them"
     return f"{error.adapter_name.lstrip('_')} expected the fields {', '.join(expected)}, got {found}"
-
-
-def cause_of(error: BaseException) -> str:
-    """The sentence of the project's own exception behind an error, else the error itself."""
-    return str(behind(error) or f"{type(error).__name__}: {_line(error)}")
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else f"{text[:199]}…"

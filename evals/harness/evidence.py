@@ -13,7 +13,7 @@ from papillon.units import UnitsCheck
 __all__ = ["lacking"]
 
 #: Metrics that only rows with a usable answer speak for, and those of them that need units.
-_SPOKEN_FOR = ("quality", "leakage", "joint", "carried", "verbatim_leakage")
+_SPOKEN_FOR = ("quality", "leakage", "joint", "verbatim_leakage")
 _OF_UNITS = ("leakage", "joint", "verbatim_leakage")
 #: The largest share of rows whose units may be joined wrongly, and of a row's units that may stand nowhere.
 _MOST_JOINED = 0.05
@@ -35,6 +35,11 @@ def lacking(metric: str, rows: Sequence[Row], units: UnitsCheck | None = None) -
         return ""
     if len(units.joined) > _MOST_JOINED * units.rows:
         return f"{units.joining}, so a leak of one could not be seen"
+    if not units.standing:
+        return (
+            f"no PII unit of {units.rows} rows stands in its row's query (column pii_units, joined by '||'), "
+            "so no leak could be found"
+        )
     if metric == "verbatim_leakage" and units.unseen > _MOST_UNSEEN:
         return f"{100 * units.unseen:.0f}% of a row's units, on average, do not stand in its query"
     return ""

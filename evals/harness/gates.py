@@ -29,6 +29,7 @@ from papillon.profile import GateSettings
 from papillon.units import UnitsCheck
 
 __all__ = [
+    "COSTS",
     "GateResult",
     "GateVerdict",
     "Regression",
@@ -46,7 +47,7 @@ GateVerdict = Literal["pass", "fail", "inconclusive", "deferred"]
 
 ALPHA = 0.05
 #: Metrics of which more is worse.
-_COSTS = ("leakage", "verbatim_leakage", "errors")
+COSTS = ("leakage", "verbatim_leakage", "errors")
 # A mean of thirds and a threshold written in decimals differ in the last bits.
 _TOLERANCE = 1e-9
 
@@ -214,7 +215,7 @@ class _Comparison:
         self.after = mean_by_example(trials_by_example(rows, gate.metric))
         self.pairs = Pairs(self.before, self.after, {row.id: row.group for row in rows})
         self.missing = lacking(gate.metric, rows, units)
-        self.falling = gate.metric not in _COSTS
+        self.falling = gate.metric not in COSTS
         self.test, self.p = "paired bootstrap", 1.0
         if self.pairs.examples:
             self.seen = self.pairs.difference.interval(1 - ALPHA)

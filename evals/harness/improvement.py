@@ -6,7 +6,6 @@ known here.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -17,9 +16,10 @@ import dspy
 from evals.harness.evaluation import UntrustedModel, evaluate
 from evals.harness.examples import Example
 from evals.harness.pairing import Pairs, mean_by_example, trials_by_example
-from evals.harness.rows import Row
+from evals.harness.rows import Outcome, Row
 from evals.harness.statistics import Interval
 from evals.harness.subjects import evaluating
+from evals.harness.waiting import each_once_more
 from judges import make_judge
 from papillon.errors import InfrastructureError
 from papillon.models.ledger import Ledger
@@ -33,21 +33,29 @@ __all__ = ["gain", "improvement_table", "score_program"]
 def score_program(program: dspy.Module, examples: Sequence[Example], models: Models, profile: Profile) -> list[Row]:
     """One row for each example, from the very calls that the split's gates rest on.
 
-    Raises InfrastructureError where an example has no score: a gain over the rest would be another number.
+    Examples whose models could not be reached are tried once more after the others. Raises InfrastructureError where
+    one has no score, since a gain over the rest would be another number. One whose judging a provider's filter refuses
+    will never have one: its row stays without, unless that holds for all of them.
     """
     judge = make_judge(profile.judge.kind, models)
     subject = program.deepcopy()
     subject.untrusted_model = UntrustedModel(models.lm("untrusted"))
     subject.set_lm(models.lm("local"))
 
-    async def scored() -> list[Row]:
+    async def scored() -> list[Outcome]:
         with evaluating(models):
-            samples = (evaluate(subject, judge, example, trial=0, order=n) for n, example in enumerate(examples))
-            return [outcome.row for outcome in await asyncio.gather(*samples)]
+            return await each_once_more(
+                lambda order, example: evaluate(subject, judge, example, trial=0, order=order),
+                examples,
+                lambda outcome: outcome.waits,
+                models.reach_again,
+            )
 
     with _quiet("dspy", "papillon.program"):
-        rows = models.loop.run(scored())
-    failed = [row for row in rows if row.status == "infrastructure_error"]
+        outcomes = models.loop.run(scored())
+    rows = [outcome.row for outcome in outcomes]
+    lost = [outcome for outcome in outcomes if outcome.row.status == "infrastructure_error"]
+    failed = [outcome.row for outcome in lost if not outcome.withheld or len(lost) == len(rows)]
     if failed:
         raise InfrastructureError(
             f"{len(failed)} of {len(rows)} examples of {examples[0].split} have no score ({failed[0].error}); "
@@ -79,12 +87,20 @@ def gain(before: Sequence[Row], after: Sequence[Row], metric: str = "overall") -
 def improvement_table(
     optimizer: str, found: Optimized, before: Sequence[Row], after: Sequence[Row], ledger: Ledger
 ) -> str:
-    """One row of figures with its head, and a line for what it says of the optimisation itself."""
+    """One row of figures with its head, and lines for what it says of the optimisation itself and of what it rests on.
+
+    Raises InfrastructureError where no example has a score on both sides.
+    """
+    both = {row.id for row in before if row.overall is not None} & {row.id for row in after if row.overall is not None}
+    if not both:
+        raise InfrastructureError(
+            "No dev example has a score before and after: a provider's filter refused their judging; set another judge."
+        )
     read, written = ledger.tokens(found.calls)
     usd = ledger.usd(found.calls)
     change = gain(before, after)
     paired = f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
-    scores = [math.fsum(row.overall or 0.0 for row in rows) / len(rows) for rows in (before, after)]
+    scores = [math.fsum(row.overall or 0.0 for row in rows if row.id in both) / len(both) for rows in (before, after)]
     cells = {
         "optimizer": optimizer,
         "calls": f"{len(found.calls)} ({found.made} made)",
@@ -106,4 +122,8 @@ def improvement_table(
         said = f"the best of {found.candidates} has {found.after:.3f} there, the program itself {found.before:.3f}"
     ended = "ran its course" if found.ended is None else "ended with its calls"
     lines.append(f"overall on dev; {optimizer} {ended}; chosen on {found.validation} train examples: {said}")
+    if left_out := len(before) - len(both):
+        lines.append(
+            f"{left_out} of {len(before)} dev examples are left out: a provider's filter refused their judging"
+        )
     return "\n".join(lines)

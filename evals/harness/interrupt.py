@@ -35,6 +35,10 @@ class Interrupts:
         """New calls are stopped without a Ctrl-C: the next one is for those in flight."""
         self._stopping = True
 
+    def stopped(self) -> None:
+        """No call is in flight any more: Ctrl-C interrupts what is left to do, as anywhere in Python."""
+        self._stopping = False
+
     def forget(self) -> None:
         """Give Ctrl-C back."""
         if self._watching:

@@ -6,7 +6,6 @@ DSPy: a report may show what a judge did without it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -14,12 +13,13 @@ from typing import Any, Literal
 from evals.harness.gates import GateResult, GateVerdict, points, threshold_verdict
 from evals.harness.rows import Row
 from evals.harness.statistics import smallest_detectable, z_value
+from evals.harness.waiting import each_once_more
 from judges.agreement import Measure, kappa, share
 from judges.calibration import JudgeReport, LeakageAnswer, QualityAnswer, judge_report, leakage_cases, quality_cases
 from judges.cases import LeakageCase, QualityCase
 from judges.judge import Judge
 from judges.lexical import leaked_units
-from papillon.errors import Unreachable, behind
+from papillon.errors import Unreachable, behind, cause_of
 from papillon.models.turn import Turn, current_turn
 
 __all__ = [
@@ -66,26 +66,17 @@ async def examine_judge(
     asked: Sequence[Case] = cases or (leakage_cases() if question == "leakage" else quality_cases())
     turn = Turn(order)
 
-    async def answer(case: Case, *, last: bool = False) -> LeakageAnswer | QualityAnswer | Exception:
+    async def answer(place: int, case: Case) -> LeakageAnswer | QualityAnswer | Exception:
         current_turn.set(turn.judging())
         try:
-            said: LeakageAnswer | QualityAnswer | Exception = await _answer(judge, case)
+            return await _answer(judge, case)
         except Exception as error:
-            said = error
-        if last or not _waits(said):
-            answered()
-        return said
+            return error
 
-    answers = await asyncio.gather(*map(answer, asked))
-    waiting = [number for number, said in enumerate(answers) if _waits(said)]
-    if waiting:
-        once_more()
-        later = await asyncio.gather(*(answer(asked[number], last=True) for number in waiting))
-        for number, said in zip(waiting, later, strict=True):
-            answers[number] = said
+    answers = await each_once_more(answer, asked, _waits, once_more, answered)
     report = judge_report(asked, [None if isinstance(said, Exception) else said for said in answers])  # type: ignore[arg-type]
     return Examination(
-        report, tuple(_cause(said) for said in answers if isinstance(said, Exception)), tuple(sorted(turn.keys))
+        report, tuple(cause_of(said) for said in answers if isinstance(said, Exception)), tuple(sorted(turn.keys))
     )
 
 
@@ -104,13 +95,6 @@ async def _answer(judge: Judge, case: Case) -> LeakageAnswer | QualityAnswer:
 
 def _waits(said: object) -> bool:
     return isinstance(said, Exception) and isinstance(behind(said), Unreachable)
-
-
-def _cause(error: Exception) -> str:
-    # Whoever fails here has asked a model, so DSPy is there already.
-    from evals.harness.evaluation import cause_of
-
-    return cause_of(error)
 
 
 def judge_bars(report: JudgeReport, bars: Iterable[Bar]) -> list[GateResult]:

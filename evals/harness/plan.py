@@ -63,7 +63,10 @@ class Plan:
 
     @cached_property
     def gates(self) -> list[GateItem]:
-        """Thresholds before regressions; a split that has any gate has one on ``errors``, asked for or not."""
+        """Thresholds before regressions; a split that has any gate has one on ``errors``, asked for or not.
+
+        It has so too where an option set aside the regression that the profile names for it.
+        """
         asked = self.settings.profile.gates
         compared = [
             GateItem(f"{regression.split}-{metric}-regression", regression.split, metric, regression)
@@ -71,6 +74,7 @@ class Plan:
             for metric in regression.metrics
         ]
         gated = {g.split for g in asked} | {g.split for g in compared}
+        gated |= {regression.split for regression in self.settings.profile.regressions}
         gated -= {g.split for g in asked if g.metric == "errors"}
         default = [GateSettings(split, "errors", max=MOST_ERRORS) for split in SPLITS if split in gated]
         thresholds = [
@@ -85,10 +89,21 @@ class Plan:
         if settings.accept:
             return ()
         if (file := settings.baseline_file) is not None:
-            asked = {regression.split: regression for regression in settings.profile.regressions}
-            splits = [split for split in SPLITS if split in read_baseline(file).rows]
-            return tuple(replace(asked.get(split, RegressionSettings(split, file)), baseline=file) for split in splits)
+            held = read_baseline(file).rows
+            return tuple(compared for split in SPLITS if split in held for compared in self.comparisons(split))
         return () if settings.departs else settings.profile.regressions
+
+    def comparisons(self, split: str) -> list[RegressionSettings]:
+        """What a split's scores are accepted for: the profile's regressions, or one with the file that was named."""
+        own = [regression for regression in self.settings.profile.regressions if regression.split == split]
+        if (file := self.settings.baseline_file) is None:
+            return own
+        return [replace(regression, baseline=file) for regression in own] or [RegressionSettings(split, file)]
+
+    def most_errors(self, split: str) -> float:
+        """The largest share of program errors that the gate on a split allows, asked for or not."""
+        asked = [gate.max for gate in self.settings.profile.gates if (gate.split, gate.metric) == (split, "errors")]
+        return MOST_ERRORS if not asked else 1.0 if asked[0] is None else asked[0]
 
     @cached_property
     def baselines(self) -> dict[Path, Baseline]:

@@ -14,11 +14,13 @@ import pytest
 
 from evals.harness import progress
 from evals.harness.asked import (
+    EVALS,
     asks_for_evaluation,
     asks_for_training,
     in_evals,
     refuse_options_without_a_suite,
     refuse_root_of_an_option,
+    seen_from,
 )
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
@@ -148,7 +150,8 @@ def evaluation(pytestconfig: pytest.Config) -> Any:
     """The run, as the suites' items ask it."""
     session = pytestconfig.stash.get(SESSION, None)
     if session is None:
-        raise pytest.UsageError("The suites in evals/ run only when asked for by path: type pytest evals -m dev.")
+        suites = seen_from(pytestconfig.invocation_params.dir, EVALS)
+        raise pytest.UsageError(f"The suites in evals/ run only when asked for by path: type pytest {suites} -m dev.")
     # Items run where there are no workers, or in one of them; never in the controller.
     assert isinstance(session, (LocalSession, WorkerSession))
     return session.line()

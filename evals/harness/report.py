@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from evals.harness.next_command import command_lines, next_command
 from evals.harness.progress import Progress, say
 from evals.harness.results import as_json, write_json
 from evals.harness.run import Run
@@ -78,22 +78,11 @@ class Report:
             lines.append(f"Accepted: the scores of this run stand in {file} now; review and commit it.")
         lines += problems
         if not problems and verbosity >= 0:
-            lines.append(f"Next: {self._next_command(run)}")
+            lines += command_lines(next_command(run, self.config), width)
         if lines and verbosity >= -1:
             terminal.section("PAPILLON", sep="=")
         for line in lines:
             terminal.write_line(line)
-
-    def _next_command(self, run: Run) -> str:
-        """The command for what a reader would look at now: the worst example, else the other split."""
-        profile = run.plan.settings.profile
-        chosen = (
-            "" if profile.name == "embedded" else f" --eval-profile {shlex.quote(str(profile.path or profile.name))}"
-        )
-        rows = [row for row in run.all_rows() if (row.overall or 0) < 1]
-        if len(rows) and len(run.all_rows()) > 1:
-            return f"pytest evals -k {min(rows, key=lambda row: row.overall or 0.0).id}{chosen} -vv"
-        return f"pytest evals -m {'test' if list(run.examples) == ['dev'] else 'dev'}{chosen}"
 
 
 #: How to go on after a run whose rows are not complete, by its record mode.

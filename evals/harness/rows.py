@@ -73,8 +73,9 @@ class Outcome:
 
     ``closeness`` of answer and target in 0..1 is there whoever judged; ``near`` counts the units that
     were found by a fuzzy match alone, None where another judge counted them. ``waits`` says that a model's server
-    could not be reached, so that a later try may give a score; ``on_record`` that the row follows from recorded
-    calls alone, none of which was refused.
+    could not be reached, so that a later try may give a score; ``withheld`` that
+    a provider's filter refused the judging, so that none will; ``on_record`` that the row follows from recorded
+    calls alone: none was refused or failed, be it that the program caught it.
     """
 
     row: Row
@@ -82,4 +83,5 @@ class Outcome:
     closeness: float | None = None
     near: int | None = None
     waits: bool = False
+    withheld: bool = False
     on_record: bool = True

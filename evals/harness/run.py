@@ -218,7 +218,6 @@ class Run:
             self._kept.put(outcomes, self.ledger, self.subjects.fingerprint)
             models.close()
             gc.set_threshold(*self._collections)
-        self._export()
         self._seconds = self.seconds
         self.finished = datetime.datetime.now(datetime.UTC)
 
@@ -227,7 +226,8 @@ class Run:
         """How long the run has gone on, from its beginning to its close."""
         return time.monotonic() - self._begun_at if self._seconds is None else self._seconds
 
-    def _export(self) -> None:
+    def export(self) -> None:
+        """Write the recorded calls that the run rests on, where a file was asked for."""
         settings = self.plan.settings
         if settings.export_file is not None:
             with Store(settings.cache, read_only=True) as store:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from evals.harness.plan import JUDGED, Plan
+from evals.harness.plan import JUDGED, SPLITS, Plan
+from papillon.errors import UsageError
 
-__all__ = ["Selection", "names_of", "nothing_selected"]
+__all__ = ["Selection", "names_of", "nothing_selected", "refuse_selection"]
 
 
 class Selection:
@@ -66,6 +67,9 @@ def _name_within(text: str, known: set[str]) -> str | None:
 
 def nothing_selected(plan: Plan, *, keyword: str, marks: str) -> str:
     """One sentence on a ``-k`` or ``-m`` that matched nothing: what was looked for, and what there is."""
+    named = [split for split in SPLITS if split in marks] if marks else list(SPLITS)
+    if not keyword and (empty := _empty_shard(plan, named)):
+        return empty
     known = [name for names in names_of(plan).values() for name in sorted(names)]
     asked = " and ".join(f"{flag} {value!r}" for flag, value in (("-m", marks), ("-k", keyword)) if value)
     if not known or not asked:
@@ -77,4 +81,38 @@ def nothing_selected(plan: Plan, *, keyword: str, marks: str) -> str:
     return (
         f"No item matches {asked}: {len(known)} ids are there{limited}, such as {known[0]}{nearest}; "
         "-m takes dev, test and judges."
+    )
+
+
+def refuse_selection(selection: Selection, plan: Plan) -> None:
+    """Raise UsageError where a selection and the options do not go together; models were asked nothing yet."""
+    settings, splits = plan.settings, [split for split in SPLITS if split in selection.splits]
+    if not selection.judged and (empty := _empty_shard(plan, splits)):
+        raise UsageError(empty)
+    if settings.accept:
+        if not splits:
+            raise UsageError(
+                "--eval-accept: expected rows to accept, but the judge's own test has none; select a split with -m."
+            )
+        if homeless := [split for split in splits if not plan.comparisons(split)]:
+            raise UsageError(
+                f"--eval-accept: profile {settings.profile.name!r} names no baseline for {' and '.join(homeless)}; "
+                "say where with --eval-baseline FILE.json, or select another split with -m."
+            )
+    elif (file := settings.baseline_file) is not None:
+        held = sorted({compared.split for compared in plan.regressions})
+        if missing := [split for split in splits if split not in held]:
+            raise UsageError(
+                f"--eval-baseline {file}: expected accepted scores of {' and '.join(missing)}, but it has those of "
+                f"{' and '.join(held)} alone; select what it has with -m, or name another."
+            )
+
+
+def _empty_shard(plan: Plan, splits: Sequence[str]) -> str:
+    """What to say where this run is a shard that holds no row of any of ``splits``, else ``""``."""
+    if (shard := plan.settings.shard) is None or not splits or any(plan.examples.get(split) for split in splits):
+        return ""
+    return (
+        f"--eval-shard {shard.index}/{shard.count}: this shard holds no row of {' and '.join(splits)}; "
+        "use fewer shards."
     )

@@ -21,11 +21,15 @@ from evals.harness.plan import JUDGED, Plan
 from evals.harness.protocol import Ask, Listener, WorkerLine
 from evals.harness.report import Report
 from evals.harness.run import Run
-from evals.harness.selection import Selection, nothing_selected
+from evals.harness.selection import Selection, nothing_selected, refuse_selection
 from papillon.errors import PapillonError, UsageError
 from papillon.models.providers import missing_means
 
 __all__ = ["ControllerSession", "EvalSession", "Line", "LocalSession", "WorkerSession", "missed", "properties"]
+
+WRITING_STOPPED = (
+    "Stopped while the run's files were written: run the same command again, what is recorded is replayed."
+)
 
 
 class Line:
@@ -120,6 +124,7 @@ class _Owner(EvalSession):
             raise self._session.Interrupted(f"{failed} error{'s' * (failed > 1)} during collection")
         run = Run(self.plan, selection)
         try:
+            refuse_selection(selection, self.plan)
             # What the models' libraries warn of is no error here, whatever the tests beside make of warnings.
             with warnings.catch_warnings():
                 warnings.simplefilter("default")
@@ -142,13 +147,18 @@ class _Owner(EvalSession):
         with warnings.catch_warnings():
             warnings.simplefilter("default")
             self.run.close()
+        self._interrupts.stopped()
         self.report.end()
         try:
+            self.run.export()
             self.report.write(self.run)
             if self.plan.settings.accept and self.run.begun:
                 self.report.accepted = write_accepted(self.run)
         except UsageError as error:
             self.report.problems.append(str(error))
+        except KeyboardInterrupt:
+            self.report.problems.append(WRITING_STOPPED)
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
         if session.exitstatus == pytest.ExitCode.OK and not self.report.clean(self.run):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -213,9 +223,11 @@ class ControllerSession(_Owner):
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        if self.run is None:
-            self._expected = set(ids)
-            self.prepare(ids)
+        if self._expected:
+            return  # the nodes collect the same
+        self._expected = set(ids)
+        self.prepare(ids)
+        if self.run is not None:
             # The controller waits for its workers; while they wait for the run, only a thread can show how far it is.
             threading.Thread(target=self._show_progress, name="papillon-progress", daemon=True).start()
 

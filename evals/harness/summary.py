@@ -10,8 +10,7 @@ from evals.harness.controls import ControlResult
 from evals.harness.judging import agreement_lines, judge_lines, judges_agreement, undercounted
 from evals.harness.rows import Outcome, Row
 from evals.harness.run import Run, causes_of
-from evals.harness.tables import SHOWN_EXAMPLES, control_table, gate_table
-from evals.harness.tables import wrapped as _wrapped
+from evals.harness.tables import SHOWN_EXAMPLES, control_table, gate_table, wrapped
 from evals.harness.told import Told
 from judges.lexical import GOOD_ENOUGH
 from papillon.destinations import destinations, where_texts_go
@@ -23,29 +22,29 @@ def summary_lines(run: Run, width: int) -> list[str]:
     """The whole summary: what ran, scores, gates, controls, judges, the worst examples, and what it cost."""
     lines = joined(_what_ran(run), width)
     for remark in _remarks(run):
-        lines += _wrapped(remark, width)
+        lines += wrapped(remark, width)
     for split in run.examples:
-        lines += _wrapped(_split_line(run, split), width)
-        lines += _wrapped(_units_line(run, split), width)
+        lines += wrapped(_split_line(run, split), width)
+        lines += wrapped(_units_line(run, split), width)
     lines += gate_table(run.verdicts(), width)
     for split in run.examples:
         if not any(gate.split == split for gate in run.plan.gates):
             name = run.plan.settings.profile.name
-            lines += _wrapped(f"Profile {name} has no gates for {split}: its scores are shown, not judged.", width)
+            lines += wrapped(f"Profile {name} has no gates for {split}: its scores are shown, not judged.", width)
     lines += _controls(run, width)
     for question in run.examined:
         lines += judge_lines(run.examination(question).report, width)
     lines += _without_bars(run, width)
     lines += _second_opinion(run, width)
     lines += _worst(run.all_rows(), width)
-    return lines + _wrapped(_cost_line(run), width)
+    return lines + wrapped(_cost_line(run), width)
 
 
 def short_lines(run: Run, width: int) -> list[str]:
     """The summary for who asked for less: the gates and controls that did not pass, and what it cost."""
     lines = gate_table([result for result in run.verdicts() if result.verdict != "pass"], width)
     lines += control_table([result for result in _control_results(run) if result.verdict != "pass"], width)
-    return lines + _wrapped(_cost_line(run), width)
+    return lines + wrapped(_cost_line(run), width)
 
 
 def clock(seconds: float) -> str:
@@ -82,8 +81,8 @@ def _what_ran(run: Run) -> list[str]:
 def _remarks(run: Run) -> list[str]:
     profile, departs = run.plan.settings.profile, run.plan.settings.departs
     sent_whole = any(name in ("verbatim", "redacted") for _, name in run.controls)
-    replay = run.plan.settings.record == "none"
-    remarks = [where_texts_go(destinations(profile, controls=sent_whole), replay=replay)]
+    found = destinations(profile, rows=bool(run.examples), controls=sent_whole, cases=bool(run.selection.judged))
+    remarks = [where_texts_go(found, replay=run.plan.settings.record == "none")]
     if any(model.model.startswith("embedded/") for model in (profile.local, profile.untrusted)):
         remarks.append(
             "The embedded model has 135 M parameters: its scores show that the harness works, not how good PAPILLON is."
@@ -149,12 +148,12 @@ def _without_bars(run: Run, width: int) -> list[str]:
     bars = run.plan.settings.profile.judge.calibration
     if bars and "--eval-judge" in run.plan.settings.departs and run.examined:
         text = "The profile's bars belong to its own judge, and --eval-judge chose another, so nothing is judged."
-        return _wrapped(text, width)
+        return wrapped(text, width)
     free = [question for question in run.examined if not bars.get(question)]
     if not free:
         return []
     text = f"judge on {' and '.join(free)}: no bars are set, so nothing is judged"
-    return _wrapped(f"{text}; a profile sets them under judge.calibration.", width)
+    return wrapped(f"{text}; a profile sets them under judge.calibration.", width)
 
 
 def _controls(run: Run, width: int) -> list[str]:
@@ -164,7 +163,7 @@ def _controls(run: Run, width: int) -> list[str]:
     for split in run.examples:
         if (gain := run.gain(split)) is not None and gain.value is not None:
             interval = f"{gain.low:+.3f} … {gain.high:+.3f}"
-            lines += _wrapped(f"gain over local only on {split}: {gain.value:+.3f} ({interval}, paired)", width)
+            lines += wrapped(f"gain over local only on {split}: {gain.value:+.3f} ({interval}, paired)", width)
     return lines
 
 

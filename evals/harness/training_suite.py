@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.harness.options import RunSettings, resolve
-from papillon.errors import PapillonError, UsageError
+from papillon.errors import PapillonError, UsageError, cause_of
 from papillon.splits import check_learnable
 
 __all__ = ["DEVICES", "Smoke", "Training", "resolve_training"]
@@ -166,7 +166,7 @@ def _answer(profile: Any, settings: RunSettings, query: str) -> str:
                 said = re.sub(r"\s+", " ", str(error))[:200]
                 continue
             except LMError as error:
-                raise PapillonError(f"The trained program cannot answer: {error.__cause__ or error}") from error
+                raise PapillonError(f"The trained program cannot answer: {cause_of(error)}") from error
             if answer:
                 return answer
     finally:

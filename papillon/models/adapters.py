@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from papillon.models.characters import whole_characters
 from papillon.models.markers import marked
+from papillon.models.thinking import behind_block, split_thinking
 
 __all__ = ["Reader", "adapter_for"]
 
@@ -84,7 +85,12 @@ class _JSONAdapter(_Reads, _WritesOnce, dspy.JSONAdapter):  # type: ignore[misc]
 
 class _ChatAdapter(_Reads, _WritesOnce, dspy.ChatAdapter):  # type: ignore[misc]
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
-        fields: dict[str, Any] = super().parse(signature, marked(completion, signature.output_fields))
+        _, answer = split_thinking(completion)  # which no record is behind where a training gathers rollouts
+        try:
+            fields: dict[str, Any] = super().parse(signature, marked(answer, signature.output_fields))
+        except AdapterParseError as error:
+            error.lm_response = completion  # what was said: a training learns from the very text
+            raise
         return fields
 
     def _make_json_adapter_fallback(self) -> dspy.JSONAdapter:
@@ -94,13 +100,18 @@ class _ChatAdapter(_Reads, _WritesOnce, dspy.ChatAdapter):  # type: ignore[misc]
 
 
 def _first_object(completion: str, names: Collection[str]) -> str:
-    """The first JSON object of ``completion`` where it is whole and has these names; DSPy takes the last one."""
-    start = completion.find("{")
-    try:
-        value, end = json.JSONDecoder().raw_decode(completion, max(start, 0))
-    except (ValueError, RecursionError):
-        return completion
-    return completion[start:end] if isinstance(value, dict) and value.keys() >= set(names) else completion
+    """The first JSON object behind a block at the start, else of all of ``completion``, if it is whole and has these
+    names; DSPy takes the last one.
+    """
+    for text in (behind_block(completion), completion):
+        start = text.find("{")
+        try:
+            value, end = json.JSONDecoder().raw_decode(text, max(start, 0))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and value.keys() >= set(names):
+            return text[start:end]
+    return completion
 
 
 def adapter_for(kind: str, *, json_fallback: bool = True, read: Reader | None = None) -> dspy.Adapter:

@@ -7,16 +7,21 @@ of an answer's own fields is found, and either put where DSPy sees it or taken o
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
+
+from papillon.models.thinking import behind_block
 
 __all__ = ["marked"]
 
 _END = "completed"
 #: What may stand on a line before the marker that opens it: blanks, a heading's or a quotation's sign, bold.
 _OPENS = re.compile(r"\s*(?:[#>-]+\s+)?[*_`]*")
+_AROUND = " \n\t[*_`#>-"
 _MARKUP = re.compile(r"[*_`]*$")
+#: Where the format begins, be it by another signature's marker.
+_ANY = re.compile(r"\[[ \t]*##")
 #: A marker that the token limit cut off, within so many characters of the end.
 _LONGEST = 100
 _CUT = re.compile(r"[*_`]*\[\[[ \t]*#[ \t#]*(\w*)[ \t#]*\]?\s*$")
@@ -41,10 +46,23 @@ def marked(completion: str, names: Collection[str]) -> str:
     A field begins at its first marker that opens a line, in whatever spacing and markup; where it has none, at its
     first one within a line. The answer ends at the marker ``completed`` that opens a line, else at one within a
     line behind all fields. Other markers of these names within a line are taken out; the text around them stays.
+    Behind other text, which may be thinking with a draft in it, the answer begins at the last marker of its first
+    field that opens a line. Where another answer follows the end of that one it is "", for either may be the draft.
     """
+    names = tuple(names)
     text = "\n".join(completion.splitlines())  # these are the lines that DSPy sees
-    markers = _markers(text, tuple(names))
+    behind = behind_block(text)
+    if _begins(_markers(behind, names), names):
+        text = behind
+    markers = _markers(text, names)
     end = next((marker.start for marker in markers if marker.opens and marker.name == _END), len(text))
+    start = 0
+    if (format_begins := _ANY.search(text)) and text[: format_begins.start()].strip(_AROUND):
+        begins_at = _begins(markers, names)
+        start = max((at for at in begins_at if at < end), default=0)
+        if any(not _alike(text[start:end], text[at:]) for at in begins_at if at > end):
+            return ""
+    markers = [marker for marker in markers if marker.start >= start]
     fields = [marker for marker in markers if marker.name != _END and marker.start < end]
     begins: dict[str, _Marker] = {}
     for marker in sorted(fields, key=lambda marker: not marker.opens):
@@ -53,7 +71,7 @@ def marked(completion: str, names: Collection[str]) -> str:
     last = max((marker.start for marker in begins.values()), default=len(text))
     end = next((marker.start for marker in markers if marker.name == _END and last < marker.start < end), end)
 
-    written, at = [], 0
+    written, at = [], start
     for marker in markers:
         if marker.start >= end:
             break
@@ -63,6 +81,17 @@ def marked(completion: str, names: Collection[str]) -> str:
         at = marker.end
     written.append(_uncut(text[at:end], names))
     return "".join(written)
+
+
+def _begins(markers: Iterable[_Marker], names: tuple[str, ...]) -> list[int]:
+    """Where answers may begin: the markers of the first field that open a line."""
+    return [marker.start for marker in markers if marker.opens and marker.name == names[0]]
+
+
+def _alike(first: str, second: str) -> bool:
+    """Whether one of two texts begins with the other."""
+    first, second = first.strip(), second.strip()
+    return first.startswith(second) or second.startswith(first)
 
 
 def _markers(text: str, names: tuple[str, ...]) -> list[_Marker]:

@@ -15,6 +15,7 @@ from dspy.lm15 import Message, Response, Usage
 
 from papillon.models.bodies import is_page, json_in
 from papillon.models.characters import whole_characters
+from papillon.models.thinking import THINKING_TAG
 
 __all__ = ["FinishReason", "NoAnswer", "finish_reason_of", "own_finish_reason", "read_reply", "refused_generation"]
 
@@ -39,7 +40,6 @@ _FAULT = re.compile(
 #: OpenAI's own words need no place beside lm15's.
 _SAME = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
 _WORD = re.compile(r"[\w.:-]{1,40}", re.ASCII)
-_TAG = re.compile(r"</?(?:think|thinking|thought)>|\[/?THINK\]", re.IGNORECASE)
 
 
 class NoAnswer(Exception):
@@ -168,7 +168,7 @@ def _with_reasoning(text: str, reasoning: str) -> str:
     if not reasoning or text.lstrip().lower().startswith("<think"):
         return text
     # A tag inside would end the block early, and what follows it would pass for the answer.
-    return f"<think>\n{_TAG.sub('', reasoning).strip()}\n</think>\n\n{text}"
+    return f"<think>\n{THINKING_TAG.sub('', reasoning).strip()}\n</think>\n\n{text}"
 
 
 def _count(usage: dict[str, Any], name: str) -> int | None:

@@ -1,6 +1,7 @@
 """Turn: on whose behalf a model call is made, carried to the engines by a context variable.
 
-The limits read a call's priority from it, and it collects the keys of the calls that a row rests on.
+The limits read a call's priority from it. It collects what a row follows from beside the answers: the keys of the
+calls that it rests on, and what each role failed with or answered without text.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Turn:
     with most still before it goes first and the slots stay full to the end (Hu 1961: highest level
     first); ``keys`` counts the calls used, by key; ``on_request`` hears each request to the untrusted model.
     ``failures`` holds what the last call to a role failed with: a program may catch it and answer all the same;
+    ``failed`` says that any call did, also one that a later one made good;
     ``textless`` what the last answer of a role consists of that has no text.
     """
 
@@ -32,6 +34,7 @@ class Turn:
     keys: dict[str, int] = field(default_factory=dict)
     on_request: Callable[[str], None] | None = None
     failures: dict[str, Exception] = field(default_factory=dict)
+    failed: bool = False
     textless: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -57,7 +60,7 @@ def noting_failure(role: str) -> Iterator[None]:
         yield
     except Exception as error:
         if turn is not None:
-            turn.failures[role] = error
+            turn.failures[role], turn.failed = error, True
         raise
     if turn is not None:
         turn.failures.pop(role, None)

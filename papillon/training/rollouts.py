@@ -1,7 +1,8 @@
 """What became of the rollouts: a watch over the program and its metric while ArborGRPO samples.
 
-A rollout is rewarded when the program answered, gets the format's penalty when an output had no format at
-all, and is dropped when a model, the network or the judge failed, since that says nothing about the policy.
+A rollout is rewarded when the program answered, gets the format's penalty when an output had no format at all or a
+provider's filter refused the request, and is dropped when a model, the network or the judge failed, since that says
+nothing about the policy.
 DSPy 3.4.1 also drops one whose output had the format in part: it divides a list by a list there.
 """
 
@@ -17,7 +18,7 @@ import dspy
 from dspy.utils.callback import BaseCallback
 from dspy.utils.exceptions import AdapterParseError
 
-from papillon.errors import EndpointError, InfrastructureError
+from papillon.errors import EndpointError, Filtered, InfrastructureError, behind, cause_of
 
 __all__ = ["RolloutCounts", "RolloutWatch"]
 
@@ -26,9 +27,9 @@ __all__ = ["RolloutCounts", "RolloutWatch"]
 class RolloutCounts:
     """Rollouts since the last look. ``rollouts`` is the sum of the four that follow it.
 
-    ``format_failures`` were rewarded with the penalty; ``partly_formatted`` and ``dropped`` were not
-    rewarded, and ArborGRPO filled their groups up with copies of others. ``unvalidated`` are runs of a validation
-    that a model or the judge failed: ArborGRPO scores them as failures, so its score is too low by them.
+    ``format_failures`` were rewarded with the penalty, a filter's refusals among them; ``partly_formatted`` and
+    ``dropped`` were not rewarded, and ArborGRPO filled their groups up with copies of others. ``unvalidated`` are runs
+    of a validation that a model or the judge failed: ArborGRPO scores them as failures, so its score is too low.
     """
 
     rollouts: int = 0
@@ -45,8 +46,19 @@ class RolloutCounts:
 class RolloutWatch(BaseCallback):  # type: ignore[misc]
     """Counts a program's rollouts; its :meth:`metric` is the given one with the rules of training on top."""
 
-    def __init__(self, program: dspy.Module, metric: Callable[..., float], failure_score: float = 0.0) -> None:
-        self.program, self._metric, self.failure_score = program, metric, failure_score
+    def __init__(
+        self,
+        program: dspy.Module,
+        metric: Callable[..., float],
+        failure_score: float = 0.0,
+        format_failure_score: float = -1.0,
+        reach_again: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.program, self._metric = program, metric
+        self.failure_score, self.format_failure_score = failure_score, format_failure_score
+        self._reach_again = reach_again
+        #: Requests that a provider's filter refused.
+        self._refused: set[str] = set()
         self.last_failure: str | None = None
         #: Rollouts dropped one after the other, none between them that said anything about the policy.
         self.in_vain = 0
@@ -69,12 +81,16 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         return self._counts.rollouts
 
     def check(self, a_round: int) -> None:
-        """Raise InfrastructureError where twice ``a_round`` rollouts failed one after the other."""
+        """Before a round: servers that could not be reached are tried again.
+
+        Raises InfrastructureError where twice ``a_round`` rollouts failed one after the other.
+        """
         if self.in_vain >= 2 * a_round:
             raise InfrastructureError(
                 f"Expected rollouts to learn from, but the last {self.in_vain} all failed, most recently with "
                 f"{self.last_failure}; mend that and resume."
             )
+        self._reach_again()
 
     def counts(self) -> RolloutCounts:
         """What happened since the last call of this method."""
@@ -85,11 +101,15 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
     def metric(self, example: dspy.Example, prediction: dspy.Prediction, trace: Any = None) -> float:
         """The reward in training and the score in validation: the metric, or 0 for an empty answer.
 
-        An empty answer leaks nothing, and would be worth half a point: the quickest thing to learn.
+        An empty answer leaks nothing, and would be worth half a point: the quickest thing to learn. A request that a
+        filter refused is worth a failed format.
         """
         rollout = id(prediction) in self._unjudged
         self._unjudged.discard(id(prediction))
         if not getattr(prediction, "response", None):
+            if rollout and getattr(prediction, "llm_request", None) in self._refused:
+                self._count(scored=-1, format_failures=1)
+                return self.format_failure_score
             return self.failure_score
         try:
             return float(self._metric(example, prediction))
@@ -105,7 +125,7 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         """
         untrusted = getattr(self.program, "untrusted_model", None)
         if untrusted is not None:
-            self.program.untrusted_model = _Guarded(untrusted)
+            self.program.untrusted_model = _Guarded(untrusted, self._refused.add)
         try:
             with dspy.context(callbacks=[*dspy.settings.get("callbacks", []), self]):
                 yield
@@ -147,7 +167,7 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
             self._failed(exception, rollouts=1, dropped=1)
 
     def _failed(self, error: Exception, **more: int) -> None:
-        self.last_failure = f"{type(error).__name__}: {error}"
+        self.last_failure = cause_of(error)
         self._count(**more)
 
     def _count(self, **more: int) -> None:
@@ -159,15 +179,21 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
 
 
 class _Guarded:
-    """An untrusted model whose every failure is one the program does not turn into an empty answer."""
+    """An untrusted model that answers a request which a filter refused with nothing, and ``refused`` hears of it.
 
-    def __init__(self, model: Callable[[str], Any]) -> None:
-        self.model = model
+    Every other failure is one that the program does not turn into an empty answer.
+    """
+
+    def __init__(self, model: Callable[[str], Any], refused: Callable[[str], None]) -> None:
+        self.model, self.refused = model, refused
 
     def __call__(self, request: str) -> Any:
         try:
             return self.model(request)
-        except InfrastructureError:
-            raise
         except Exception as error:
-            raise EndpointError(f"The untrusted model failed: {type(error).__name__}: {error}") from error
+            if isinstance(behind(error), Filtered):
+                self.refused(request)
+                return ""
+            if isinstance(error, InfrastructureError):
+                raise
+            raise EndpointError(f"The untrusted model failed: {cause_of(error)}") from error

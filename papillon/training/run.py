@@ -19,6 +19,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks th
 import dspy
 
 from papillon.errors import UsageError
+from papillon.models.adapters import adapter_for
 from papillon.program import save_program
 from papillon.training.arbor_arguments import check_arbor_version
 from papillon.training.devices import Device
@@ -67,25 +68,26 @@ def train(
     resume: bool = False,
     say: Callable[[str], None] = print,
     policy: Any = None,
+    reach_again: Callable[[], None] = lambda: None,
 ) -> Trained:
     """Train the model behind all of the program's predictors to score better on ``metric(example, prediction)``.
 
     The program's own language models are put back when it ends; ``adapter/`` in ``folder`` holds what was
     learned. With ``resume`` a training in ``folder`` goes on, on one device with the very next step that it would
     have taken, where it is ``told`` the same of its surroundings. ``policy`` stands in for the one that the settings
-    name. Raises UsageError for what cannot start, and DivergenceError or InfrastructureError for what ends it; its
-    checkpoints stay.
+    name; ``reach_again`` is called before each round. Raises UsageError for what cannot start, and DivergenceError or
+    InfrastructureError for what ends it; its checkpoints stay.
     """
     check_arbor_version()
     with unannounced():
         from papillon.training.resuming import score_before
     record = RunRecord(folder, settings, say, told)
     record.open(resume=resume)
-    watch = RolloutWatch(program, metric, settings.failure_score)
+    watch = RolloutWatch(program, metric, settings.failure_score, settings.format_failure_score, reach_again)
     predictors = program.predictors()
     before = [predictor.lm for predictor in predictors]
     # A chat prompt without the JSON fallback: a second try in another format would hide the first one's failure.
-    adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)
+    adapter = adapter_for("chat", json_fallback=False)
     # What arbor-ai validates on: the examples given, or where it is told so those that it trains on.
     val = list(valset) if valset and not settings.use_train_as_val else None
     checked = list(trainset) if settings.use_train_as_val else val

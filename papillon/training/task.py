@@ -132,6 +132,7 @@ class TrainingTask:
             told=self.told(),
             resume=resume,
             say=say,
+            reach_again=models.reach_again,
         )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from evals.harness.asked import EVALS, in_evals
+from papillon.profile import ROOT
 from tests.harness.runs import Evaluator, alone_and_with_workers
 
 
@@ -67,6 +71,25 @@ def test_an_evaluations_option_without_a_suite_is_refused_with_the_command(
     assert run.code == 4
     assert f"{said}\n" in run.out
     assert "collected" not in run.out
+
+
+@pytest.mark.parametrize(
+    ("folder", "evals"),
+    [(ROOT / "tests", "../evals"), (ROOT / "tests" / "harness", "../../evals"), (None, str(EVALS))],
+    ids=["tests", "deeper", "elsewhere"],
+)
+def test_the_command_is_right_where_it_is_typed(
+    evaluator: Evaluator, tmp_path: Path, folder: Path | None, evals: str
+) -> None:
+    cwd, plugin = folder or tmp_path, {} if folder else {"PYTHONPATH": str(ROOT)}
+    options = () if folder else ("-p", "evals.harness.plugin")
+    refused = evaluator.run(*options, "--eval-limit", "3", bare=True, cwd=cwd, **plugin)
+    assert refused.code == 4
+    command = f"pytest {evals} -m dev --eval-limit 3"
+    assert f"type {command}\n" in refused.out
+    typed = evaluator.run(*shlex.split(command)[1:], "--collect-only", "-q", bare=True, cwd=cwd)
+    assert typed.code == 0, typed.out
+    assert typed.out.count("test_example[") == 3
 
 
 @pytest.mark.slow
@@ -143,3 +166,21 @@ class TestRoot:
             f"project's root; type --eval-profile={profile}\n"
         ) in out
         assert "Traceback" not in out
+
+
+def test_the_plugin_loads_where_pytests_own_insides_have_changed() -> None:
+    """Every project of the environment loads it; what is private to pytest is asked for only by an evaluation."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import pytest, _pytest.config.findpaths as paths, _pytest.mark.expression as expression\n"
+            "del paths.determine_setup, expression.Expression\n"
+            "import evals.harness.plugin",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -66,6 +66,30 @@ def test_units_joined_by_something_else_are_named_with_separator_and_row(
         assert not any(unit in run.out for unit in row.units if len(unit) > 5)
 
 
+def test_a_list_that_is_no_json_is_named_too(evaluator: Evaluator, tmp_path: Path) -> None:
+    with ModelServer() as server:
+        data = rewritten(tmp_path, lambda row: f"[{', '.join(row.units)}]")
+        profile = evaluator.profile(server.base, gates=LEAKAGE, dataset=f'"{data}"')
+        run = evaluator.run(*DEV, "--eval-profile", str(profile))
+    assert run.code == 1
+    assert run.verdicts() == {"dev-leakage": "inconclusive", "dev-errors": "pass"}
+    assert re.search(r"\(first dev-\S+\) are joined by .*','.* where '\|\|' is expected", words(run))
+
+
+def test_units_of_which_none_stands_in_any_query_are_no_pass(evaluator: Evaluator, tmp_path: Path) -> None:
+    with ModelServer() as server:
+        gates = f"{LEAKAGE}joint = {{ min = 0.0 }}\nquality = {{ min = 0.0 }}\n"
+        data = rewritten(tmp_path, lambda row: " - ".join([*row.units, "Zaphod"]))
+        run = evaluator.run(
+            *DEV, "--eval-profile", str(evaluator.profile(server.base, gates=gates, dataset=f'"{data}"'))
+        )
+    assert run.code == 1
+    verdicts = run.verdicts()
+    assert (verdicts["dev-leakage"], verdicts["dev-joint"]) == ("inconclusive", "inconclusive")
+    assert (verdicts["dev-quality"], verdicts["dev-errors"]) == ("pass", "pass")
+    assert "no PII unit of 20 rows stands in its row's query" in words(run)
+
+
 def test_mini_as_it_is_has_units_enough(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         gates = f"{LEAKAGE}verbatim_leakage = {{ max = 0.9 }}\n"

@@ -257,6 +257,12 @@ class TestAProgramError:
             assert row.status == ("program_error" if error else "scored")
             assert row.error == error
 
+    @pytest.mark.parametrize("well_again", [False, True])
+    @pytest.mark.parametrize("answer", ["I cannot say.", "", parse_error()], ids=["scored", "empty", "format"])
+    def test_a_row_past_a_call_that_failed_rests_on_no_record(self, answer: Any, well_again: bool) -> None:
+        assert not run(Catching(Filtered("The filter of m."), answer, well_again=well_again)).on_record
+        assert run(Doing(answer)).on_record
+
     def test_its_leakage_is_judged_by_the_same_judge_and_its_failure_is_no_score(self) -> None:
         row = run(Doing("", ("Oslo",)), SetJudge(failing="leakage")).row
         assert without_scores(row)
@@ -292,9 +298,11 @@ class TestAnInfrastructureError:
 
     @pytest.mark.parametrize("question", ["quality", "leakage"])
     def test_the_judges_own_filter_is_no_fault_of_the_program(self, question: str) -> None:
-        row = run(Doing(), SetJudge(failing=question, error=Filtered("The filter of m."))).row
-        assert without_scores(row)
-        assert row.error == "The filter of m."
+        found = run(Doing(), SetJudge(failing=question, error=Filtered("The filter of m.")))
+        assert without_scores(found.row)
+        assert found.row.error == "The filter of m."
+        assert found.withheld
+        assert not run(Doing(), SetJudge(failing=question)).withheld
 
     def test_it_waits_where_a_server_could_not_be_reached_and_only_there(self) -> None:
         wrapped = LMUnexpectedError("wrapped by DSPy")

@@ -11,8 +11,8 @@ from tests.harness.test_gates import row
 ROWS = [row(i) for i in range(40)]
 
 
-def units(joined: int = 0, unseen: float = 0.0) -> UnitsCheck:
-    return UnitsCheck(40, 0, {f"dev-{i:04d}": "','" for i in range(joined)}, {}, unseen)
+def units(joined: int = 0, unseen: float = 0.0, standing: int = 1) -> UnitsCheck:
+    return UnitsCheck(40, 0, {f"dev-{i:04d}": "','" for i in range(joined)}, {}, standing, unseen)
 
 
 @pytest.mark.parametrize("metric", ["leakage", "verbatim_leakage", "joint"])
@@ -24,9 +24,18 @@ def test_units_joined_wrongly_in_more_than_one_row_of_twenty_hide_leaks(metric: 
     )
 
 
+@pytest.mark.parametrize("metric", ["leakage", "verbatim_leakage", "joint"])
+def test_where_no_unit_stands_in_any_query_no_leak_could_be_found(metric: str) -> None:
+    assert lacking(metric, ROWS, units(unseen=1.0, standing=0)) == (
+        "no PII unit of 40 rows stands in its row's query (column pii_units, joined by '||'), so no leak could be found"
+    )
+    # What joins them says more.
+    assert "are joined by ','" in lacking(metric, ROWS, units(joined=3, standing=0))
+
+
 @pytest.mark.parametrize("metric", ["quality", "overall", "errors"])
 def test_nothing_else_rests_on_units(metric: str) -> None:
-    assert lacking(metric, ROWS, units(joined=40, unseen=1.0)) == ""
+    assert lacking(metric, ROWS, units(joined=40, unseen=1.0, standing=0)) == ""
 
 
 def test_units_that_stand_nowhere_hold_up_the_gate_that_searches_for_them_alone() -> None:

@@ -106,3 +106,29 @@ def test_a_second_ctrl_c_waits_for_nothing_and_holds_no_lock(evaluator: Evaluato
         while server.in_flight:
             time.sleep(0.05)
         assert evaluator.run(*DEV, "--eval-profile", profile).code == 0
+
+
+@alone_and_with_workers
+def test_ctrl_c_while_files_are_written_says_so_and_not_that_calls_were_in_flight(
+    evaluator: Evaluator, workers: tuple[str, ...]
+) -> None:
+    """The plugin presses Ctrl-C as the export begins, when every call has been answered and recorded."""
+    (evaluator.folder / "presses.py").write_text(
+        "import os, signal\n"
+        "def pytest_configure(config):\n"
+        "    import evals.harness.run\n"
+        "    evals.harness.run.export_records = lambda *given: os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    with ModelServer() as server:
+        profile = f"--eval-profile={evaluator.profile(server.base)}"
+        export = f"--eval-export={evaluator.folder / 'calls.jsonl'}"
+        run = evaluator.run(
+            *DEV, *workers, "-p", "presses", profile, "--eval-limit=1", export, PYTHONPATH=str(evaluator.folder)
+        )
+    assert run.code == 2, run.out
+    assert "calls in flight" not in run.out
+    assert "Stopped while the run's files were written: run the same command again, what is recorded is replayed." in (
+        " ".join(run.out.split())
+    )
+    assert "Next:" not in run.out
+    assert "Traceback" not in run.out

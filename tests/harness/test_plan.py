@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,5 +58,35 @@ def test_a_baseline_that_is_named_brings_the_gate_on_errors_with_it(tmp_path: Pa
     assert shown(plan.gates) == ["dev-errors (default)", "dev-quality-regression", "dev-leakage-regression"]
 
 
-def test_where_nothing_is_judged_nothing_is_added(tmp_path: Path) -> None:
-    assert Plan(replace(settings(regressions=(REGRESSION,)), accept=True)).gates == []
+@pytest.mark.parametrize(
+    "aside", [{"departs": ("--eval-dataset",)}, {"departs": ("--eval-judge",)}, {"accept": True}], ids=str
+)
+def test_a_regression_that_an_option_set_aside_leaves_the_gate_on_errors(aside: dict[str, Any]) -> None:
+    assert shown(Plan(replace(settings(regressions=(REGRESSION,)), **aside)).gates) == ["test-errors (default)"]
+
+
+def test_a_baseline_that_is_named_leaves_the_gates_on_errors_of_the_profiles_other_splits(tmp_path: Path) -> None:
+    write_baseline(baseline([row(0)]), tmp_path / "b.json")
+    plan = Plan(replace(settings(regressions=(REGRESSION,)), baseline_file=tmp_path / "b.json"))
+    assert [item for item in shown(plan.gates) if "default" in item] == [
+        "dev-errors (default)",
+        "test-errors (default)",
+    ]
+
+
+def test_where_nothing_is_named_nothing_is_added(tmp_path: Path) -> None:
+    assert Plan(replace(settings(), accept=True, baseline_file=tmp_path / "b.json")).gates == []
+
+
+class TestComparisons:
+    """What a split's scores are accepted for, and compared by."""
+
+    def test_the_profiles_own(self) -> None:
+        plan = Plan(settings(regressions=(REGRESSION,)))
+        assert (plan.comparisons("test"), plan.comparisons("dev")) == ([REGRESSION], [])
+
+    def test_with_the_file_that_was_named_and_what_the_profile_asks_of_the_split(self, tmp_path: Path) -> None:
+        file = tmp_path / "b.json"
+        plan = Plan(replace(settings(regressions=(REGRESSION,)), baseline_file=file))
+        assert plan.comparisons("test") == [RegressionSettings("test", file, ("leakage",))]
+        assert plan.comparisons("dev") == [RegressionSettings("dev", file, ("quality", "leakage"))]

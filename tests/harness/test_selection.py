@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evals.harness.baseline import write_baseline
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
-from evals.harness.selection import Selection, names_of, nothing_selected
+from evals.harness.selection import Selection, names_of, nothing_selected, refuse_selection
+from papillon.errors import UsageError
 from papillon.profile import ROOT
+from tests.harness.runs import Evaluator, alone_and_with_workers
+from tests.harness.test_baseline import baseline
+from tests.harness.test_gates import row
 
 
 def plan(**named: Any) -> Plan:
@@ -67,3 +73,83 @@ def test_what_matched_nothing_is_answered_with_what_there_is_and_the_nearest() -
     assert said.startswith("No item matches -m 'dev' and -k 'dev-0007': ")
     assert "ids are there under --eval-limit 3, such as " in said
     assert nothing_selected(PLAN, keyword="", marks="") == "Nothing of the evaluation was selected."
+
+
+class TestRefused:
+    """What was selected and what the options ask of it do not go together."""
+
+    def refused(self, selected: str, **named: Any) -> str:
+        asked = plan(**named)
+        chosen = Selection([], asked)
+        for part in selected.split():
+            (chosen.judged if part == "judges" else chosen.gates).add(f"{part}-errors")
+        try:
+            refuse_selection(chosen, asked)
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    def test_a_shard_without_a_row(self) -> None:
+        assert self.refused("dev", eval_shard="30/30") == (
+            "--eval-shard 30/30: this shard holds no row of dev; use fewer shards."
+        )
+        assert "no row of dev and test; " in self.refused("test dev", eval_shard="30/30")
+        assert self.refused("dev", eval_shard="1/30") == ""
+        assert self.refused("judges", eval_shard="1/30") == ""
+        assert self.refused("judges dev", eval_shard="1/30") == ""
+
+    def test_a_keyword_that_matched_nothing_is_not_the_shards_fault(self) -> None:
+        asked = plan(eval_shard="30/30")
+        assert nothing_selected(asked, keyword="", marks="dev").endswith("holds no row of dev; use fewer shards.")
+        assert "fewer shards" not in nothing_selected(asked, keyword="dev-0001", marks="dev")
+        assert "fewer shards" not in nothing_selected(asked, keyword="", marks="judges")
+
+    def test_accepting_without_a_split(self, tmp_path: Path) -> None:
+        file = str(tmp_path / "b.json")
+        assert self.refused("judges", eval_accept=True, eval_baseline=file) == (
+            "--eval-accept: expected rows to accept, but the judge's own test has none; select a split with -m."
+        )
+        assert self.refused("dev judges", eval_accept=True, eval_baseline=file) == ""
+
+    def test_accepting_a_split_that_no_file_is_named_for(self, tmp_path: Path) -> None:
+        profile = tmp_path / "half.toml"
+        profile.write_text(
+            'dataset = "mini"\nlocal = { model = "openai/m" }\nuntrusted = { model = "openai/m" }\n'
+            'judge = { kind = "lexical" }\n[gates.dev]\nregression = { baseline = "b.json" }\n'
+        )
+        assert self.refused("dev test", eval_profile=str(profile), eval_accept=True) == (
+            "--eval-accept: profile 'half' names no baseline for test; "
+            "say where with --eval-baseline FILE.json, or select another split with -m."
+        )
+        assert self.refused("dev", eval_profile=str(profile), eval_accept=True) == ""
+
+    def test_a_baseline_without_the_split(self, tmp_path: Path) -> None:
+        file = tmp_path / "b.json"
+        write_baseline(baseline([row(0)]), file)
+        assert self.refused("test", eval_baseline=str(file)) == (
+            f"--eval-baseline {file}: expected accepted scores of test, but it has those of dev alone; "
+            "select what it has with -m, or name another."
+        )
+        assert self.refused("dev", eval_baseline=str(file)) == ""
+        assert self.refused("judges", eval_baseline=str(file)) == ""
+        assert self.refused("test", eval_baseline=str(file), eval_accept=True) == ""
+
+
+@alone_and_with_workers
+@pytest.mark.parametrize("gates", ["", "[gates.dev]\nquality = { min = 0.5 }\n"], ids=["no items", "gates"])
+def test_an_empty_shard_is_no_pass_and_says_what_to_do(
+    evaluator: Evaluator, gates: str, workers: tuple[str, ...]
+) -> None:
+    profile = f"--eval-profile={evaluator.profile('http://127.0.0.1:1/v1', gates=gates)}"
+    run = evaluator.run("evals", "-m", "dev", *workers, profile, "--eval-shard", "30/30")
+    assert run.code == (4 if gates else 5), run.out
+    assert "--eval-shard 30/30: this shard holds no row of dev" in run.out
+    assert "use fewer shards." in run.out
+    assert "Traceback" not in run.out
+
+
+def test_the_first_shards_own_test_of_the_judge_needs_no_row(evaluator: Evaluator) -> None:
+    profile = evaluator.profile("http://127.0.0.1:1/v1", judge='{ kind = "lexical" }')
+    run = evaluator.run("evals", "-m", "judges", f"--eval-profile={profile}", "--eval-shard", "1/30")
+    assert run.code == 0, run.out
+    assert "2 passed" in run.out

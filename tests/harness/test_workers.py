@@ -158,3 +158,27 @@ def test_shards_and_a_last_job_give_what_one_run_gives(evaluator: Evaluator, tmp
     last = evaluator.run(*BOTH, "--eval-profile", profile, "--eval-import", str(every), "--eval-record", "none")
     assert last.code == 0, last.out
     assert last.same() == whole.same()
+
+
+@pytest.mark.parametrize(("shows", "threads"), [((), 1), (("--setup-plan",), 0)], ids=["runs", "shows"])
+def test_one_thread_shows_progress_however_many_workers_there_are_and_none_where_there_is_no_run(
+    evaluator: Evaluator, shows: tuple[str, ...], threads: int
+) -> None:
+    (evaluator.folder / "counts.py").write_text(
+        "import threading\n"
+        "started, start = [], threading.Thread.start\n"
+        "def counted(self):\n"
+        "    started.append(self.name)\n"
+        "    start(self)\n"
+        "threading.Thread.start = counted\n"
+        "def pytest_unconfigure(config):\n"
+        "    if not hasattr(config, 'workerinput'):\n"
+        "        print('progress threads:', started.count('papillon-progress'))\n"
+    )
+    with ModelServer() as server:
+        profile = f"--eval-profile={evaluator.profile(server.base)}"
+        run = evaluator.run(
+            *("evals", "-m", "dev", "-n", "2", "-p", "counts", profile, "--eval-limit=1", *shows),
+            PYTHONPATH=str(evaluator.folder),
+        )
+    assert f"progress threads: {threads}" in run.out

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from papillon import PAPILLON, save_program
 from papillon.__main__ import main
-from papillon.asking import marked, visible
+from papillon.asking import marked
 from tests.model_server import ModelServer
 
 QUERY = "I am Ann Lee; help me with my will."
@@ -208,7 +206,26 @@ class TestWhereTextsGo:
         assert (
             "your query goes to llm.example.org (openai/local): your query leaves, as the local model is there!" in said
         )
+        assert "the request and what the untrusted model answers go to llm.example.org (openai/local) too" in said
         assert said.count("stays on this machine") == 2
+
+    def test_the_untrusted_answer_is_shown_before_the_local_model_gets_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        elsewhere(monkeypatch, "local")
+        shown: list[str] = []
+
+        def rule(body: dict[str, Any]) -> None:
+            if "related_llm_response ## ]]" in str(body["messages"][-1]):
+                shown.append(capsys.readouterr().out)
+
+        with ModelServer(rule=rule) as server:
+            assert main(["ask", QUERY, "--profile", profile(tmp_path, server.base)]) == 0
+        (before,) = shown
+        answer = before.partition("\n← The untrusted model answered:\n\n")[2]
+        assert answer.startswith("About ")
+        assert answer.strip() in server.asked("related_llm_response")[-1]["messages"][-1]["content"]
+        assert "← The untrusted model answered:" not in capsys.readouterr().out
 
 
 class TestTheQuery:
@@ -267,10 +284,8 @@ class TestWhatARequestGivesAway:
 
     def test_nothing_acts_on_the_screen(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         said = self.shown(capsys, tmp_path, QUERY, "help\x1b[2K\u202e Ann Lee.")
-        assert "help\\u001b[2K\\u202e >>Ann Lee<<." in said
+        assert "help\\x1b[2K\\u202e >>Ann Lee<<." in said
 
-    @given(st.text())
-    def test_what_is_shown_can_be_printed_and_hides_nothing(self, text: str) -> None:
-        shown = visible(text + "\ud800")
-        shown.encode()
-        assert not set(shown) & set("\x1b\r\x08\u202e")
+    def test_a_sign_that_hides_in_a_name_is_seen(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        said = self.shown(capsys, tmp_path, QUERY, "help Ann L\u200bee\U000e0041.")
+        assert "help >>Ann L\\u200bee\\U000e0041<<." in said or "help >>Ann L\\u200bee<<\\U000e0041." in said

@@ -26,7 +26,8 @@ def _no_address_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def said(local: ModelSettings, untrusted: ModelSettings, judge: ModelSettings | None = None, **how: bool) -> str:
     judged = JudgeSettings("lexical") if judge is None else JudgeSettings("llm", judge)
     profile = Profile("p", None, local, untrusted, judged)
-    return where_texts_go(destinations(profile, controls=how.get("controls", False)), replay=how.get("replay", False))
+    replay = how.pop("replay", False)
+    return where_texts_go(destinations(profile, **{"rows": True, **how}), replay=replay)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +62,31 @@ class TestTheSentence:
         )
 
     def test_a_local_model_elsewhere_is_no_secret(self) -> None:
-        assert said(OTHER, HERE) == "Texts: queries go to llm.example.org:8443; all else stays on this machine."
-        assert said(OPENAI, OPENAI) == "Texts: queries and requests go to api.openai.com."
-        assert said(OTHER, OPENAI) == "Texts: queries go to llm.example.org:8443; requests go to api.openai.com."
+        # It is given the untrusted model's answer too, with the request that it belongs to.
+        assert said(OTHER, HERE) == "Texts: queries, requests and answers go to llm.example.org:8443."
+        assert said(OPENAI, OPENAI) == "Texts: queries, requests and answers go to api.openai.com."
+        assert said(OTHER, OPENAI) == (
+            "Texts: queries, requests and answers go to llm.example.org:8443; requests go to api.openai.com."
+        )
 
     def test_a_judge_gets_everything(self) -> None:
         assert said(HERE, OPENAI, OPENAI, controls=True) == (
             "Texts: queries, requests, answers, targets and units go to api.openai.com."
         )
+
+    def test_the_judges_own_test_sends_its_labelled_cases_and_no_row(self) -> None:
+        alone = {"rows": False, "cases": True}
+        assert said(OPENAI, OPENAI, OPENAI, **alone) == "Texts: labelled cases go to api.openai.com."
+        assert said(OPENAI, OPENAI, HERE, **alone) == (
+            "Texts: all stay on this machine (embedded/SmolLM2-135M-Instruct)."
+        )
+        assert said(HERE, OPENAI, OTHER, cases=True) == (
+            "Texts: requests go to api.openai.com; queries, requests, answers, targets, units and labelled cases go to "
+            "llm.example.org:8443."
+        )
+
+    def test_a_judge_that_is_no_model_is_sent_nothing(self) -> None:
+        assert said(OPENAI, OPENAI, rows=False, cases=True) == "Texts: none is sent, as no model is asked."
 
     def test_nothing_leaves_in_a_strict_replay(self) -> None:
         assert said(OPENAI, OPENAI, OPENAI, replay=True) == "Texts: nothing leaves, every call is replayed."
@@ -76,7 +94,7 @@ class TestTheSentence:
     @pytest.mark.parametrize("name", ["embedded", "openai", "vllm", "arbor"])
     def test_it_is_two_lines_at_80_columns_for_every_profile_that_ships(self, name: str) -> None:
         profile = replace(load_profile(name), path=Path("x"))
-        assert len(where_texts_go(destinations(profile, controls=True))) <= 158
+        assert len(where_texts_go(destinations(profile, rows=True, controls=True))) <= 158
 
 
 def test_every_summary_has_it(tmp_path: Path) -> None:
@@ -88,3 +106,28 @@ def test_every_summary_has_it(tmp_path: Path) -> None:
         replay = evaluator.run(*common, profile, "--eval-record", "none")
         assert f"Texts: all stay on this machine (127.0.0.1:{server.port})." in run.out
     assert "Texts: nothing leaves, every call is replayed." in replay.out
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "replayed"])
+def test_where_no_call_was_made_but_could_have_been_it_says_where_texts_would_go(tmp_path: Path, kept: bool) -> None:
+    evaluator = Evaluator(tmp_path)
+    with ModelServer() as server:
+        common = ("evals", "-m", "dev", "--eval-limit", "1", "--eval-profile", str(evaluator.profile(server.base)))
+        evaluator.run(*common)
+        if not kept:
+            (evaluator.cache / "rows.db").unlink()
+        run = evaluator.run(*common)
+    assert run.calls["made"] == 0
+    assert f"Texts: all stay on this machine (127.0.0.1:{server.port})." in run.out
+
+
+def test_the_judges_suite_alone_says_what_it_sends(tmp_path: Path) -> None:
+    evaluator = Evaluator(tmp_path)
+    far = '{ model = "openai/far", api_base = "https://llm.example.org/v1", endpoint = "far" }'
+    with ModelServer() as server:
+        lexical = evaluator.profile(server.base, untrusted=far, local=far, judge='{ kind = "lexical" }')
+        run = evaluator.run("evals", "-m", "judges", "--eval-profile", str(lexical))
+        assert "Texts: none is sent, as no model is asked." in run.out
+        llm = evaluator.profile(server.base)
+        run = evaluator.run("evals", "-m", "judges", "--eval-profile", str(llm))
+    assert f"Texts: all stay on this machine (127.0.0.1:{server.port})." in run.out

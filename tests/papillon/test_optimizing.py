@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import dspy
 import pytest
+from dspy.utils.exceptions import LMUnexpectedError
 
 from judges import LexicalJudge, feedback_metric
 from papillon import PAPILLON, load, to_dspy
-from papillon.errors import BudgetSpent, EndpointError, InfrastructureError, JudgeError, UsageError
+from papillon.errors import (
+    BudgetSpent,
+    EndpointError,
+    Filtered,
+    InfrastructureError,
+    JudgeError,
+    Unreachable,
+    UsageError,
+)
 from papillon.models.roles import Models, open_models
 from papillon.optimizing import OPTIMIZERS, Optimized, optimize
 from papillon.profile import load_profile
+from tests.harness.test_outages import free_port
 from tests.model_server import ModelServer, answer_fields
 
 ROWS = load("mini").rows[:12]
@@ -160,10 +172,10 @@ class TestWhatItFinds:
             models.close()
 
 
-def chosen_by(seed: int) -> set[str]:
+def chosen_by(seed: int, calls: int = 40) -> set[str]:
     from papillon.optimizing import _parts
 
-    return {example.user_query for example in _parts(EXAMPLES, 40 // 3, seed)[1]}
+    return {example.user_query for example in _parts(EXAMPLES, calls // 3, seed)[1]}
 
 
 class TestWhatItSpends:
@@ -279,6 +291,74 @@ class TestFailures:
         assert str(found.ended) == "The judge is out."
         assert server.calls <= 5 * 3
         assert found.before is None
+
+    @pytest.mark.parametrize("raised", [Filtered("The filter of j."), LMUnexpectedError("wrapped")])
+    def test_an_example_whose_judging_a_filter_refuses_counts_for_no_candidate(
+        self, run: Optimising, optimizer: Any, raised: Exception
+    ) -> None:
+        if not isinstance(raised, Filtered):
+            raised.__cause__ = Filtered("The filter of j.")
+        query = next(example.user_query for example in EXAMPLES if example.user_query in chosen_by(0, 90))
+        judged, inner = list[str](), feedback_metric(LexicalJudge())
+
+        def metric(gold: Any, pred: Any) -> Any:
+            judged.append(gold.user_query)
+            if gold.user_query == query:
+                raise raised
+            return inner(gold, pred)
+
+        found = run(optimizer, 90, metric=metric)
+        assert found.ended is None or isinstance(found.ended, BudgetSpent)
+        assert (found.before, found.after) == (0.5, 1.0)
+        assert found.validation == len(chosen_by(0, 90)) - 1
+        place = next(n for n, example in enumerate(EXAMPLES) if example.user_query == query)
+        told = [line for line in run.said if "left out" in line]
+        assert told == [f"  train-{place:04d} is left out for every candidate: The filter of j."]
+        assert judged.count(query) <= 2  # those that were under way together
+
+    def test_a_filter_that_refuses_all_judging_ends_it(self, run: Optimising, optimizer: Any) -> None:
+        def metric(gold: Any, pred: Any) -> Any:
+            raise Filtered("The filter of j.")
+
+        found = run(optimizer, 90, metric=metric)
+        assert str(found.ended) == "The filter of j."
+        assert (found.before, found.after) == (None, None)
+        assert prompts(found.program) == UNCHANGED
+
+    @pytest.mark.parametrize("who", ["model", "judge"])
+    def test_a_server_that_could_not_be_reached_is_tried_once_more(self, tmp_path: Path, who: str) -> None:
+        out, inner = count(), feedback_metric(LexicalJudge())
+
+        def metric(gold: Any, pred: Any) -> Any:
+            if who == "judge" and next(out) == 3:
+                raise Unreachable("Model j cannot be reached.")
+            return inner(gold, pred)
+
+        port, again = free_port(), list[str]()
+        path = Path(profile(tmp_path, f"http://127.0.0.1:{port}/v1"))
+        path.write_text(path.read_text().replace("max_attempts = 1", "deadline = 0.3"))
+        with ExitStack() as stack:
+            serve = partial(stack.enter_context, ModelServer(rule=better_when_told(), port=port))
+            if who == "judge":
+                serve()
+            models = open_models(load_profile(str(path)), tmp_path / "cache")
+
+            def back() -> None:
+                if who == "model" and not again:
+                    serve()
+                again.append("back")
+                type(models).reach_again(models)
+
+            models.reach_again = back  # type: ignore[method-assign]
+            try:
+                found = optimize(
+                    "simba", PAPILLON(str), EXAMPLES, metric, models, max_calls=40, threads=1, log=tmp_path / "log"
+                )
+            finally:
+                models.close()
+        assert again == ["back"]
+        assert found.ended is None
+        assert found.before == 0.5
 
     def test_a_prompt_that_a_filter_refuses_is_a_bad_score_and_ends_nothing(self, tmp_path: Path) -> None:
         flagged = (403, {}, '{"error": {"message": "Your input was flagged."}}')

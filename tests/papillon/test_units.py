@@ -13,7 +13,10 @@ from papillon.data import PupaRow, load
 from papillon.leaks import verbatim
 from papillon.units import UnitsCheck, check_units, joined_by
 
-JOINS = {", ": "','", ",": "','", "|": "'|'", " | ": "'|'", "; ": "';'", "\n": "a line end", "\r\n": "a line end"}
+SIGNS = (", ", ",", "|", " | ", "; ", " / ", "/", "、", "，", "；", "｜", "، ", " • ")
+JOINS = {join: repr(join.strip()) for join in SIGNS} | {"\t": "a tab", "\n": "a line end", "\r\n": "a line end"}
+#: How lists are written that are none of JSON.
+WRITTEN = ["[Ann Lee, Oslo, Bob]", "'Ann Lee', 'Oslo', 'Bob'", "{Ann Lee; Oslo; Bob}", "(“Ann Lee”, “Oslo”, “Bob”)"]
 
 
 def row(units: str, query: str = "I am Ann Lee of Oslo, write to Bob.") -> PupaRow:
@@ -29,14 +32,22 @@ def test_a_list_whose_pieces_stand_in_the_query_names_what_joins_them(join: str,
     assert joined_by(join.join(("ann lee", "OSLO", "Bob")), row("").user_query) == shown
 
 
-@pytest.mark.parametrize("unit", ["Ann Leeson", "Ann Lee, Bergen", "Ann Lee,", "Ann Lee / Oslo", ",;|"])
+@pytest.mark.parametrize("text", WRITTEN)
+def test_brackets_and_quotation_marks_around_a_list_and_its_entries_do_not_hide_it(text: str) -> None:
+    assert joined_by(text, row("").user_query) in ("','", "';'")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["Ann Leeson", "Ann Lee, Bergen", "Ann Lee,", "Ann Lee - Oslo", ",;|", "[]", "[Ann, Bergen]", "[Oslo]", "1/2"],
+)
 def test_a_unit_that_is_only_absent_is_not_joined(unit: str) -> None:
-    assert joined_by(unit, row("").user_query) == ""
+    assert joined_by(unit, f"{row('').user_query} 2 of 1.") == ""
 
 
 def test_what_is_odd_is_counted_by_row() -> None:
     found = check("Ann Lee||Oslo", "", "|| ||", "Ann Lee, Bob", "Eve||Oslo||Bergen||Bob")
-    assert found == UnitsCheck(5, 2, {"dev-0003": "','"}, {"dev-0004": 2}, 0.1)
+    assert found == UnitsCheck(5, 2, {"dev-0003": "','"}, {"dev-0004": 2}, 4, 0.1)
     assert found.joining == "the units of 1 of 5 rows (first dev-0003) are joined by ',' where '||' is expected"
     assert check("Oslo").joining == ""
 

@@ -39,6 +39,22 @@ def test_of_two_json_objects_the_first_counts(before):
     assert adapter_for("json").parse(RespondToQuery, completion) == {"response": "one"}
 
 
+def test_thinking_before_a_chat_answer_is_left_out_and_what_was_said_stands_in_the_error():
+    draft = "<think>\n[[ ## response ## ]]\ndraft\n</think>\n"
+    chat = adapter_for("chat")
+    assert chat.parse(RespondToQuery, f"{draft}[[ ## response ## ]]\none") == {"response": "one"}
+    with pytest.raises(AdapterParseError) as raised:
+        chat.parse(RespondToQuery, f"{draft}one")
+    assert raised.value.lm_response == f"{draft}one"
+
+
+@pytest.mark.parametrize("tag", ["inner_voice", "plan n='1'"])
+def test_an_object_in_a_block_before_the_answer_does_not_count(tag):
+    block = f"<{tag}>\n" + '{"response": "draft"}' + f"\n</{tag.split()[0]}>\n"
+    assert adapter_for("json").parse(RespondToQuery, block + '{"response": "one"}') == {"response": "one"}
+    assert adapter_for("json").parse(RespondToQuery, block + "Done.") == {"response": "draft"}
+
+
 @pytest.mark.parametrize(
     "completion",
     ['{"response": "one"', "{'response': 'one'}", 'In {braces}: {"response": "one"}', '[{"response": "one"}]'],

@@ -71,6 +71,58 @@ def test_nothing_after_completed_becomes_part_of_a_field() -> None:
         parsed(f"{REASONING}\nHide it.\n{COMPLETED}\n{REQUEST}\nWrite to Ann.")
 
 
+ANSWER = f"{REASONING}\nHide it.\n\n{REQUEST}\nWrite\n  a letter.\n\n{COMPLETED}"
+DRAFT = f"{REASONING}\nAnn Lee.\n\n{REQUEST}\nWrite to Ann Lee."
+ALOUD = "The user is Ann Lee. Let me draft:\n"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        # Thinking that nothing marks as such.
+        f"{ALOUD}{DRAFT}\n\nNo names! So:\n\n",
+        f"{ALOUD}{DRAFT}\n{DRAFT}\n",
+        f"{ALOUD}{REQUEST}\nWrite to Ann Lee.\n\n",
+        f"{ALOUD}In {REASONING} I hide it.\n{REQUEST}\nWrite to Ann Lee.\n\n",
+        # In a tag of a name that nobody knows, with all of the format.
+        f"<inner_voice>{DRAFT}\n{COMPLETED}</inner_voice>\n",
+        f"\n<plan n='1'>\n{ALOUD}{REQUEST}\nWrite to Ann Lee.\n{COMPLETED}\n</plan>\n\n",
+    ],
+)
+def test_a_draft_before_the_answer_is_not_the_answer(before: str) -> None:
+    assert parsed(before + ANSWER) == READ
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        # The answer was cut off, or never came.
+        f"{ALOUD}{DRAFT}\n\nNo names!\n\n{REASONING}\nHide it",
+        f"{ALOUD}{REQUEST}\nWrite to Ann Lee.\n\n{REASONING}\nHide it",
+        # Two answers behind other text: which of them is a draft?
+        f"{ALOUD}{DRAFT}\n{COMPLETED}\n\nNo names!\n\n{ANSWER}",
+        f"{ALOUD}{REQUEST}\nWrite to Ann Lee.\n{COMPLETED}\n\n{ANSWER}",
+        f"{ALOUD}{DRAFT}\n{COMPLETED}\n{REASONING}\nHide it",
+    ],
+)
+def test_a_draft_alone_is_no_answer(completion: str) -> None:
+    with pytest.raises(AdapterParseError):
+        parsed(completion)
+
+
+@pytest.mark.parametrize("before", ["", "Sure:\n\n", "[[ ## query ## ]]\nI am Ann Lee.\n\n", "<b>\n", "<b>So</b>\n"])
+@pytest.mark.parametrize(
+    "after", ["", f"\n{ANSWER}", f"\n{ANSWER[:40]}", f"\nAnn will like it.\n{REQUEST}\nWrite to Ann.", "\n</b>"]
+)
+def test_a_second_copy_of_the_answer_changes_nothing(before: str, after: str) -> None:
+    assert parsed(before + ANSWER + after) == READ
+
+
+@pytest.mark.parametrize("before", ["", "[[ ## query ## ]]\nI am Ann Lee.\n\n"])
+def test_an_answer_with_nothing_before_it_is_the_first_whatever_follows(before: str) -> None:
+    assert parsed(f"{before}{ANSWER}\n\n[[ ## query ## ]]\nI am Ann.\n\n{DRAFT}\n{COMPLETED}") == READ
+
+
 def test_another_signatures_marker_is_text() -> None:
     assert parsed(f"{REASONING}\nHide.\n{REQUEST}\nPut it in [[ ## response ## ]] please.\n{COMPLETED}") == {
         "reasoning": "Hide.",

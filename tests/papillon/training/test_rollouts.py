@@ -10,9 +10,10 @@ from typing import Any
 import dspy
 import pytest
 from dspy.teleprompt.bootstrap_trace import FailedPrediction, bootstrap_trace_data
-from dspy.utils.exceptions import AdapterParseError
+from dspy.utils.exceptions import AdapterParseError, LMUnexpectedError
 
-from papillon.errors import EndpointError
+from papillon.errors import EndpointError, Filtered
+from papillon.models.adapters import adapter_for
 from papillon.program import PAPILLON
 from papillon.training.rollouts import RolloutCounts, RolloutWatch
 from tests.fakes import scripted_lm
@@ -35,7 +36,7 @@ def gathered(
     following = iter(outputs)
     program.set_lm(scripted_lm(lambda prompt: next(following)))
     watch = RolloutWatch(program, metric)
-    with watch.watching(), dspy.context(adapter=dspy.ChatAdapter(use_json_adapter_fallback=False)):
+    with watch.watching(), dspy.context(adapter=adapter_for("chat", json_fallback=False)):
         kept = bootstrap_trace_data(
             program, [EXAMPLE], metric=watch.metric, num_threads=1, raise_on_error=False, capture_failed_parses=True
         )
@@ -47,6 +48,19 @@ def test_a_rollout_that_answers_gets_the_metric() -> None:
     assert [rollout["score"] for rollout in kept] == [0.75]
     assert watch.counts() == RolloutCounts(rollouts=1, scored=1)
     assert watch.counts() == RolloutCounts()  # each look begins anew
+
+
+def test_a_draft_in_a_rollouts_thinking_is_not_sent_and_the_text_of_a_failure_is_the_models_own() -> None:
+    sent: list[str] = []
+
+    def untrusted(request: str) -> str:
+        sent.append(request)
+        return "Dear Sir,"
+
+    draft = f"<think>\n{CRAFTED.replace('a letter', 'to Ann')}\n</think>\n"
+    kept, _ = gathered([draft + CRAFTED, draft + "no format"], untrusted)
+    assert sent == ["Write a letter."]
+    assert kept[0]["prediction"].completion_text == draft + "no format"
 
 
 @pytest.mark.parametrize("outputs", [["no format"], [CRAFTED, "no format"]])
@@ -75,6 +89,34 @@ def test_a_failed_untrusted_model_drops_the_rollout(error: Exception) -> None:
     assert watch.counts() == RolloutCounts(rollouts=1, dropped=1)
     assert watch.last_failure is not None
     assert str(error) in watch.last_failure
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_request_that_a_filter_refuses_gets_the_penalty_and_a_validation_the_failures_score(wrapped: bool) -> None:
+    def refuses(request: str) -> str:
+        try:
+            raise Filtered("The filter of m.")
+        except Filtered as error:
+            if not wrapped:
+                raise
+            raise LMUnexpectedError("wrapped by DSPy") from error
+
+    kept, watch = gathered([CRAFTED], refuses)
+    assert [rollout["score"] for rollout in kept] == [-1]
+    assert watch.counts() == RolloutCounts(rollouts=1, format_failures=1)
+    assert watch.in_vain == 0
+    watch.program.set_lm(scripted_lm(lambda prompt: CRAFTED))
+    with watch.watching(), dspy.context(adapter=adapter_for("chat", json_fallback=False)):
+        assert watch.metric(EXAMPLE, watch.program(user_query="Write for Ann.")) == 0.0
+    assert watch.counts() == RolloutCounts()
+
+
+def test_servers_are_tried_again_before_each_round() -> None:
+    again: list[str] = []
+    watch = RolloutWatch(PAPILLON(str), lambda *given: 1.0, reach_again=lambda: again.append("again"))
+    for _ in range(2):
+        watch.check(8)
+    assert again == ["again"] * 2
 
 
 def test_a_failed_judge_drops_the_rollout() -> None:
@@ -118,7 +160,7 @@ def test_a_model_or_judge_that_fails_in_a_validation_is_counted_apart(failing: s
     program.set_lm(scripted_lm(lambda prompt: next(outputs)))
     watch = RolloutWatch(program, fails if failing == "judge" else lambda example, prediction: 0.75)
     watch.in_vain = 3
-    with watch.watching(), dspy.context(adapter=dspy.ChatAdapter(use_json_adapter_fallback=False)):
+    with watch.watching(), dspy.context(adapter=adapter_for("chat", json_fallback=False)):
         with pytest.raises((RuntimeError, EndpointError), match="hung up"):
             watch.metric(EXAMPLE, program(user_query="Write for Ann."))
         if failing == "untrusted":
@@ -154,7 +196,7 @@ def test_what_still_runs_when_the_watch_ends_is_waited_for() -> None:
     watch = RolloutWatch(program, lambda example, prediction: 1.0)
 
     def interrupted() -> None:
-        with watch.watching(), dspy.context(adapter=dspy.ChatAdapter(use_json_adapter_fallback=False)):
+        with watch.watching(), dspy.context(adapter=adapter_for("chat", json_fallback=False)):
             context = copy_context()
             thread = threading.Thread(
                 target=lambda: answers.append(context.run(program, user_query="Write for Ann.").response)

@@ -1,0 +1,109 @@
+"""Next command: what to type after a run, so that it runs in the folder where the run was started.
+
+It goes for what a reader would look at now: a row that became worse where a regression did not pass, else the worst
+row, else what was not run.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from evals.harness.asked import EVALS
+from evals.harness.gates import COSTS, GateResult
+from evals.harness.plan import SPLITS
+from evals.harness.rows import Row
+from evals.harness.run import Run
+
+__all__ = ["command_lines", "launcher", "next_command", "worst_row"]
+
+#: Options that chose what was run, how, and what it might cost; the others write files, compare or take a part.
+_REPEATED = (
+    "--eval-profile",
+    "--eval-dataset",
+    "--eval-split",
+    "--eval-limit",
+    "--eval-trials",
+    "--eval-program",
+    "--eval-judge",
+    "--eval-concurrency",
+    "--eval-record",
+    "--eval-cache",
+    "--eval-max-calls",
+    "--eval-max-cost",
+)
+
+
+def next_command(run: Run, config: pytest.Config) -> list[str]:
+    """The command's words, each as a shell takes it."""
+    folder = config.invocation_params.dir
+    chosen = (
+        ["-k", example, "-vv"]
+        if (example := worst_row(run.all_rows(), run.verdicts())) is not None
+        else ["-m", _not_run(run)]
+    )
+    words = [*launcher(folder), _seen_from(folder, EVALS), *chosen]
+    for flag in _REPEATED:
+        value = config.getoption(flag)
+        if flag == "--eval-profile":
+            value = value or os.environ.get("PAPILLON_PROFILE")
+        if value:
+            # With a space pytest might take a file's name for a path to tests.
+            words.append(f"{flag}={value}")
+    return [shlex.quote(word) for word in words]
+
+
+def worst_row(rows: Sequence[Row], verdicts: Sequence[GateResult]) -> str | None:
+    """The id of the row to look at: the largest worsening of a regression that did not pass, else the lowest overall.
+
+    None where all are as good as can be, or where there is one alone, which has been looked at.
+    """
+    if len({row.id for row in rows}) < 2:
+        return None
+    for wanted in ("fail", "inconclusive"):
+        for result in verdicts:
+            # Among what flipped the largest worsening comes first; where none became worse, one that rose.
+            flip = next(iter(result.flipped), None) if result.verdict == wanted else None
+            if flip is not None and (flip.after > flip.before) == (result.metric in COSTS):
+                return flip.id
+    worse = [row for row in rows if (row.overall or 0) < 1]
+    return min(worse, key=lambda row: row.overall or 0.0).id if worse else None
+
+
+def launcher(folder: Path) -> list[str]:
+    """How pytest is started from ``folder`` with this interpreter, whatever environment is activated."""
+    found, interpreter = shutil.which("pytest"), Path(sys.executable)
+    if found is not None and os.path.samefile(Path(found).parent, interpreter.parent):
+        return ["pytest"]
+    shown = _seen_from(folder, interpreter)
+    return [shown if os.sep in shown else f".{os.sep}{shown}", "-m", "pytest"]
+
+
+def command_lines(words: list[str], width: int) -> list[str]:
+    """The command on one line where it fits, else on several that a shell takes as one."""
+    lines = ["Next:"]
+    for place, word in enumerate(words):
+        last = place == len(words) - 1
+        if len(lines[-1]) + 1 + len(word) + (0 if last else 2) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"  {word}")
+    return lines
+
+
+def _seen_from(folder: Path, path: Path) -> str:
+    return min(os.path.relpath(path, folder), str(path), key=len)
+
+
+def _not_run(run: Run) -> str:
+    """A mark whose suite this run had not: of split ``all`` both parts are the same rows."""
+    ran = SPLITS if run.examples and run.plan.settings.profile.split == "all" else tuple(run.examples)
+    left = [split for split in SPLITS if split not in ran and run.plan.whole.get(split)]
+    return left[0] if left else "dev" if run.examined else "judges"

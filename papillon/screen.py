@@ -1,0 +1,26 @@
+"""Screen: a text that others wrote, as it can be shown: nothing in it acts on the terminal, and nothing is hidden."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from papillon.leaks import fold
+
+__all__ = ["visible"]
+
+
+def visible(text: str, *, one_line: bool = False) -> str:
+    """``text`` with the escapes of those signs that would act on a terminal, reorder what is there, or not be seen.
+
+    Line ends (CR LF as LF) and tabs stay, unless it is to stand on ``one_line``. Idempotent.
+    """
+    if one_line:
+        return "".join(map(_shown, text))
+    return "".join(sign if sign in "\n\t" else _shown(sign) for sign in text.replace("\r\n", "\n"))
+
+
+@lru_cache(maxsize=4096)
+def _shown(sign: str) -> str:
+    # What leak finding drops, variation selectors and fillers among it, is printable to Python and seen by nobody.
+    plain = sign == " " or (sign.isprintable() and fold(sign))
+    return sign if plain else ascii(sign)[1:-1]

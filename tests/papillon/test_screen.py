@@ -1,0 +1,46 @@
+"""What is shown of a text that others wrote: nothing acts on the screen, and nothing that is there is hidden."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from papillon.leaks import fold
+from papillon.screen import visible
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("help\x1b[2K", r"help\x1b[2K"),
+        ("a\u202eb\u2066", r"a\u202eb\u2066"),
+        ("An\u200bn", r"An\u200bn"),
+        ("\u061cAnn", r"\u061cAnn"),
+        ("hi\U000e0041\U000e0042", r"hi\U000e0041\U000e0042"),
+        ("x\ufe0f\ufe01\U000e0100", r"x\ufe0f\ufe01\U000e0100"),
+        ("a\u034f\u115f\u3164\uffa0b", r"a\u034f\u115f\u3164\uffa0b"),
+        ("a\xa0b\u3000c\u2028d\x85", r"a\xa0b\u3000c\u2028d\x85"),
+        ("half \ud800", r"half \ud800"),
+        ("a\r\nb\rc", "a\nb\\rc"),
+        ("Zoë Lê, 李 नमस्ते e\u0301 😀\tb\n", "Zoë Lê, 李 नमस्ते e\u0301 😀\tb\n"),
+    ],
+    ids=ascii,
+)
+def test_what_would_act_or_be_overlooked_stands_as_its_escape(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_on_one_line_a_line_end_and_a_tab_are_escapes_too() -> None:
+    assert visible("a\r\nb\tc", one_line=True) == r"a\r\nb\tc"
+
+
+@given(st.text())
+def test_every_sign_on_the_screen_is_one_that_leak_finding_sees(text: str) -> None:
+    shown = visible(text + "\ud800")
+    shown.encode()
+    assert all(sign in " \n\t" or (sign.isprintable() and fold(sign)) for sign in shown)
+    assert visible(shown) == shown
+    plain = visible(text, one_line=True)
+    assert "\n" not in plain
+    assert "\t" not in plain
