@@ -8,7 +8,7 @@
     │   └── DataError                a data set that cannot be read
     ├── OutputError                  a model's answer is unusable: the program's fault, a bad score
     └── InfrastructureError          no answer could be had: no score at all
-        ├── EndpointError            a model server refused, failed or timed out past its retries
+        ├── EndpointError            a model server refused a call, or failed or timed out past its retries
         │   ├── Filtered             a provider's filter refused this one prompt, or its answer
         │   └── Unreachable          no connection to the server could be made, for as long as was tried
         ├── JudgeError               the judge would not answer in its type, asked again or not
@@ -66,7 +66,7 @@ class InfrastructureError(PapillonError):
 
 
 class EndpointError(InfrastructureError):
-    """A model server refused, failed or timed out, and asking again did not help."""
+    """A model server refused a call, or failed or timed out as often as it was asked."""
 
 
 class Filtered(EndpointError):

@@ -82,7 +82,7 @@ class Endpoint:
         while True:
             sent = self._dialect.spoken(body)
             status, headers, raw = await self._exchange(sent)
-            if status == 200:
+            if 200 <= status < 300:
                 try:
                     return read_reply(raw, self.model)
                 except NoAnswer as none:

@@ -5,21 +5,22 @@ A body may quote the prompt, so what stands in the request is cut out before any
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
+from unicodedata import normalize
+from urllib.parse import unquote
 
+from papillon.models.bodies import is_page, json_in
 from papillon.models.masking import Mask
+from papillon.models.quotations import Quotations
 
 __all__ = ["ErrorBody", "read_error"]
 
 #: So many signs of a server's words are shown, and so many are looked at.
 _SHOWN, _READ = 160, 1000
-#: A run of so many letters and digits that stands in the request is a quotation of it, about 20 signs of a text.
-_QUOTED = 16
 _WORDS = ("error", "message", "detail", "details", "errors", "msg", "title", "raw")
 _NAMES = ("code", "type", "status", "status_code", "statusCode", "reason", "param")
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
@@ -51,27 +52,21 @@ class ErrorBody:
 
 def read_error(raw: bytes, messages: Sequence[Mapping[str, str]], mask: Mask) -> ErrorBody:
     """What the body ``raw`` says, to a request of those messages."""
-    start = raw[:500].lstrip().lower()
-    html = start.startswith(b"<!doctype html") or b"<html" in start
-    found = _Found()
+    html, found = is_page(raw), _Found()
     if html:
         title = _TITLE.search(raw[:5000])
         found.words.append(title[1].decode("utf-8", "replace") if title else "")
     else:
-        data = _json(raw)
+        data = json_in(raw)
         found.take(raw[: 4 * _READ].decode("utf-8", "replace") if data is None else data)
-    words = _without_quotations("; ".join(dict.fromkeys(filter(None, found.words))), messages)
-    shown = mask.words(words).strip(" .;")
+    words, shown = _one_line(found.words), ""
+    if words:
+        quotations = Quotations(message["content"] for message in messages)
+        words = quotations.without_runs(words)
+        shown = mask.words(quotations.without_words(words[: 3 * _SHOWN])).strip(" .;")
     if len(shown) > _SHOWN:
         shown = f"{shown[: _SHOWN - 1]}…"
     return ErrorBody(shown, " ".join([*found.codes, words]).lower(), tuple(found.names), found.status, html)
-
-
-def _json(raw: bytes | str) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
 
 
 @dataclass
@@ -84,7 +79,7 @@ class _Found:
     def take(self, data: Any, depth: int = 0) -> None:
         """Gather from OpenAI's shape and the others: a list, ``message``, ``detail``, text, JSON within text."""
         if isinstance(data, str):
-            inner = _json(data) if data.lstrip()[:1] in ("{", "[") else None
+            inner = json_in(data) if data.lstrip()[:1] in ("{", "[") else None
             if isinstance(inner, (dict, list)):
                 self.take(inner, depth + 1)
             else:
@@ -117,27 +112,11 @@ class _Found:
                 self.take(value, depth + 1)
 
 
-def _without_quotations(text: str, messages: Sequence[Mapping[str, str]]) -> str:
-    """``text`` on one line, without the runs of it that stand in the messages.
-
-    Letters and digits alone are compared: in a quotation, quotes, blanks and line ends are often written otherwise.
-    """
-    text = " ".join(unescape(_ESCAPED.sub(_meant, text[: 2 * _READ])).split())[:_READ]
-    places = [place for place, sign in enumerate(text) if sign.isalnum()]
-    said = _letters(text)
-    asked = "\0".join(_letters(message["content"]) for message in messages)
-    quoted = [False] * len(text)
-    for start in range(len(said) - _QUOTED + 1):
-        if said[start : start + _QUOTED] in asked:
-            first, last = places[start], places[start + _QUOTED - 1]
-            quoted[first : last + 1] = [True] * (last + 1 - first)
-    kept = "".join("\0" if cut else sign for sign, cut in zip(text, quoted, strict=True))
-    return re.sub("\0+", "[…]", kept)
-
-
-def _letters(text: str) -> str:
-    # One sign for one sign: some letters are two in their small form.
-    return "".join(sign.lower()[0] for sign in text if sign.isalnum())
+def _one_line(words: Iterable[str]) -> str:
+    """Words as plain text on one line: a quotation may be escaped for JSON, HTML or an address, and more than once."""
+    text = "; ".join(dict.fromkeys(filter(None, words)))[: 2 * _READ]
+    plain = normalize("NFC", unquote(unescape(_ESCAPED.sub(_meant, text))))
+    return " ".join(plain.replace("\0", " ").split())[:_READ]
 
 
 def _meant(escape: re.Match[str]) -> str:

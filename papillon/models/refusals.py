@@ -66,7 +66,7 @@ def refusal(
 
 
 def failed_reply(name: str, what: str, error: ErrorBody, sent: Mapping[str, Any]) -> Exception:
-    """What it means that a status of 200 brought no answer: ``what`` says what came, ``error`` what was said of it.
+    """What it means that a status of success brought no answer: ``what`` says what came, ``error`` what was said of it.
 
     A status in the body itself counts like one in its place.
     """

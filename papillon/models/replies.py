@@ -1,4 +1,4 @@
-"""Replies: what came with status 200 is an answer, or it is none.
+"""Replies: what came with a status of success is an answer, or it is none.
 
 What a model did say is an answer, also when it is empty, cut short or withheld, and says what it is by its finish
 reason. A fault that comes in a completion's clothes is a failure that may pass, and is never an answer.
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from dspy.lm15 import Message, Response, Usage
 
+from papillon.models.bodies import is_page, json_in
 from papillon.models.characters import whole_characters
 from papillon.models.thinking import THINKING_TAG
 
@@ -42,7 +43,7 @@ _WORD = re.compile(r"[\w.:-]{1,40}", re.ASCII)
 
 
 class NoAnswer(Exception):
-    """A body with status 200 that is no answer: the text says what came, ``error`` is what the body says of it."""
+    """A body that came with success and is no answer: the text says what came, ``error`` the fault that it names."""
 
     def __init__(self, what: str, error: bytes = b"") -> None:
         super().__init__(what)
@@ -62,12 +63,12 @@ def own_finish_reason(response: Response) -> str:
 
 
 def read_reply(raw: bytes, model: str) -> Response:
-    """The answer in a body with status 200; raises NoAnswer where there is none.
+    """The answer in a body with a status of success; raises NoAnswer where there is none.
 
     Texts in parts are joined, reasoning that came apart stands before the text as ``<think>…</think>``, and a
     lone surrogate becomes U+FFFD. A finish reason that lm15 has no word for stands in ``provider_data``.
     """
-    data = _json(raw)
+    data = json_in(raw)
     choice, message = _choice(data, raw)
     if fault := data.get("error") or choice.get("error"):
         raise NoAnswer("broke off with an error", json.dumps({"error": fault}).encode())
@@ -99,7 +100,7 @@ def refused_generation(raw: bytes, model: str) -> Response | None:
 
     It is an answer, and not in the asked format: whoever reads it says so.
     """
-    data = _json(raw) if b"failed_generation" in raw else None
+    data = json_in(raw) if b"failed_generation" in raw else None
     error = data.get("error") if isinstance(data, dict) else None
     text = error.get("failed_generation") if isinstance(error, dict) else None
     if not isinstance(text, str):
@@ -114,13 +115,6 @@ def refused_generation(raw: bytes, model: str) -> Response | None:
     )
 
 
-def _json(raw: bytes) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-
-
 def _choice(data: Any, raw: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """The first choice and its message; what a body without them holds of an error goes into NoAnswer."""
     choices = data.get("choices") if isinstance(data, dict) else None
@@ -133,8 +127,7 @@ def _choice(data: Any, raw: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(data, dict) and (data.get("error") or data.get("detail") or data.get("object") == "error"):
         raise NoAnswer("sent an error in place of an answer", raw)
     # Of another body only a page is looked at: a text may be what the model said.
-    page = raw[:500].lstrip().lower().startswith((b"<!doctype html", b"<html"))
-    raise NoAnswer(f"sent a body that is no chat completion ({len(raw)} bytes)", raw if page else b"")
+    raise NoAnswer(f"sent a body that is no chat completion ({len(raw)} bytes)", raw if is_page(raw) else b"")
 
 
 def _texts(message: dict[str, Any]) -> tuple[str | None, str]:

@@ -17,6 +17,7 @@ __all__ = [
     "KEY",
     "LIMIT_TOO_LARGE",
     "MODEL",
+    "PLAIN",
     "QUOTA",
     "REFILLS",
     "REFUSED",
@@ -120,4 +121,25 @@ CHOICES = re.compile(r"\b(?:supported|allowed|valid|available|known|permitted|ac
 FORMAT = re.compile(
     r"response[ _]?format|json[ _-]?schema|json[ _]object|json[ _]mode|structured[ _-]?output|guided[ _]|xgrammar"
     r"|(?:json|parse|compile|invalid) grammar|grammar error"
+)
+
+#: Words that servers themselves say, and prompts as well: no name, and nothing that tells one prompt from another.
+PLAIN = frozenset(
+    """
+    a able about access account after again all allowed already also an and any api are argument as at available
+    azure bad be because been before being between block blocked body both but by call cannot character characters
+    chat check code completion completions contact contain contains content context could data deployment detected
+    did does doesn don due each either error errors exceed exceeded exceeds expected failed failure field fields
+    filter filtered flagged following follows for format found from get given got guardrail had has have how however
+    http https if in include includes including input inputs instead internal into invalid is isn issue it its json
+    key large least length less limit long longer lower maximum message messages minimum missing model models
+    moderation more most must name no none not number object of on one only openai or other our out output over
+    parameter parameters parse phrase pii please policy potentially prohibited prompt provided provider quota range
+    rate reach reached reason received reduce refused rejected request requested requests required resource response
+    responses result return returned schema see sensitive sent server service should size so some status string
+    structured such support supported supports system team term terms than that the their them then there these they
+    this those time to token tokens too tool trigger triggered triggering try type unable under unexpected unknown
+    unsupported until up upstream usage use used user users using valid value values version violate violates
+    violation was way we were what when where whether which while who why with without word words would you your
+    """.split()  # noqa: SIM905
 )

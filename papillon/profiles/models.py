@@ -18,6 +18,10 @@ __all__ = ["MODEL_KEYS", "judge_settings", "model_settings", "names_a_variable"]
 
 #: What the run itself puts into a request's body.
 RESERVED = ("model", "messages", "stream", "n")
+#: Names as _plain gives them: the answer's form, other names of max_tokens, and what asks for more than one answer.
+_FORM = frozenset(("responseformat", "tools", "toolchoice", "functions", "functioncall"))
+_LIMITS = frozenset(("maxcompletiontokens", "maxoutputtokens", "maxnewtokens", "maxtokenstosample", "numpredict"))
+_MANY = frozenset(("bestof", "candidatecount", "numreturnsequences", "models", "fallbacks"))
 
 
 def model_settings(table: Table) -> ModelSettings:
@@ -76,25 +80,45 @@ def _address(table: Table, key: str, *, or_name: bool = False) -> str | None:
 
 def _check_extra(extra: Table) -> None:
     """What goes into a request's body must be JSON, and may not replace what the run itself puts there."""
+    own = {_plain(key): key for key in MODEL_KEYS}
     for key in extra.data:
-        if key in RESERVED:
+        plain = _plain(key)
+        if plain in RESERVED:
             raise ProfileError(
                 f"{extra.where}: expected keys other than {', '.join(RESERVED)}, got {key!r}; remove it."
             )
-        own = "max_tokens" if key == "max_completion_tokens" else key
-        if own in MODEL_KEYS:
-            # A bound that is set here would be none for the cap on cost.
-            raise ProfileError(f"{extra.where}: expected no {key!r}, got one; set the profile's own key {own}.")
+        if plain in _FORM:
+            raise ProfileError(
+                f"{extra.where}: expected no {key!r}, got one; remove it, the adapter asks for the answer's form."
+            )
+        if plain in own:
+            raise ProfileError(f"{extra.where}: expected no {key!r}, got one; set the profile's own key {own[plain]}.")
     waiting: list[tuple[str, Any]] = [(extra.where, extra.data)]
     while waiting:
         where, value = waiting.pop()
         if isinstance(value, dict):
+            _check_cost(where, value)
             waiting.extend((f"{where}.{key}", each) for key, each in value.items())
         elif isinstance(value, list):
             waiting.extend((f"{where}[{at}]", each) for at, each in enumerate(value))
         elif not isinstance(value, (str, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
             advice = "give a number" if isinstance(value, float) else "write a date or a time as a string"
             raise ProfileError(f"{where}: expected a value that JSON can hold, got {value}; {advice}.")
+
+
+def _check_cost(where: str, table: dict[str, Any]) -> None:
+    """The cap on cost reckons with max_tokens, one answer and the profile's model: what changes them is refused."""
+    for key in table:
+        if _plain(key) in _LIMITS:
+            raise ProfileError(f"{where}: expected no {key!r}, got one; set the profile's own key max_tokens.")
+        if _plain(key) in _MANY:
+            raise ProfileError(
+                f"{where}: expected no {key!r}, got one; remove it, one answer of one model is asked for and paid."
+            )
+
+
+def _plain(key: str) -> str:
+    return key.replace("_", "").replace("-", "").lower()
 
 
 def names_a_variable(value: Any) -> bool:

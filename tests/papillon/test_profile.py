@@ -303,6 +303,34 @@ class TestWrongValues:
         text = refused(**with_model(extra_body={"top_a": 1, name: "private"}))
         assert f".extra_body: expected keys other than model, messages, stream, n, got '{name}'; remove it" in text
 
+    @pytest.mark.parametrize("name", ["response_format", "responseFormat", "tools", "tool_choice", "functions"])
+    def test_an_extra_body_leaves_the_answers_form_alone(self, name: str) -> None:
+        text = refused(**with_model(extra_body={name: "json_object"}))
+        assert f".extra_body: expected no '{name}', got one; remove it, the adapter asks for the answer's form" in text
+
+    @pytest.mark.parametrize(
+        "extra",
+        [
+            {"max_output_tokens": 10**6},
+            {"max_new_tokens": 10**6},
+            {"maxTokens": 10**6},
+            {"options": {"num_predict": -1}},
+            {"google": {"generationConfig": {"maxOutputTokens": 10**6}}},
+            {"best_of": 20},
+            {"candidate_count": 4},
+            {"N": 5},
+            {"models": ["openai/gpt-5-pro"]},
+            {"fallbacks": ["openai/gpt-5-pro"]},
+        ],
+    )
+    def test_an_extra_body_leaves_alone_what_the_cap_on_cost_reckons_with(self, extra: Any) -> None:
+        text = refused(**with_model(extra_body=extra))
+        assert "; remove it" in text or "; set the profile's own key max_tokens" in text
+
+    def test_an_extra_body_may_bound_a_models_reasoning(self) -> None:
+        extra = {"reasoning": {"max_tokens": 2000, "exclude": True}, "provider": {"order": ["a"]}, "top_a": 0.5}
+        assert parse(**with_model(extra_body=extra)).local.extra_body == extra
+
     @pytest.mark.parametrize(
         ("value", "where", "advice"),
         [

@@ -53,6 +53,24 @@ def test_a_page_is_named_with_its_title() -> None:
     error = read(b"<!DOCTYPE html>\n<html><head><title>404 Not\nFound</title></head><body>lots of it</body></html>")
     assert error.said == ": an HTML page ('404 Not Found')"
     assert read(b"<html><body>lots</body></html>").said == ": an HTML page"
+    assert read(b"<!-- served by x -->\n<html><title>Hi</title></html>").said == ": an HTML page ('Hi')"
+
+
+def test_what_speaks_of_html_is_no_page() -> None:
+    assert read({"detail": "got <html> from upstream"}).words == "got <html> from upstream"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": {"message": "Blocked term in prompt: Jane Doe (Oslo)"}}, "Blocked term in prompt: […] ([…])"),
+        ({"detail": "Detected PII: 'HIV test'"}, "Detected PII: '[…]'"),
+        ({"detail": "Blocked: Jane%20Doe, or Jos\\u00e9"}, "Blocked: […], or […]"),
+        (b"<html><title>Jane Doe is not served</title></html>", "[…] is not served"),
+    ],
+)
+def test_a_short_piece_of_the_prompt_is_not_shown(body: Any, words: str) -> None:
+    assert read(body, "Jane Doe (Oslo) had an HIV test at Dr. José's.").words == words
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"error": null}', b'{"error": {}}'])
@@ -93,5 +111,5 @@ def test_a_quotation_of_the_prompt_is_cut_however_it_is_escaped(prompt: str, quo
     assert words.startswith("Cannot")
 
 
-def test_a_short_piece_of_the_prompt_stays() -> None:
+def test_a_servers_own_word_stays_though_the_prompt_has_it() -> None:
     assert read({"detail": "No word 'json' in it"}, "Answer as json.").words == "No word 'json' in it"

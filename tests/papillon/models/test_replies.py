@@ -192,9 +192,10 @@ def test_an_error_with_status_200_is_judged_by_its_words(error: Any, kind: type[
         ask(server)
 
 
-def test_a_web_page_with_status_200_hints_at_the_address() -> None:
+@pytest.mark.parametrize("before", ["", "<!-- served by x -->\n", "<?xml version='1.0'?><!DOCTYPE html>"])
+def test_a_web_page_with_status_200_hints_at_the_address(before: str) -> None:
     def page(body: dict[str, Any], number: int) -> Any:
-        return 200, {"Content-Type": "text/html"}, "<html><head><title>Welcome</title></head></html>"
+        return 200, {"Content-Type": "text/html"}, f"{before}<html><head><title>Welcome</title></head></html>"
 
     with (
         ModelServer(failing=page) as server,
@@ -221,6 +222,24 @@ def test_what_a_server_refused_as_no_json_is_an_answer_in_no_format(tmp_path: Pa
         (key,) = models.ledger.used
         assert models.store.get(key).answer.text == "Well, no."  # type: ignore[union-attr]
         assert server.calls == 1
+
+
+@pytest.mark.parametrize("status", [201, 202, 203])
+def test_an_answer_is_one_under_every_status_of_success(status: int) -> None:
+    def answer(body: dict[str, Any], number: int) -> Any:
+        text = {"choices": [{"message": {"content": "All is well."}, "finish_reason": "stop"}]}
+        return status, {}, json.dumps(text)
+
+    with ModelServer(failing=answer) as server:
+        assert ask(server).message.text == "All is well."
+
+
+def test_a_success_without_an_answer_may_pass() -> None:
+    with (
+        ModelServer(failing=lambda body, number: (204, {}, "")) as server,
+        pytest.raises(TransientFailure, match=r"sent a body that is no chat completion \(0 bytes\)"),
+    ):
+        ask(server)
 
 
 def test_half_a_character_in_a_request_is_said_and_not_sent() -> None:

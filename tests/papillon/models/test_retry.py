@@ -85,7 +85,7 @@ class Served:
 
 
 class Crowd:
-    """Calls made side by side; ``ends`` says of the n-th asked whether (or how) it is refused, after how many seconds."""
+    """Calls made side by side; ``ends`` says how the n-th ends, True for refused, and after how many seconds."""
 
     slots = 16
 
