@@ -8,9 +8,9 @@ from unicodedata import combining, normalize
 
 from papillon.models.wordings import PLAIN
 
-__all__ = ["CUT", "Quotations"]
+__all__ = ["Quotations"]
 
-CUT = "[…]"
+_CUT = "[…]"
 #: A run of so many letters and digits that stands in the request is a quotation of it, about 20 signs of a text.
 _RUN = 16
 #: Parts of that length, taken each _RUN - _PART + 1 letters, meet every such run.
@@ -63,7 +63,7 @@ class Quotations:
             ):
                 first, last = said[start][1], said[start + _RUN - 1][1]
                 cut[first : last + 1] = [True] * (last + 1 - first)
-        return _marked(text, cut)
+        return _without(text, cut)
 
     def without_words(self, text: str) -> str:
         """``text`` without words that stand in the request and are no plain words of servers.
@@ -84,7 +84,7 @@ class Quotations:
         for at, goes in zip(found, going, strict=True):
             if goes:
                 cut[at.start() : at.end()] = [True] * len(at[0])
-        return _marked(text, cut)
+        return _without(text, cut)
 
     def _beside(self, words: list[str], taken: list[bool]) -> Iterator[tuple[int, int]]:
         """Where words stand side by side as they do in the request: the first and the last of them that are taken."""
@@ -116,6 +116,6 @@ def _folded(text: str) -> str:
     return _SEPARATE.sub("", text.casefold())
 
 
-def _marked(text: str, cut: list[bool]) -> str:
+def _without(text: str, cut: list[bool]) -> str:
     kept = "".join("\0" if each else sign for sign, each in zip(text, cut, strict=True))
-    return re.sub(r"\0+(?:[\s,.'’&/-]+\0+)*", CUT, kept)
+    return re.sub(r"\0+(?:[\s,.'’&/-]+\0+)*", _CUT, kept)
