@@ -51,6 +51,7 @@ class Quotations:
 
         Letters and digits alone are compared: in a quotation, quotes, blanks and line ends are often written otherwise.
         """
+        text = normalize("NFC", text)
         said = [(low, at) for at, sign in enumerate(text) for low in sign.casefold() if low.isalnum()]
         letters = "".join(low for low, _ in said)
         cut = [False] * len(text)
@@ -71,6 +72,7 @@ class Quotations:
         Those in quotes or brackets and behind a colon are cut, names and numbers wherever they stand, and of other
         words two or more that stand side by side there as well.
         """
+        text = normalize("NFC", text)
         found = list(_WORD.finditer(text))
         words = [_folded(word[0]) for word in found]
         taken = [word not in PLAIN and self._has(word, text, where) for word, where in zip(words, found, strict=True)]

@@ -112,3 +112,8 @@ def test_a_prompt_of_a_megabyte_does_not_hold_up_other_calls(text: str, most: fl
         took.append(time.process_time() - start)
     assert error.words.startswith("Your prompt was refused")
     assert min(took) < most
+
+
+def test_a_word_is_found_whichever_way_its_accents_are_written() -> None:
+    for asked, said in (("AAA\u1f71", "AAA\u1f71"), ("Jos\u00e9 Mora", "Jose\u0301"), ("Jose\u0301 Mora", "Jos\u00e9")):
+        assert shown(f"Blocked term: {said}", asked) == "Blocked term: […]"
