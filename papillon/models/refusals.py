@@ -54,6 +54,9 @@ def refusal(
         return RefusesAll(f"{name} redirects to {_host(headers.get('Location'))}; correct api_base.")
     if _spent(status, error.text, wait):
         return RefusesAll(f"{refused}. Its quota or credit is spent: check the account that the key belongs to.")
+    told = _told_wait(error.text)
+    if status == 429 and told > _LONGEST_RETRY_AFTER:
+        return RefusesAll(f"{refused}. It asks to wait {told / 60:.0f} minutes: run the same command again then.")
     if status == 429:
         asks = f"{name} asks for fewer calls (429{error.said})."
         return TransientFailure(asks, retry_after=wait, throttled=True)
@@ -156,7 +159,8 @@ def _for_every_call(refused: str, status: int, error: ErrorBody, sent: Mapping[s
         certain = model or error.html or not error.words
         return RefusesAll(f"{refused}. Check the model's name and api_base.", certain=certain)
     if status == 403:
-        return RefusesAll(f"{refused}. Check what the key may do, and api_base.", certain=False)
+        alone = f"{refused}, and answers other calls."
+        return RefusesAll(f"{refused}. Check what the key may do, and api_base.", certain=False, alone=alone)
     if status == 405 or error.html:
         text = f"{refused}. Check api_base: no chat completions are served there."
         return RefusesAll(text, certain=status == 405)
@@ -173,6 +177,18 @@ def _refused_fields(status: int, error: ErrorBody, sent: Mapping[str, Any]) -> l
     # Behind such words stand the fields that it would take.
     told = CHOICES.split(error.text)[0]
     return [name for name in own if re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", told)]
+
+
+_TOLD = re.compile(
+    r"(?:try again|retry) (?:in|after) (?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m(?!s))? ?(?:(\d+)(?:\.\d+)?s)?"
+)
+
+
+def _told_wait(text: str) -> float:
+    """The seconds after which a server says in words that it may be asked again ("try again in 12m3s"), else 0."""
+    told = _TOLD.search(text)
+    units = (86_400, 3_600, 60, 1)
+    return sum(int(n or 0) * unit for n, unit in zip(told.groups(), units, strict=True)) if told else 0
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -33,9 +33,10 @@ _ENDS: dict[str, FinishReason] = {
     ),
     **dict.fromkeys(("recitation", "sensitive", "guardrail_intervened", "refusal"), "content_filter"),
 }
+#: Of the parts of an end's name, those that name a fault.
 _FAULT = re.compile(
-    r"(.*[_-])?(error|failure|failed|fault|timeout)|(error|insufficient|fail)[_-].*|abort(ed)?|cancel(l?ed)?"
-    r"|(.*_)?(unavailable|overloaded)|interrupted"
+    r"(?:^|_)(?:errors?|errored|exceptions?|fail(?:ed|ures?)?|faults?|time_?d?_?out|abort(?:ed)?|(?:user)?cancel(?:l?ed)?"
+    r"|quota|insufficient|unavailable|overload(?:ed)?|interrupt(?:ed)?|crash(?:ed)?)(?:_|$)"
 )
 #: OpenAI's own words need no place beside lm15's.
 _SAME = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "content_filter": "content_filter"}
@@ -70,18 +71,21 @@ def read_reply(raw: bytes, model: str) -> Response:
     """
     data = json_in(raw)
     choice, message = _choice(data, raw)
-    if fault := data.get("error") or choice.get("error"):
+    if fault := data.get("error") or choice.get("error") or message.get("error") or _base_error(data):
         raise NoAnswer("broke off with an error", json.dumps({"error": fault}).encode())
-    word = choice.get("finish_reason")
-    word = word if isinstance(word, str) and _WORD.fullmatch(word) else ""
-    if _FAULT.fullmatch(word.lower()):
-        raise NoAnswer(f"broke off (finish reason {word!r})")
+    ends = [choice.get("finish_reason"), choice.get("native_finish_reason")]
+    word = ends[0] if isinstance(ends[0], str) and _WORD.fullmatch(ends[0]) else ""
+    if broken := next((end for end in ends if _names_fault(end)), None):
+        told = repr(broken) if isinstance(broken, str) and _WORD.fullmatch(broken) else "that names a fault"
+        raise NoAnswer(f"broke off (finish reason {told})")
     text, reasoning = _texts(message)
+    if not text and (fault := data.get("errors") or data.get("detail")):
+        raise NoAnswer("broke off with an error", json.dumps({"error": fault}).encode())
     finish = finish_reason_of(word)
     calls = bool(message.get("tool_calls") or message.get("function_call"))
     if calls and not text:
         finish, word = "tool_call", "tool_calls"
-    if text is None and not reasoning and word.lower() not in _ENDS:
+    if not text and not reasoning and word.lower() not in _ENDS:
         raise NoAnswer("sent a chat completion without an answer in it")
     whole = whole_characters(_with_reasoning(text or "", reasoning))
     usage = data.get("usage") if isinstance(data.get("usage"), dict) else {}
@@ -128,6 +132,18 @@ def _choice(data: Any, raw: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         raise NoAnswer("sent an error in place of an answer", raw)
     # Of another body only a page is looked at: a text may be what the model said.
     raise NoAnswer(f"sent a body that is no chat completion ({len(raw)} bytes)", raw if is_page(raw) else b"")
+
+
+def _base_error(data: dict[str, Any]) -> Any:
+    """MiniMax's way to say that a call failed."""
+    base = data.get("base_resp")
+    return base if isinstance(base, dict) and base.get("status_code") else None
+
+
+def _names_fault(end: Any) -> bool:
+    """Whether a finish reason, in whatever spelling, names a fault."""
+    name = json.dumps(end) if isinstance(end, (dict, list)) else end
+    return isinstance(name, str) and _FAULT.search(re.sub(r"[\W_]+", "_", name.lower())[:200]) is not None
 
 
 def _texts(message: dict[str, Any]) -> tuple[str | None, str]:

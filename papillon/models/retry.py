@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from papillon.errors import EndpointError, Unreachable
+from papillon.errors import EndpointError, Filtered, Unreachable
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.models.slots import AdaptiveSlots
@@ -64,12 +64,13 @@ class RefusesAll(EndpointError):
     """The server would refuse every other call for the same reason (a wrong key, an unknown model, no quota).
 
     Where ``certain`` is false it may as well be this call alone: only several in a row, and no answer among the calls
-    in flight with them, say that it is not.
+    in flight with them, say that it is not. ``alone`` then says what it means where the model answers other calls: that
+    a filter refused this one.
     """
 
-    def __init__(self, message: str, *, certain: bool = True) -> None:
+    def __init__(self, message: str, *, certain: bool = True, alone: str | None = None) -> None:
         super().__init__(message)
-        self.certain = certain
+        self.certain, self.alone = certain, alone
 
 
 @dataclass
@@ -89,7 +90,8 @@ class Retrying:
     ``bound`` gives the most one attempt can cost, ``cost`` what a response did cost, both in USD. A server that
     cannot be reached is tried for PATIENCE seconds, or ``deadline`` where that is less, and ``say`` hears of it; what
     reached no server counts neither as an attempt nor in the budget. A model that stays unreachable, or refuses every
-    call, is given up: further calls end at once with the same error, so that a run ends in seconds.
+    call, is given up: further calls end at once with the same error, so that a run ends in seconds. ``replayed`` tells
+    whether the run rests on recorded answers of the model: then a refusal of one prompt alone is a filter's.
     """
 
     inner: AsyncEngine
@@ -102,6 +104,7 @@ class Retrying:
     cost: Callable[[Response], float | None]
     name: str = "The model"
     say: Callable[[str], None] = lambda sentence: None
+    replayed: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
     given_up: EndpointError | None = None
@@ -126,6 +129,8 @@ class Retrying:
                 except RefusesAll as failure:
                     if failure.certain or (self._doubtful and not self._in_flight):
                         self._give_up(failure)
+                    elif failure.alone is not None and await self._answers_others():
+                        raise Filtered(failure.alone) from failure
                     raise
                 await self._rest(pause)
         except Exception:
@@ -154,6 +159,13 @@ class Retrying:
         while self._doubtful and self._in_flight and self.given_up is None and not self.budget.stopped:
             self._ended.clear()
             await self._ended.wait()
+
+    async def _answers_others(self) -> bool:
+        """Whether the model answers: in this run, as those in flight may yet show, or by what is replayed in it."""
+        while not self._answered and self._in_flight and self.given_up is None and not self.budget.stopped:
+            self._ended.clear()
+            await self._ended.wait()
+        return self.given_up is None and (self._answered or self.replayed())
 
     async def _attempt(self, request: Request, call: _Call) -> Response:
         reservation = await self.budget.reserve(self.bound(request))

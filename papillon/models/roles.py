@@ -244,6 +244,7 @@ class Models:
             cost=lambda response: price(response.usage.input_tokens, response.usage.output_tokens),
             name=f"Model {settings.model}",
             say=self._say,
+            replayed=lambda: any(used.role == role for used in list(self.ledger.used.values())),
         )
         return self._engines[role]
 

@@ -185,12 +185,22 @@ class TestRefusals:
             assert evaluator.run(*DEV, *named).same() == run.same()
             assert server.calls == calls + 1
 
-    def test_a_403_without_a_word_on_a_filter_loses_its_own_row_alone(self, evaluator: Evaluator) -> None:
+    def test_a_403_without_a_word_on_a_filter_is_its_own_prompts_where_the_model_answers_others(
+        self, evaluator: Evaluator
+    ) -> None:
         with ModelServer() as server:
-            run = evaluator.run(*DEV, "--eval-profile", str(evaluator.profile(server.at("forbids-one"))))
-        assert run.code == 1
-        lost = [row["id"][:8] for row in run.rows if row["status"] == "infrastructure_error"]
-        assert (lost, len(run.rows)) == (["dev-0001"], 20)
+            named = ("--eval-profile", str(evaluator.profile(server.at("forbids-one"))))
+            for calls in (range(20, 200), [1]):
+                before = server.calls
+                run = evaluator.run(*DEV, *named)
+                assert server.calls - before in calls  # the second run asks that one prompt alone
+                assert run.code == 0, run.out
+                errors = {row["id"][:8]: row["error"] for row in run.rows if row["status"] == "program_error"}
+                assert list(errors) == ["dev-0001"]
+                assert errors["dev-0001"].startswith("filtered: Model local at ")
+                assert errors["dev-0001"].endswith(
+                    "refused the call with status 403: Forbidden, and answers other calls."
+                )
 
     @pytest.mark.parametrize(("how", "most"), [("no-quota", 8), ("forbidden", 8 + 2)])
     def test_what_concerns_every_call_costs_the_calls_that_were_in_flight(

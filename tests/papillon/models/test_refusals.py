@@ -449,3 +449,21 @@ def test_a_flagged_prompt_costs_the_others_nothing() -> None:
     with ModelServer() as server:
         asyncio.run(main(server.at("flagged")))
         assert server.calls == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "minutes"),
+    [
+        ("Limit 100000 tokens per day. Please try again in 12m3s.", 12),
+        ("Please try again in 1h2m3.5s.", 62),
+        ("Please try again in 20s.", None),
+        ("Please try again in 240ms.", None),
+    ],
+)
+def test_a_wait_of_minutes_that_is_told_in_words_gives_the_model_up(words: str, minutes: int | None) -> None:
+    meant = judged(429, error(words))
+    if minutes is None:
+        assert isinstance(meant, TransientFailure)
+    else:
+        assert isinstance(meant, RefusesAll)
+        assert f"It asks to wait {minutes} minutes" in str(meant)

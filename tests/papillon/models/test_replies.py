@@ -37,6 +37,38 @@ def test_a_fault_with_status_200_may_pass_and_may_have_cost(fault: str) -> None:
         assert "All is" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "end",
+    ["internal server error", "error: upstream 502", "timed_out", "exception", "user_cancel", "quota_exceeded",
+     {"type": "error"}, "network_error", "abort", "insufficient_system_resource"],
+)  # fmt: skip
+def test_half_a_text_with_an_end_that_names_a_fault_is_no_answer(end: Any) -> None:
+    with pytest.raises(NoAnswer, match="broke off"):
+        read("Half a", finish_reason=end)
+
+
+@pytest.mark.parametrize(
+    ("content", "more"),
+    [
+        ("Half a", {"error": {"message": "gone"}}),
+        ("Half a", {"beside": {"base_resp": {"status_code": 1027}}}),
+        ("", {"beside": {"detail": "upstream failed"}}),
+        ("", {"beside": {"errors": ["upstream failed"]}}),
+        ("", {"finish_reason": None}),
+        ("", {"finish_reason": "unknown"}),
+        (None, {"finish_reason": None}),
+    ],
+)
+def test_a_fault_beside_the_text_or_an_empty_text_without_an_end_is_no_answer(content: Any, more: Any) -> None:
+    with pytest.raises(NoAnswer):
+        read(content, **more)
+
+
+@pytest.mark.parametrize("end", ["eos_token", "COMPLETE", "end_turn", "stop_sequence", "recitation"])
+def test_a_whole_text_with_another_end_is_an_answer(end: str) -> None:
+    assert read("All of it.", finish_reason=end).message.text == "All of it."
+
+
 @pytest.mark.parametrize("fault", ["null-content", "broken-off", "error-in-choice", "error-alone"])
 def test_a_fault_with_status_200_is_asked_again_and_never_recorded(fault: str, tmp_path: Path) -> None:
     with ModelServer() as server:

@@ -252,6 +252,19 @@ class TestGivingUp:
         assert all(isinstance(served.ask(asking(f"prompt {n}")), RefusesAll) for n in range(6))
         assert len(served.asked_at) == REFUSALS == 3
 
+    @pytest.mark.parametrize("how", ["answered", "replayed"])
+    def test_a_refusal_of_one_prompt_by_a_model_that_answers_others_is_a_filters(self, how: str) -> None:
+        refusals = iter([None, *[RefusesAll("No.", certain=False, alone="It refused this one.")] * 2])
+        served = Served(lambda now: next(refusals))
+        assert served.ask() is None
+        if how == "replayed":
+            served.model._answered, served.model.replayed = False, lambda: True
+        refused = served.ask(asking("flagged"))
+        assert isinstance(refused, Filtered)
+        assert str(refused) == "It refused this one."
+        served.model._answered, served.model.replayed = False, lambda: False
+        assert isinstance(served.ask(asking("flagged")), RefusesAll)
+
     def test_one_prompt_that_is_asked_again_and_again_is_one_refusal(self) -> None:
         served = Served(lambda now: forbidden())
         assert all(isinstance(served.ask(), RefusesAll) for _ in range(6))
