@@ -157,7 +157,8 @@ class LLMJudge:
         again = "run again" if self.models.record == "new" else "run with --eval-record new"
         remedy = f"{again} to ask it up to {ATTEMPTS} times more, or use a stronger model as judge"
         if made + replayed == MOST_ATTEMPTS:
-            remedy = "it is asked no more, so use a stronger model as judge"
+            remedy = "it is asked no more, so use a stronger model as judge, or make every call anew "
+            remedy += "with --eval-record all"
         return (
             f"The judge {self.models.settings[self.role].model} gave no usable answer to its {question} question "
             f"in {tried}: {failure}; {remedy} (pytest evals -m judges tests it)."

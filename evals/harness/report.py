@@ -99,8 +99,10 @@ def _unscored(run: Run) -> list[str]:
     if not failed:
         return []
     causes = Counter(row.error or "" for row in failed).most_common(SHOWN_CAUSES)
+    # Where a judge is asked no more, the same command makes no call; its sentence says what does.
+    spent = all("--eval-record all" in (row.error or "") for row in failed)
     return [
         f"{len(failed)} of {len(rows)} rows have no score, so this run cannot pass:",
         *(f"  {count} × {cause}" for cause, count in causes),
-        _GO_ON[run.plan.settings.record],
+        *([] if spent else [_GO_ON[run.plan.settings.record]]),
     ]

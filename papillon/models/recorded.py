@@ -134,7 +134,8 @@ class Recorded:
         found = "nothing is recorded there yet" if near is None else str(near)
         return RecordMissing(
             f"A call to {self.who['model']} ({call.key[:12]}) is not recorded in {self.store.folder}: {found}; "
-            "run once with --eval-record new to record it."
+            "run once with --eval-record new to record it (what its server refused, by a filter or as too long, "
+            "never is)."
         )
 
 

@@ -114,7 +114,9 @@ def test_strict_replay_names_the_nearest_call_and_what_differs(tmp_path: Path) -
     assert isinstance(error, RecordMissing)
     assert "is not recorded in" in str(error)
     assert "messages.0.content" in str(error)
-    assert "--eval-record new" in str(error)
+    assert str(error).endswith(
+        "run once with --eval-record new to record it (what its server refused, by a filter or as too long, never is)."
+    )
     assert server.calls == 1
 
 
