@@ -34,6 +34,8 @@ __all__ = [
     "GateVerdict",
     "Regression",
     "Threshold",
+    "could_not_see",
+    "could_see",
     "deferred",
     "judge_gain",
     "judge_regressions",
@@ -196,7 +198,7 @@ def _hold(gate: Threshold, seen: Interval, limit: str, bound: float) -> tuple[Ga
     said = [
         f"{gate.metric} is {seen.value:.3f} ({seen.low:.3f} to {seen.high:.3f}), {asked}"
         + (" of the whole interval" if gate.confident else ""),
-        f"the smallest difference it could have seen is {points(_detectable(seen, seen.value < bound))}",
+        could_see(_detectable(seen, seen.value < bound)),
     ]
     if verdict == "inconclusive":
         said.append(_deciding(seen, bound))
@@ -248,7 +250,7 @@ class _Comparison:
             said = [
                 f"{change} ({100 * seen.low:+.1f} to {100 * seen.high:+.1f}), {moves(flipped)}",
                 *said,
-                f"a worsening under {points(smallest)} could not have been seen",
+                could_not_see(smallest),
             ]
             if pairs.unpaired:
                 said.append(f"{pairs.unpaired} of {len(self.after)} examples are not in the baseline and were left out")
@@ -353,6 +355,18 @@ def moves(flipped: Sequence[Flip]) -> str:
 def points(share: float) -> str:
     """A share of 1 in percentage points."""
     return f"{100 * share:.1f} points"
+
+
+def could_see(share: float) -> str:
+    """The smallest difference that a gate could have seen, in words; a metric of 0..1 has none of more than 1."""
+    if share > 1:
+        return "it could not have seen a difference of 100 points"
+    return f"the smallest difference it could have seen is {points(share)}"
+
+
+def could_not_see(share: float) -> str:
+    """The same of a worsening."""
+    return f"a worsening under {points(min(share, 1.0))} could not have been seen"
 
 
 def _reach(seen: Interval, above: bool) -> float:

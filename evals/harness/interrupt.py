@@ -15,13 +15,15 @@ INTERRUPTED = 2
 
 
 class Interrupts:
-    """Counts Ctrl-C while a run is under way; the second ends the process, after ``last_words`` was called.
+    """Counts Ctrl-C while a run is under way: ``first_words`` is called at the first; the second ends the process.
+
+    ``last_words`` is called before that.
 
     The process takes its locks with it: the kernel frees them.
     """
 
-    def __init__(self, last_words: Callable[[], None]) -> None:
-        self._last_words = last_words
+    def __init__(self, first_words: Callable[[], None], last_words: Callable[[], None]) -> None:
+        self._first_words, self._last_words = first_words, last_words
         self._watching = self._stopping = False
 
     def watch(self) -> None:
@@ -48,6 +50,7 @@ class Interrupts:
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         if not self._stopping:
             self._stopping = True
+            self._first_words()
             signal.default_int_handler(number, frame)
         try:
             self._last_words()

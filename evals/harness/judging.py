@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from evals.harness.barrier import OnceMore, never
-from evals.harness.gates import GateResult, GateVerdict, points, threshold_verdict
+from evals.harness.gates import GateResult, GateVerdict, could_see, threshold_verdict
 from evals.harness.rows import Row
 from evals.harness.statistics import smallest_detectable, z_value
 from evals.harness.waiting import each_once_more
@@ -126,7 +126,7 @@ def _bar(report: JudgeReport, metric: str, name: str, bound: float) -> GateResul
         if measure.low is not None and measure.high is not None:
             reach = measure.high - value if value < bound else value - measure.low
             smallest = smallest_detectable(reach / z_value(0.975))
-            said.append(f"the smallest difference it could have seen is {points(smallest)}")
+            said.append(could_see(smallest))
         if verdict == "fail":
             said.append(f"judged wrong: {', '.join(_first(report.wrong, 5))}")
     if failed:

@@ -49,6 +49,11 @@ class Report:
         """The run is closed: no more progress."""
         self._progress.end()
 
+    def first_words(self) -> None:
+        """Say what a first Ctrl-C means, before the calls in flight are waited for."""
+        self._progress.end()
+        say(self.config, "Stopping: calls in flight are waited for and recorded; Ctrl-C again ends at once.")
+
     def last_words(self) -> None:
         """Say what a second Ctrl-C means, before the process ends."""
         self._progress.end()

@@ -91,7 +91,7 @@ class _Owner(EvalSession):
         super().__init__(plan, config)
         self.run: Run | None = None
         self.report = Report(config)
-        self._interrupts = Interrupts(self.report.last_words)
+        self._interrupts = Interrupts(self.report.first_words, self.report.last_words)
 
     def check(self) -> None:
         profile, record = self.plan.settings.profile, self.plan.settings.record

@@ -27,10 +27,7 @@ def summary_lines(run: Run, width: int) -> list[str]:
         lines += wrapped(_split_line(run, split), width)
         lines += wrapped(_units_line(run, split), width)
     lines += gate_table(run.verdicts(), width)
-    for split in run.examples:
-        if not any(gate.split == split for gate in run.plan.gates):
-            name = run.plan.settings.profile.name
-            lines += wrapped(f"Profile {name} has no gates for {split}: its scores are shown, not judged.", width)
+    lines += _without_gates(run, width)
     lines += _controls(run, width)
     for question in run.examined:
         lines += judge_lines(run.examination(question).report, width)
@@ -41,9 +38,11 @@ def summary_lines(run: Run, width: int) -> list[str]:
 
 
 def short_lines(run: Run, width: int) -> list[str]:
-    """The summary for who asked for less: the gates and controls that did not pass, and what it cost."""
-    lines = gate_table([result for result in run.verdicts() if result.verdict != "pass"], width)
+    """The summary for who asked for less: where texts go, what did not pass or was not judged, and what it cost."""
+    lines = wrapped(_texts_go(run), width)
+    lines += gate_table([result for result in run.verdicts() if result.verdict != "pass"], width)
     lines += control_table([result for result in _control_results(run) if result.verdict != "pass"], width)
+    lines += _without_gates(run, width) + _without_bars(run, width)
     return lines + wrapped(_cost_line(run), width)
 
 
@@ -78,11 +77,20 @@ def _what_ran(run: Run) -> list[str]:
     ]
 
 
+def _texts_go(run: Run) -> str:
+    sent_whole = any(name in ("verbatim", "redacted") for _, name in run.controls)
+    found = destinations(
+        run.plan.settings.profile,
+        rows=bool(run.examples),
+        controls=sent_whole,
+        cases=bool(run.selection.judged),
+    )
+    return where_texts_go(found, replay=run.plan.settings.record == "none")
+
+
 def _remarks(run: Run) -> list[str]:
     profile, departs = run.plan.settings.profile, run.plan.settings.departs
-    sent_whole = any(name in ("verbatim", "redacted") for _, name in run.controls)
-    found = destinations(profile, rows=bool(run.examples), controls=sent_whole, cases=bool(run.selection.judged))
-    remarks = [where_texts_go(found, replay=run.plan.settings.record == "none")]
+    remarks = [_texts_go(run)]
     if any(model.model.startswith("embedded/") for model in (profile.local, profile.untrusted)):
         remarks.append(
             "The embedded model has 135 M parameters: its scores show that the harness works, not how good PAPILLON is."
@@ -92,7 +100,7 @@ def _remarks(run: Run) -> list[str]:
         remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
     if left_out := run.plan.data.left_out:
         remarks.append(left_out)
-    if reserved := run.plan.data.reserved:
+    if run.examples and (reserved := run.plan.data.reserved):
         rows = "row is" if reserved == 1 else "rows are"
         remarks.append(f"{reserved} {rows} the train part, which no evaluation asks; --eval-split all has none.")
     shared = run.plan.data.contamination
@@ -141,6 +149,18 @@ def _units_line(run: Run, split: str) -> str:
         units = "units stand" if number > 1 else "unit stands"
         said.append(f"{number} {units} nowhere in the query ({', '.join(ids[:3])}{more})")
     return "; ".join(said) + "."
+
+
+def _without_gates(run: Run, width: int) -> list[str]:
+    """Which splits were run and not judged, and why."""
+    lines = []
+    for split in run.examples:
+        if not any(gate.split == split for gate in run.plan.gates):
+            name = run.plan.settings.profile.name
+            lines += wrapped(f"Profile {name} has no gates for {split}: its scores are shown, not judged.", width)
+        elif not any(gate.split == split for gate in run.gates):
+            lines += wrapped(f"No gate of {split} was selected: its scores are shown, not judged.", width)
+    return lines
 
 
 def _without_bars(run: Run, width: int) -> list[str]:

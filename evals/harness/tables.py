@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from evals.harness.controls import ControlResult
-from evals.harness.gates import GateResult, moves, points
+from evals.harness.gates import GateResult, could_not_see, moves
 
 __all__ = ["SHOWN_EXAMPLES", "control_table", "gate_table", "wrapped"]
 
@@ -48,7 +48,7 @@ def gate_table(results: Sequence[GateResult], width: int) -> list[str]:
             lines += wrapped(f"{row[0]}: {result.note}.", width)
         elif result.before is not None and result.after is not None and result.smallest is not None:
             change = f"{result.before:.3f} → {result.after:.3f}, {moves(result.flipped)}"
-            unseen = f"a worsening under {points(result.smallest)} could not have been seen"
+            unseen = could_not_see(result.smallest)
             lines += wrapped(f"{row[0]}: {change}; {unseen}.", width)
         for flip in result.flipped[:SHOWN_EXAMPLES]:
             lines.append(f"  {flip.id} went from {flip.before:g} to {flip.after:g}")
@@ -61,7 +61,7 @@ def _gate(result: GateResult) -> tuple[str, ...]:
         _number(result.value),
         "–" if result.low is None or result.high is None else f"{result.low:.3f} … {result.high:.3f}",
         _asked(result) + (" (default)" if result.default else ""),
-        _number(result.smallest),
+        "none" if result.smallest is not None and result.smallest > 1 else _number(result.smallest),
         str(result.n),
         result.verdict.upper(),
     )

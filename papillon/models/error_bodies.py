@@ -63,7 +63,9 @@ def read_error(raw: bytes, messages: Sequence[Mapping[str, str]], mask: Mask) ->
     if words:
         quotations = Quotations(message["content"] for message in messages)
         words = quotations.without_runs(words)
-        shown = mask.words(quotations.without_words(words[: 3 * _SHOWN])).strip(" .;")
+        cut = mask.words(quotations.without_words(words[: 3 * _SHOWN]))
+        # A server's words act on nobody's terminal.
+        shown = "".join(sign if sign.isprintable() else " " for sign in cut).strip(" .;")
     if len(shown) > _SHOWN:
         shown = f"{shown[: _SHOWN - 1]}…"
     return ErrorBody(shown, " ".join([*found.codes, words]).lower(), tuple(found.names), found.status, html)

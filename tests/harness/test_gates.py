@@ -15,6 +15,8 @@ from evals.harness.gates import (
     GateResult,
     Regression,
     Threshold,
+    could_not_see,
+    could_see,
     deferred,
     judge_gain,
     judge_regressions,
@@ -476,3 +478,9 @@ class TestAsAWhole:
         seen = alarms("225 in 190 groups", 0.08, same=0.7, runs=500)
         assert seen.either > 0.9
         assert seen.within_max_drop <= 0.04
+
+
+def test_no_gate_says_that_it_sees_more_than_there_is() -> None:
+    assert could_see(0.05) == "the smallest difference it could have seen is 5.0 points"
+    assert could_see(1.2) == "it could not have seen a difference of 100 points"
+    assert could_not_see(1.2) == "a worsening under 100.0 points could not have been seen"

@@ -58,6 +58,7 @@ def test_ctrl_c_stops_new_calls_records_those_in_flight_and_says_how_to_go_on(
         with Store(evaluator.cache, read_only=True) as store:
             assert len(store) == server.calls
         assert "Run the same command again to go on" in out
+        assert "Stopping: calls in flight are waited for and recorded; Ctrl-C again ends at once." in out
         again = evaluator.run(*DEV, "--eval-profile", profile)
         assert again.code == 0, again.out
         assert server.calls == server.distinct

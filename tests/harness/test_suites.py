@@ -59,6 +59,17 @@ def test_a_gate_that_fails_fails_the_run(evaluator: Evaluator) -> None:
     assert "4 of 20" in run.out
 
 
+def test_a_split_whose_gates_were_not_selected_says_so(evaluator: Evaluator) -> None:
+    with ModelServer() as server:
+        profile = evaluator.profile(server.base, gates="[gates.dev]\nquality = { min = 0.99 }\n")
+        for quiet in ((), ("-q",)):
+            options = ("--eval-profile", str(profile), "--eval-limit", "2", *quiet)
+            run = evaluator.run("evals", "-m", "dev", "-k", "test_example", *options)
+            assert run.code == 0
+            assert "No gate of dev was selected: its scores are shown, not judged." in run.out
+            assert "Texts: all stay on this machine" in run.out
+
+
 def test_a_split_without_gates_says_so(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         run = evaluator.run(

@@ -113,3 +113,9 @@ def test_a_quotation_of_the_prompt_is_cut_however_it_is_escaped(prompt: str, quo
 
 def test_a_servers_own_word_stays_though_the_prompt_has_it() -> None:
     assert read({"detail": "No word 'json' in it"}, "Answer as json.").words == "No word 'json' in it"
+
+
+def test_a_servers_words_do_not_act_on_a_terminal() -> None:
+    said = read(json.dumps({"error": {"message": "\x1b[2J\x1b[32m29 passed\x1b[0m \x07\u202eoops"}}).encode()).said
+    assert said.isprintable()
+    assert "29 passed" in said
