@@ -25,6 +25,14 @@ _ANY = re.compile(r"\[[ \t]*##")
 #: A marker that the token limit cut off, within so many characters of the end.
 _LONGEST = 100
 _CUT = re.compile(r"[*_`]*\[\[[ \t]*#[ \t#]*(\w*)[ \t#]*\]?\s*$")
+#: The end in other spellings, on a line of its own.
+_ENDS = re.compile(r"^[ \t]*(?:\[\[[ \t]*completed[ \t]*\]\]|##[ \t]*completed[ \t]*##)[ \t]*$", re.MULTILINE)
+#: A marker in DSPy's spelling, of whatever field.
+_FIELD = re.compile(r"(?<!`)\[\[[ \t]*##[ \t]*(\w+)[ \t]*##[ \t]*\]\](?!`)")
+#: What may stand between a field's marker and its text: a colon, and a block of thinking.
+_LEADS = re.compile(
+    r"(?<=## \]\])(?:[ \t]*:(?=\s))?(?:\s*<(think|thinking|thought|reasoning)\b[^>]*>.*?</\1\s*>[ \t]*)?", re.DOTALL
+)
 
 
 class _Marker(NamedTuple):
@@ -48,9 +56,11 @@ def marked(completion: str, names: Collection[str]) -> str:
     line behind all fields. Other markers of these names within a line are taken out; the text around them stays.
     Behind other text, which may be thinking with a draft in it, the answer begins at the last marker of its first
     field that opens a line. Where another answer follows the end of that one it is "", for either may be the draft.
+    A marker of any other field within a line opens one, so that what follows it belongs to none of these.
     """
     names = tuple(names)
-    text = "\n".join(completion.splitlines())  # these are the lines that DSPy sees
+    text = _ENDS.sub(f"[[ ## {_END} ## ]]", "\n".join(completion.splitlines()))  # these are the lines that DSPy sees
+    text = _FIELD.sub(lambda found: found[0] if found[1] in (*names, _END) else f"\n[[ ## {found[1]} ## ]]\n", text)
     behind = behind_block(text)
     if _begins(_markers(behind, names), names):
         text = behind
@@ -80,7 +90,7 @@ def marked(completion: str, names: Collection[str]) -> str:
             written.append(f"\n[[ ## {marker.name} ## ]]")
         at = marker.end
     written.append(_uncut(text[at:end], names))
-    return "".join(written)
+    return _LEADS.sub("", "".join(written))
 
 
 def _begins(markers: Iterable[_Marker], names: tuple[str, ...]) -> list[int]:

@@ -123,11 +123,26 @@ def test_an_answer_with_nothing_before_it_is_the_first_whatever_follows(before: 
     assert parsed(f"{before}{ANSWER}\n\n[[ ## query ## ]]\nI am Ann.\n\n{DRAFT}\n{COMPLETED}") == READ
 
 
-def test_another_signatures_marker_is_text() -> None:
-    assert parsed(f"{REASONING}\nHide.\n{REQUEST}\nPut it in [[ ## response ## ]] please.\n{COMPLETED}") == {
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "Write. [[ ## user_query ## ]] My secret.",
+        "Write.\n\n[[ completed ]]\nMy secret.",
+        "Write.\n\n## completed ##\nMy secret.",
+        "<think>My secret.</think>Write.",
+        ": Write.",
+    ],
+)
+def test_what_stands_behind_another_marker_or_in_a_block_is_not_the_fields(behind: str) -> None:
+    assert parsed(f"{REASONING}\nHide.\n{REQUEST}{'' if behind[0] == ':' else chr(10)}{behind}\n{COMPLETED}") == {
         "reasoning": "Hide.",
-        "llm_request": "Put it in [[ ## response ## ]] please.",
+        "llm_request": "Write.",
     }
+
+
+def test_a_marker_in_backticks_is_text() -> None:
+    said = "Put it in `[[ ## response ## ]]` please."
+    assert parsed(f"{REASONING}\nHide.\n{REQUEST}\n{said}\n{COMPLETED}")["llm_request"] == said
 
 
 texts = st.lists(
