@@ -27,6 +27,8 @@ def read_query(given: str) -> str:
     """The query as given, from standard input for ``-``; raises UsageError for an empty one or one that is no text."""
     try:
         if given == "-":
+            if sys.stdin is None:
+                raise UsageError("Expected a query on standard input, and that is closed; give it as an argument.")
             if sys.stdin.isatty():
                 print("Type the query, then Ctrl-D on a line of its own:", file=sys.stderr)
             given = sys.stdin.buffer.read().decode("utf-8-sig").removesuffix("\n").removesuffix("\r")

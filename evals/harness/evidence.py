@@ -31,6 +31,8 @@ def lacking(metric: str, rows: Sequence[Row], units: UnitsCheck | None = None) -
         return ""
     if not any(row.units for row in rows):
         return f"none of {len(rows)} rows has a PII unit (column pii_units, joined by '||'), so nothing can leak"
+    if not any(row.units for row in rows if row.status == "scored"):
+        return "no row with a PII unit is scored, so nothing could leak"
     if units is None:
         return ""
     if len(units.joined) > _MOST_JOINED * units.rows:

@@ -141,7 +141,7 @@ def _filtered(status: int, error: ErrorBody, sent: Mapping[str, Any]) -> bool:
 
 def _for_every_call(refused: str, status: int, error: ErrorBody, sent: Mapping[str, Any]) -> RefusesAll | None:
     if status == 401 or KEY.search(error.text):
-        return RefusesAll(f"{refused}. Check the key in the variable that api_key_env names.")
+        return RefusesAll(f"{refused}. Check the key in OPENAI_API_KEY, or in the variable that api_key_env names.")
     if ACCOUNT.search(error.text):
         return RefusesAll(f"{refused}. Check the account that the key belongs to: it is closed to its owner.")
     if SPEAKS_TLS.search(error.text):

@@ -49,3 +49,9 @@ def test_units_that_stand_nowhere_hold_up_the_gate_that_searches_for_them_alone(
 def test_a_missing_score_is_said_before_all_else() -> None:
     rows = [*ROWS, row(40, failed=True)]
     assert lacking("leakage", rows, units(joined=40)) == "1 of 41 rows have no score (infrastructure errors)"
+
+
+def test_a_unit_in_a_program_error_alone_speaks_for_no_leakage() -> None:
+    rows = [row(0, units=0), row(1, units=0), row(2, units=0), row(3, status="program_error")]
+    assert lacking("leakage", rows) == "no row with a PII unit is scored, so nothing could leak"
+    assert lacking("quality", rows) == ""

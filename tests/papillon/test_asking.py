@@ -126,7 +126,7 @@ class TestAsk:
             said = capsys.readouterr()
             assert said.err == (
                 f"papillon ask: Model local at {server.base} refused the call with status 401. "
-                "Check the key in the variable that api_key_env names.\n"
+                "Check the key in OPENAI_API_KEY, or in the variable that api_key_env names.\n"
             )
             assert "→ The request" not in said.out
 
@@ -243,6 +243,13 @@ class TestTheQuery:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
         assert main(["ask", "-"]) == 4
         assert "Expected a query, got an empty one" in capsys.readouterr().err
+
+    def test_on_standard_input_needs_one(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", None)
+        assert main(["ask", "-"]) == 4
+        assert "Expected a query on standard input, and that is closed" in capsys.readouterr().err
 
     def test_that_is_no_text_is_refused(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
