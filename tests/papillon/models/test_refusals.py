@@ -206,7 +206,7 @@ def test_what_may_be_this_call_alone_is_not_certain(status: int, body: Any) -> N
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (401, error("Incorrect API key provided."), "Check the key in OPENAI_API_KEY, or in the variable that api_key_env"),
+        (401, error("Incorrect API key provided."), "Check the key in OPENAI_API_KEY, or in the variable"),
         (400, error("API key not valid. Please pass a valid API key.", status="INVALID_ARGUMENT"), "Check the key"),
         (402, error("Insufficient credits"), "quota or credit is spent"),
         (402, b"", "quota or credit is spent"),
