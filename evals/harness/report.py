@@ -86,6 +86,8 @@ class Report:
             lines += command_lines(next_command(run, self.config), width)
         if lines and verbosity >= -1:
             terminal.section("PAPILLON", sep="=")
+            # What was shown while items ran has left it set, and the next line would begin with an empty one.
+            terminal.currentfspath = None
         for line in lines:
             terminal.write_line(line)
 
