@@ -118,6 +118,8 @@ def test_ctrl_c_while_files_are_written_says_so_and_not_that_calls_were_in_fligh
         "import os, signal\n"
         "def pytest_configure(config):\n"
         "    import evals.harness.run\n"
+        # Whoever was started in a shell's background has it ignored.
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "    evals.harness.run.export_records = lambda *given: os.kill(os.getpid(), signal.SIGINT)\n"
     )
     with ModelServer() as server:
