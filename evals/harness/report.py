@@ -51,6 +51,8 @@ class Report:
 
     def first_words(self) -> None:
         """Say what a first Ctrl-C means, before the calls in flight are waited for."""
+        if self._run is None or self._run.finished is not None:
+            return
         self._progress.end()
         say(self.config, "Stopping: calls in flight are waited for and recorded; Ctrl-C again ends at once.")
 
