@@ -186,9 +186,8 @@ def _optimize(given: argparse.Namespace) -> int:
     dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
     models = open_models(profile, CACHE)
     try:
-        for role in models.settings:
-            if role != "judge" or profile.judge.kind == "llm":
-                models.lm(role)  # a missing key is the user's matter before anything is paid for
+        for role in profile.models:
+            models.lm(role)  # a missing key is the user's matter before anything is paid for
         program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), profile.program)
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
         before = score_program(program, dev, models, profile)

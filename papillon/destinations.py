@@ -49,9 +49,10 @@ def destinations(profile: Profile, *, rows: bool, controls: bool = False, cases:
         # It answers the query with what the untrusted model said to the request.
         found.append(destination(profile.local, ("queries", "requests", "answers")))
         found.append(destination(profile.untrusted, ("requests", _FOR_CONTROLS) if controls else ("requests",)))
-    if profile.judge.kind == "llm" and profile.judge.model is not None and (rows or cases):
+    judge = profile.models.get("judge")
+    if judge is not None and (rows or cases):
         judged = (*(_JUDGED if rows else ()), *((_CASES,) if cases else ()))
-        found.append(destination(profile.judge.model, judged))
+        found.append(destination(judge, judged))
     return found
 
 

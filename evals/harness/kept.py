@@ -48,15 +48,12 @@ class RowKeys:
 
     def __init__(self, profile: Profile) -> None:
         judge = profile.judge
-        models = {"local": profile.local, "untrusted": profile.untrusted}
-        if judge.kind == "llm" and judge.model is not None:
-            models["judge"] = judge.model
-        self.prices = {role: price_of(settings) for role, settings in models.items()}
+        self.prices = {role: price_of(settings) for role, settings in profile.models.items()}
         program = profile.program.read_bytes() if profile.program is not None else b""
         self._base = {
             "sources": _sources(),
             "dspy": version("dspy"),
-            "models": {role: identity_of(settings) for role, settings in models.items()},
+            "models": {role: identity_of(settings) for role, settings in profile.models.items()},
             "judge": judge.kind,
             "program": hashlib.sha256(program).hexdigest(),
         }

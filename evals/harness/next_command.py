@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.harness.asked import EVALS
+from evals.harness.asked import EVALS, seen_from
 from evals.harness.gates import COSTS, GateResult
 from evals.harness.plan import SPLITS
 from evals.harness.rows import Row
@@ -48,7 +48,7 @@ def next_command(run: Run, config: pytest.Config) -> list[str]:
         if (example := worst_row(run.all_rows(), run.verdicts())) is not None
         else ["-m", _not_run(run)]
     )
-    words = [*launcher(folder), _seen_from(folder, EVALS), *chosen]
+    words = [*launcher(folder), seen_from(folder, EVALS), *chosen]
     for flag in _REPEATED:
         value = config.getoption(flag)
         if flag == "--eval-profile":
@@ -81,7 +81,7 @@ def launcher(folder: Path) -> list[str]:
     found, interpreter = shutil.which("pytest"), Path(sys.executable)
     if found is not None and os.path.samefile(Path(found).parent, interpreter.parent):
         return ["pytest"]
-    shown = _seen_from(folder, interpreter)
+    shown = seen_from(folder, interpreter)
     return [shown if os.sep in shown else f".{os.sep}{shown}", "-m", "pytest"]
 
 
@@ -96,10 +96,6 @@ def command_lines(words: list[str], width: int) -> list[str]:
             lines[-1] += " \\"
             lines.append(f"  {word}")
     return lines
-
-
-def _seen_from(folder: Path, path: Path) -> str:
-    return min(os.path.relpath(path, folder), str(path), key=len)
 
 
 def _not_run(run: Run) -> str:

@@ -176,10 +176,7 @@ def _check_together(settings: RunSettings) -> None:
             "say where with --eval-baseline FILE.json."
         )
     if settings.max_cost is not None:
-        asked = [settings.profile.local, settings.profile.untrusted]
-        if settings.profile.judge.kind == "llm" and settings.profile.judge.model is not None:
-            asked.append(settings.profile.judge.model)
-        for model in asked:
+        for model in settings.profile.models.values():
             if model.model.startswith(("embedded/", "transformers/")):
                 continue
             for key, value in (("price", model.price), ("max_tokens", model.max_tokens)):

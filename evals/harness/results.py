@@ -24,7 +24,7 @@ def as_json(run: Run) -> dict[str, Any]:
     profile = settings.profile
     data = run.plan.data
     tokens = run.ledger.tokens()
-    judge = profile.judge.model.model if profile.judge.kind == "llm" and profile.judge.model else "lexical"
+    judge = profile.models.get("judge")
     return {
         "schema": SCHEMA,
         "run": {
@@ -45,7 +45,11 @@ def as_json(run: Run) -> dict[str, Any]:
                 "fingerprint": run.fingerprint,
                 "path": str(profile.program) if profile.program else None,
             },
-            "models": {"local": profile.local.model, "untrusted": profile.untrusted.model, "judge": judge},
+            "models": {
+                "local": profile.local.model,
+                "untrusted": profile.untrusted.model,
+                "judge": judge.model if judge is not None else "lexical",
+            },
             "versions": versions(),
             "calls": {
                 "made": run.ledger.made,

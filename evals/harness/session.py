@@ -95,10 +95,7 @@ class _Owner(EvalSession):
 
     def check(self) -> None:
         profile, record = self.plan.settings.profile, self.plan.settings.record
-        models = [profile.local, profile.untrusted]
-        if profile.judge.kind == "llm" and profile.judge.model is not None:
-            models.append(profile.judge.model)
-        for model in models:
+        for model in profile.models.values():
             missing = missing_means(model)
             if missing is not None and record != "none" and not only_shows(self.config):
                 raise UsageError(missing)

@@ -66,8 +66,8 @@ def joined(parts: Iterable[str], width: int) -> list[str]:
 
 def _what_ran(run: Run) -> list[str]:
     profile = run.plan.settings.profile
-    judge = profile.judge
-    judged_by = judge.model.model if judge.kind == "llm" and judge.model else "the lexical judge"
+    judge = profile.models.get("judge")
+    judged_by = judge.model if judge is not None else "the lexical judge"
     return [
         f"profile {profile.name}",
         f"{run.plan.data.name}, {profile.split} split",
@@ -95,8 +95,8 @@ def _remarks(run: Run) -> list[str]:
         remarks.append(
             "The embedded model has 135 M parameters: its scores show that the harness works, not how good PAPILLON is."
         )
-    judge = profile.judge
-    if judge.kind == "llm" and judge.model is not None and judge.model.model.startswith("embedded/"):
+    judge = profile.models.get("judge")
+    if judge is not None and judge.model.startswith("embedded/"):
         remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
     if left_out := run.plan.data.left_out:
         remarks.append(left_out)

@@ -131,3 +131,9 @@ class Profile:
     gates: tuple[GateSettings, ...] = ()
     regressions: tuple[RegressionSettings, ...] = ()
     train: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def models(self) -> dict[str, ModelSettings]:
+        """The models that an evaluation asks, by role; a lexical judge asks none."""
+        judge = {"judge": self.judge.model} if self.judge.kind == "llm" and self.judge.model is not None else {}
+        return {"local": self.local, "untrusted": self.untrusted, **judge}

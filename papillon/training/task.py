@@ -61,9 +61,8 @@ class TrainingTask:
             with suppress(UsageError):
                 free = free_gpus(gpus)
         chosen = choose_device(device, gpus, settings, free=free, or_cpu=or_cpu)
-        judge = profile.judge.model if profile.judge.kind == "llm" else None
-        for model in (profile.untrusted, judge):
-            if model is not None and (missing := missing_means(model)) is not None:
+        for role, model in profile.models.items():
+            if role != "local" and (missing := missing_means(model)) is not None:
                 raise UsageError(missing)
         return cls(profile, settings, chosen, load(profile.dataset), smoke)
 

@@ -105,6 +105,19 @@ class Evaluator:
         kept.pop("PAPILLON_PROFILE", None)
         return {**kept, "COLUMNS": "120", **changed}
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a run in a process group of its own, as a terminal would have it, and do not wait for it."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=ROOT,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            preexec_fn=heeds_ctrl_c,
+        )
+
     def run(
         self, *arguments: str, cwd: Path = ROOT, timeout: float = 120, bare: bool = False, **environment: str
     ) -> EvalRun:

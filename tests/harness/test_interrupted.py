@@ -10,9 +10,8 @@ import time
 
 import pytest
 
-from papillon.profile import ROOT
 from papillon.store import Store
-from tests.harness.runs import Evaluator, alone_and_with_workers, heeds_ctrl_c
+from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.model_server import ModelServer
 
 DEV = ("evals", "-m", "dev")
@@ -25,16 +24,7 @@ pytestmark = [
 
 def started(evaluator: Evaluator, server: ModelServer, *arguments: str) -> subprocess.Popen[str]:
     """A run in a group of its own, as a terminal would have it, that has asked the server a few times."""
-    process = subprocess.Popen(
-        evaluator.command(*DEV, *arguments),
-        cwd=ROOT,
-        env=evaluator.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heeds_ctrl_c,
-    )
+    process = evaluator.start(*DEV, *arguments)
     deadline = time.monotonic() + 60
     while server.calls < 10 and time.monotonic() < deadline:
         time.sleep(0.02)

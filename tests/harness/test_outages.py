@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -15,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from papillon.profile import ROOT
 from papillon.store import Store
-from tests.harness.runs import Evaluator, heeds_ctrl_c
+from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 
 DEV = ("evals", "-m", "dev")
@@ -229,16 +227,7 @@ class TestRefusals:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals a process group")
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_ctrl_c_ends_the_wait_at_once(evaluator: Evaluator, workers: tuple[str, ...]) -> None:
-    process: subprocess.Popen[str] = subprocess.Popen(
-        evaluator.command(*DEV, *workers, *profile(evaluator, free_port())),
-        cwd=ROOT,
-        env=evaluator.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heeds_ctrl_c,
-    )
+    process = evaluator.start(*DEV, *workers, *profile(evaluator, free_port()))
     seen: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:
