@@ -31,7 +31,7 @@ def killed_writers(folder: Path, kills: int, seed: int) -> None:
         lines = [read_line(writers[0]) for _ in range(chance.randrange(1, 120))] + [read_line(writers[1])]
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
-            lines += writer.communicate()[0].splitlines(keepends=True)
+            lines += rest(writer)
         with Store(folder) as store:
             for number in [int(line) for line in lines if line.endswith("\n")]:
                 record = a_record(number, text="x" * (number * 37 % 9000))
@@ -42,6 +42,13 @@ def killed_writers(folder: Path, kills: int, seed: int) -> None:
 def read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline()
+
+
+def rest(process: subprocess.Popen[str]) -> list[str]:
+    """What a killed process had written; ``communicate`` would miss what ``readline`` holds and begin in mid-line."""
+    assert process.stdout is not None
+    with process:
+        return process.stdout.readlines()
 
 
 def test_a_killed_writer_loses_no_acknowledged_record(tmp_path: Path) -> None:
