@@ -20,8 +20,8 @@ slow: $(READY)
 	$(BIN)/python -m pytest -m slow -n auto $(ARGS)
 
 test-training: $(GPU)/.ready
-	$(GPU)/bin/python -m pytest tests/papillon/training tests/papillon/models/test_transformers.py \
-		tests/papillon/test_train_command.py tests/harness/test_training_suite.py $(ARGS)
+	$(GPU)/bin/python -m pytest tests/papillon/training tests/papillon/models/local/test_transformers.py \
+		tests/papillon/test_train_command.py tests/harness/training/test_suite.py $(ARGS)
 
 beside-plugins: $(PLUGINS)/.ready
 	$(PLUGINS)/bin/python -m pytest tests/beside_plugins $(ARGS)

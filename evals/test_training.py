@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.harness.training_suite import Training
+from evals.harness.training.suite import Training
 
 pytestmark = [
     pytest.mark.gpu,
@@ -33,7 +33,7 @@ def test_smoke_training(training: Training, tmp_path: Path, say: Callable[[str],
 
 
 def test_full_training(training: Training, say: Callable[[str], None]) -> None:
-    from evals.harness.training_gain import full_training
+    from evals.harness.training.gain import full_training
 
     report = full_training(training, say)
     say(str(report))

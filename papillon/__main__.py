@@ -160,14 +160,14 @@ def _optimize(given: argparse.Namespace) -> int:
     if given.max_calls < 1:
         raise UsageError(f"--max-calls: expected a number of at least 1, got {given.max_calls}; allow some calls.")
     profile = load_profile(given.profile)
-    from evals.harness.examples import select_examples
-    from evals.harness.improvement import improvement_table, score_program
+    from evals.harness.evaluation.examples import select_examples
+    from evals.harness.training.improvement import improvement_table, score_program
     from judges import feedback_metric, make_judge
     from papillon.data import load, to_dspy
     from papillon.errors import BudgetSpent
     from papillon.models.roles import open_models
     from papillon.models.trained import with_program
-    from papillon.optimizing import check_optimizer, optimize
+    from papillon.optimization.optimizing import check_optimizer, optimize
     from papillon.program import PAPILLON, load_program, save_program
     from papillon.splits import check_learnable, split
 

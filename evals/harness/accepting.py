@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.harness.baseline import accept, write_baseline
-from evals.harness.evidence import lacking
-from evals.harness.gates import threshold_verdict
+from evals.harness.evaluation.rows import Row
 from evals.harness.results import as_json
-from evals.harness.rows import Row
 from evals.harness.run import Run
+from evals.harness.verdicts.baseline import accept, write_baseline
+from evals.harness.verdicts.evidence import lacking
+from evals.harness.verdicts.gates import threshold_verdict
 from papillon.errors import UsageError
 from papillon.profile import RegressionSettings
 from papillon.units import UnitsCheck

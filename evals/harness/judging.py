@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from evals.harness.barrier import OnceMore, never
-from evals.harness.gates import GateResult, GateVerdict, could_see, threshold_verdict
-from evals.harness.rows import Row
-from evals.harness.statistics import smallest_detectable, z_value
-from evals.harness.waiting import each_once_more
+from evals.harness.evaluation.barrier import OnceMore, never
+from evals.harness.evaluation.rows import Row
+from evals.harness.evaluation.waiting import each_once_more
+from evals.harness.verdicts.gates import GateResult, GateVerdict, could_see, threshold_verdict
+from evals.harness.verdicts.statistics import smallest_detectable, z_value
 from judges.agreement import Measure, kappa, share
 from judges.calibration import JudgeReport, LeakageAnswer, QualityAnswer, judge_report, leakage_cases, quality_cases
 from judges.cases import LeakageCase, QualityCase

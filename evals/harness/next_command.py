@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from evals.harness.asked import EVALS, seen_from
-from evals.harness.gates import COSTS, GateResult
+from evals.harness.command_line import EVALS, seen_from
+from evals.harness.evaluation.rows import Row
 from evals.harness.plan import SPLITS
-from evals.harness.rows import Row
 from evals.harness.run import Run
+from evals.harness.verdicts.gates import COSTS, GateResult
 
 __all__ = ["command_lines", "launcher", "next_command", "worst_row"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from evals.harness import progress
-from evals.harness.asked import (
+from evals.harness.command_line import (
     EVALS,
     asks_for_evaluation,
     asks_for_training,
@@ -25,7 +25,7 @@ from evals.harness.asked import (
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.session import ControllerSession, EvalSession, LocalSession, WorkerSession
-from evals.harness.training_suite import Training, resolve_training
+from evals.harness.training.suite import Training, resolve_training
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 

@@ -13,8 +13,8 @@ from typing import Any, TextIO
 
 import pytest
 
+from evals.harness.reports.summary import clock
 from evals.harness.run import Run
-from evals.harness.summary import clock
 
 __all__ = ["Progress", "StatusLine", "progress_line", "say"]
 

@@ -15,18 +15,18 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
 
-from evals.harness.barrier import Barrier
-from evals.harness.controls import ControlResult, control_summary
-from evals.harness.examples import Example
-from evals.harness.gates import GateResult, Threshold, judge_gain
+from evals.harness.causes import Told
+from evals.harness.evaluation.barrier import Barrier
+from evals.harness.evaluation.examples import Example
+from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler, result_of
 from evals.harness.judging import Examination, examine_judge, judge_bars
-from evals.harness.kept import KeptRows
 from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
-from evals.harness.rows import Outcome, Row
-from evals.harness.scheduler import PROGRAM, Job, Scheduler, result_of
+from evals.harness.row_cache import KeptRows
 from evals.harness.selection import Selection
-from evals.harness.told import Told
-from evals.harness.verdicts import judge_gates
+from evals.harness.verdicts.controls import ControlResult, control_summary
+from evals.harness.verdicts.gates import GateResult, Threshold, judge_gain
+from evals.harness.verdicts.splits import judge_gates
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
@@ -34,7 +34,7 @@ from papillon.store import Store, export_records, import_records
 from papillon.units import UnitsCheck, check_units
 
 if TYPE_CHECKING:
-    from evals.harness.subjects import Subjects
+    from evals.harness.evaluation.subjects import Subjects
 
 __all__ = ["Run", "Waiting", "causes_of"]
 
@@ -138,7 +138,7 @@ class Run:
         # the end, so the garbage collector need not walk through them again and again, nor look at every 700th new
         # object of calls that leave few cycles behind: that took 7% of the CPU time with 512 calls in flight.
         gc.disable()
-        from evals.harness.subjects import Subjects
+        from evals.harness.evaluation.subjects import Subjects
         from papillon.models.roles import open_models
 
         gc.freeze()

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from evals.harness.accepting import write_accepted
-from evals.harness.asked import only_shows, refuse_wrong_expressions
+from evals.harness.command_line import only_shows, refuse_wrong_expressions
 from evals.harness.interrupt import Interrupts
 from evals.harness.plan import JUDGED, Plan
 from evals.harness.protocol import Ask, Listener, WorkerLine
-from evals.harness.report import Report
+from evals.harness.reports.terminal import Report
 from evals.harness.run import Run
 from evals.harness.selection import Selection, nothing_selected, refuse_selection
 from papillon.errors import PapillonError, UsageError

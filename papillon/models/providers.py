@@ -8,9 +8,9 @@ from typing import Any
 
 from papillon.errors import UsageError
 from papillon.hosts import checked_address, key_refusal
-from papillon.models.keys import clean_key, unsendable
-from papillon.models.transformers import missing_transformers, transformers_name
-from papillon.models.vllm import missing_server, served_name
+from papillon.models.local.transformers import missing_transformers, transformers_name
+from papillon.models.served.api_keys import clean_key, unsendable
+from papillon.models.served.vllm import missing_server, served_name
 from papillon.profile import ModelSettings, paired_hosts
 
 __all__ = [
@@ -81,7 +81,7 @@ def sampling_of(settings: ModelSettings) -> dict[str, Any]:
 def identity_of(settings: ModelSettings) -> dict[str, Any]:
     """Everything about a model that can change what it answers to given messages, and how that is read."""
     if provider_of(settings) == "embedded":
-        from papillon.models.embedded import Embedded
+        from papillon.models.local.embedded import Embedded
 
         served = Embedded(sampling=sampling_of(settings), lora=settings.lora).fingerprint
     elif provider_of(settings) == "vllm" and settings.api_base is None:

@@ -13,10 +13,10 @@ from dspy.lm15 import Message, Request, Response, Usage
 
 from papillon.errors import EndpointError, Filtered, PapillonError, RecordMissing
 from papillon.models.characters import whole_characters
-from papillon.models.endpoint import chat_messages
 from papillon.models.ledger import CallCost, Ledger
-from papillon.models.replies import finish_reason_of, own_finish_reason
 from papillon.models.retry import AsyncEngine
+from papillon.models.served.endpoint import chat_messages
+from papillon.models.served.replies import finish_reason_of, own_finish_reason
 from papillon.models.slots import Slots
 from papillon.models.thinking import split_thinking
 from papillon.models.turn import current_turn, hearing

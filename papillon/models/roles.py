@@ -21,12 +21,12 @@ from papillon.errors import Unreachable, UsageError
 from papillon.models.adapters import adapter_for
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
+from papillon.models.local.transformers import missing_transformers
 from papillon.models.loop import ModelLoop
 from papillon.models.providers import HERE, api_key, base_of, identity_of, price_of, provider_of, sampling_of
 from papillon.models.recorded import Recorded
 from papillon.models.retry import AsyncEngine, Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
-from papillon.models.transformers import missing_transformers
 from papillon.models.turn import noting_failure
 from papillon.profile import ModelSettings, Profile, RecordMode
 from papillon.store import Keeper, KeyLocks, Neighbours, Store
@@ -200,20 +200,20 @@ class Models:
         settings = self.settings[role]
         deadline = settings.deadline or max(60.0, 2 * settings.timeout)
         if provider_of(settings) == "embedded":
-            from papillon.models.embedded import Embedded
+            from papillon.models.local.embedded import Embedded
 
             model: Any = Embedded(sampling=sampling_of(settings), lora=settings.lora)
             # The roles share the model's copies: calls that wait inside it would only hide the queue.
             own = self._embedded = self._embedded or AdaptiveSlots(model.parallel)
             self._closers.append(model.close)
         elif provider_of(settings) == "vllm" and settings.api_base is None:
-            from papillon.models.vllm import VllmServer
+            from papillon.models.served.vllm import VllmServer
 
             own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
             model = VllmServer(settings, self.store.folder.parent / "logs", sampling_of(settings))
             self._closers.append(model.aclose)
         elif provider_of(settings) == "transformers":
-            from papillon.models.transformers import Transformers
+            from papillon.models.local.transformers import Transformers
 
             if (missing := missing_transformers(settings)) is not None:
                 raise UsageError(missing)
@@ -221,7 +221,7 @@ class Models:
             model = Transformers(settings, sampling_of(settings))
             self._closers.append(model.aclose)
         else:
-            from papillon.models.endpoint import Endpoint
+            from papillon.models.served.endpoint import Endpoint
 
             own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
             model = Endpoint(
@@ -283,7 +283,7 @@ def _bound(settings: ModelSettings, request: Request) -> float:
     """The most one attempt can cost: a token stands for at least one byte, and the template adds a few."""
     if settings.price is None:
         return 0.0
-    from papillon.models.endpoint import chat_messages
+    from papillon.models.served.endpoint import chat_messages
 
     given = sum(len(m["content"].encode()) + 16 for m in chat_messages(request)) + 64
     if request.config.response_format is not None:

@@ -31,7 +31,7 @@ from arbor.server.api.schemas import (
 from fastapi import HTTPException
 
 from papillon.errors import InfrastructureError
-from papillon.models.batches import batches
+from papillon.models.local.batches import batches
 from papillon.training.devices import cpu_threads
 from papillon.training.guide import Guide, asked_fields
 from papillon.training.learner import Learner, Rewarded

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from papillon.errors import UsageError
-from papillon.models.weights import weights_file
+from papillon.models.local.weights import weights_file
 from papillon.training.guide import Guide, asked_fields
 from papillon.training.sampling import Sampling, draw
 from papillon.training.settings import Lora, TrainSettings

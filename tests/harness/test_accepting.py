@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from evals.harness.accepting import unfit
-from evals.harness.rows import Row
+from evals.harness.evaluation.rows import Row
 from papillon.data import PupaRow
 from papillon.profile import RegressionSettings
 from papillon.units import check_units
 from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.harness.test_earned import rewritten, words
-from tests.harness.test_gates import row
 from tests.harness.test_suites import DEV, rubbish
+from tests.harness.verdicts.test_gates import row
 from tests.model_server import ModelServer
 
 

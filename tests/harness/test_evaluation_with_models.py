@@ -11,14 +11,14 @@ from typing import Any
 import dspy
 import pytest
 
-from evals.harness.evaluation import UntrustedModel, evaluate
-from evals.harness.rows import Outcome
+from evals.harness.evaluation.rows import Outcome
+from evals.harness.evaluation.scoring import UntrustedModel, evaluate
 from judges import LLMJudge
 from papillon import PAPILLON
 from papillon.models.budget import Budget
 from papillon.models.roles import Models, open_models
 from papillon.profile import JudgeSettings, ModelSettings, Profile
-from tests.harness.test_evaluation import QUERY, example, without_scores
+from tests.harness.evaluation.test_scoring import QUERY, example, without_scores
 from tests.model_server import Failure, ModelServer
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from evals.harness.evaluation.rows import Row
 from evals.harness.judging import (
     Examination,
     agreement_lines,
@@ -21,7 +22,6 @@ from evals.harness.judging import (
     judges_agreement,
     undercounted,
 )
-from evals.harness.rows import Row
 from judges.agreement import Measure
 from judges.calibration import JudgeReport, leakage_cases, quality_cases
 from judges.cases import LeakageCase, QualityCase

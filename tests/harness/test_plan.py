@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from evals.harness.baseline import write_baseline
 from evals.harness.options import OPTIONS, RunSettings, resolve
 from evals.harness.plan import GateItem, Plan
+from evals.harness.verdicts.baseline import write_baseline
 from papillon.profile import GateSettings, RegressionSettings
-from tests.harness.test_baseline import baseline
-from tests.harness.test_gates import row
+from tests.harness.verdicts.test_baseline import baseline
+from tests.harness.verdicts.test_gates import row
 
 QUALITY = GateSettings("dev", "quality", min=0.5)
 REGRESSION = RegressionSettings("test", Path("accepted.json"), ("leakage",))

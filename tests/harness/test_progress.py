@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evals.harness.evaluation.scheduler import Progress
 from evals.harness.progress import FIRST, MOST, StatusLine, progress_line
-from evals.harness.scheduler import Progress
 from papillon.profile import ROOT
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.harness.baseline import write_baseline
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.selection import Selection, names_of, nothing_selected, refuse_selection
+from evals.harness.verdicts.baseline import write_baseline
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 from tests.harness.runs import Evaluator, alone_and_with_workers
-from tests.harness.test_baseline import baseline
-from tests.harness.test_gates import row
+from tests.harness.verdicts.test_baseline import baseline
+from tests.harness.verdicts.test_gates import row
 
 
 def plan(**named: Any) -> Plan:

@@ -12,9 +12,9 @@ import pytest
 from papillon import PAPILLON, load, save_program
 from papillon.__main__ import main
 from papillon.errors import UsageError
-from papillon.optimizing import check_optimizer
+from papillon.optimization.optimizing import check_optimizer
 from tests.model_server import ModelServer
-from tests.papillon.test_optimizing import OTHERS, ROWS, better_when_told, profile
+from tests.papillon.optimization.test_optimizing import OTHERS, ROWS, better_when_told, profile
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from dspy.lm15 import Config, Message, Request, Response
 
-from papillon.models.endpoint import Endpoint
-from papillon.models.error_bodies import read_error
-from papillon.models.masking import Mask
-from papillon.models.refusals import refusal
+from papillon.models.served.endpoint import Endpoint
+from papillon.models.served.error_bodies import read_error
+from papillon.models.served.masking import Mask
+from papillon.models.served.refusals import refusal
 
 __all__ = ["KEY", "SCHEMA", "asked", "attempt", "judged"]
 

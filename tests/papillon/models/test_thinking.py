@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from papillon.models.replies import read_reply
+from papillon.models.served.replies import read_reply
 from papillon.models.thinking import split_thinking
 
 #: The format's own markers, as a model that thinks aloud about its task writes them.

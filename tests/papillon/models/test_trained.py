@@ -120,13 +120,13 @@ def test_a_folder_without_an_adapter_is_a_program(tmp_path: Path) -> None:
 def test_where_nothing_can_run_it_one_sentence_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("papillon.models.transformers.find_spec", lambda name: None if name == "peft" else name)
+    monkeypatch.setattr("papillon.models.local.transformers.find_spec", lambda name: None if name == "peft" else name)
     local = with_program(EMBEDDED, training(tmp_path / "run", "some/model")).local
     assert missing_means(local) == (
         "Model transformers/some/model runs through transformers, and peft is not installed; run in an environment "
         'with the gpu extra: pip install -e ".[gpu]".'
     )
-    monkeypatch.setattr("papillon.models.transformers.find_spec", lambda name: name)
+    monkeypatch.setattr("papillon.models.local.transformers.find_spec", lambda name: name)
     assert missing_means(local) is None
     gone = missing_means(replace(local, lora=tmp_path / "none"))
     assert gone is not None

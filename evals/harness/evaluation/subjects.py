@@ -1,0 +1,78 @@
+"""Subjects: what is run on an example — the program under evaluation, or a control — with models and judge.
+
+This is where DSPy enters; nothing before a run's start imports it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from contextlib import AbstractContextManager
+
+import dspy
+
+from evals.harness.evaluation.barrier import Barrier
+from evals.harness.evaluation.control_programs import control_program
+from evals.harness.evaluation.rows import Outcome
+from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler
+from evals.harness.evaluation.scoring import UntrustedModel, evaluate
+from judges import make_judge
+from papillon.models.roles import Models
+from papillon.profile import Profile
+from papillon.program import PAPILLON, load_program
+
+__all__ = ["Subjects", "evaluating"]
+
+
+def evaluating(models: Models) -> AbstractContextManager[None]:
+    """Inside, programs run with the local model's adapter and without DSPy's own records."""
+    context: AbstractContextManager[None] = dspy.context(
+        adapter=models.adapter("local"), disable_history=True, trace=None, warn_on_type_mismatch=False
+    )
+    return context
+
+
+class Subjects:
+    """The programs of one run, one per trial, over its models."""
+
+    def __init__(self, models: Models, profile: Profile) -> None:
+        self.models, self.profile = models, profile
+        self.judge = make_judge(profile.judge.kind, models)
+        self._programs = [self._program(trial) for trial in range(profile.trials)]
+        # What the program logs for each failure stands in the rows; a run's screen is no place for tracebacks.
+        logging.getLogger("papillon.program").setLevel(logging.CRITICAL)
+        logging.getLogger("dspy").setLevel(logging.ERROR)
+
+    def _program(self, trial: int) -> dspy.Module:
+        program = load_program(PAPILLON(untrusted_model=self._untrusted(trial)), self.profile.program)
+        program.set_lm(self.models.lm("local", trial))
+        return program
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over what the program's prompts say: instructions, fields and demonstrations."""
+        state = {}
+        for name, predictor in self._programs[0].named_predictors():
+            demos = [dict(demo) for demo in predictor.demos]
+            state[name] = {"signature": predictor.signature.dump_state(), "demos": demos}
+        text = json.dumps(state, sort_keys=True, ensure_ascii=False, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    async def running(self, scheduler: Scheduler, barrier: Barrier) -> None:
+        """Work through a scheduler's jobs with this run's adapter and without DSPy's own records."""
+        with evaluating(self.models):
+            await barrier.through(scheduler.run(once_more=barrier.meet))
+
+    async def sample(self, job: Job, order: int) -> Outcome:
+        """Take one sample of the program or of a control."""
+        if job.subject == PROGRAM:
+            program = self._programs[job.trial]
+        else:
+            program = control_program(
+                job.subject, job.example, untrusted=self._untrusted(job.trial), local_lm=self.models.lm("local")
+            )
+        return await evaluate(program, self.judge, job.example, trial=job.trial, order=order)
+
+    def _untrusted(self, trial: int) -> UntrustedModel:
+        return UntrustedModel(self.models.lm("untrusted", trial))

@@ -1,0 +1,1 @@
+"""Training under pytest: the suite itself (suite), the gate on its gain (gain), two programs scored (improvement)."""

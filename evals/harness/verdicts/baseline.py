@@ -1,0 +1,172 @@
+"""Baseline: the scores that a project accepted, as a file to review, commit and compare later runs with.
+
+It holds what the scores were computed from, so that a comparison with something else is refused. Comparing
+itself is for ``gates``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evals.harness.evaluation.rows import METRICS, Row
+from judges.scores import SCORES, SCORES_CHANGED
+from papillon.errors import UsageError
+from papillon.files import write_whole
+
+__all__ = ["SCHEMA", "Baseline", "accept", "read_baseline", "refuse_mismatch", "write_baseline"]
+
+SCHEMA = 1
+
+#: A row's score in each of METRICS, each in 0..1.
+Scores = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Accepted scores, ``rows[split][id, trial][metric]``, and what they rest on.
+
+    ``dataset`` has the keys name, sha256 and split (how it was split); ``judge`` whatever makes a judge
+    another one; ``models`` and ``versions`` are kept for the reader; ``program`` is its fingerprint.
+    """
+
+    dataset: Mapping[str, str]
+    judge: Mapping[str, Any]
+    models: Mapping[str, Any]
+    program: str
+    versions: Mapping[str, str]
+    rows: Mapping[str, Mapping[tuple[str, int], Scores]]
+
+    def scores(self, split: str, metric: str) -> dict[str, float]:
+        """Each example's accepted score in ``metric``, the mean over its trials; empty for an unknown split."""
+        samples: dict[str, list[float]] = {}
+        for (example, _), scores in self.rows.get(split, {}).items():
+            samples.setdefault(example, []).append(scores[metric])
+        return {example: math.fsum(values) / len(values) for example, values in samples.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """The file's object: rows sorted by id and trial, whole scores as whole numbers, a checksum over it all."""
+        data: dict[str, Any] = {
+            "schema": SCHEMA,
+            "dataset": dict(sorted(self.dataset.items())),
+            "judge": dict(sorted(self.judge.items())),
+            "scores": SCORES,
+            "models": dict(sorted(self.models.items())),
+            "program": self.program,
+            "versions": dict(sorted(self.versions.items())),
+            "rows": {
+                split: [
+                    {"id": example, "trial": trial} | {metric: _short(scores[metric]) for metric in METRICS}
+                    for (example, trial), scores in sorted(rows.items())
+                ]
+                for split, rows in sorted(self.rows.items())
+            },
+        }
+        return data | {"checksum": _checksum(data)}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Baseline:
+        """The other way; ValueError or KeyError for what is no baseline, was altered, or has other scores' version."""
+        if not isinstance(data, dict):
+            raise ValueError("it holds no JSON object")
+        if data["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {data['schema']!r}, and {SCHEMA} is what this version reads")
+        body = {key: value for key, value in data.items() if key != "checksum"}
+        if data["checksum"] != _checksum(body):
+            raise ValueError("its checksum is wrong: it was altered after it was written")
+        if (scores := data.get("scores", 1)) != SCORES:
+            raise ValueError(
+                f"it holds version {scores} of the scores, and this is version {SCORES} ({SCORES_CHANGED})"
+            )
+        rows = {
+            split: {(row["id"], row["trial"]): {metric: float(row[metric]) for metric in METRICS} for row in rows}
+            for split, rows in data["rows"].items()
+        }
+        return cls(data["dataset"], data["judge"], data["models"], data["program"], data["versions"], rows)
+
+
+def accept(
+    rows: Iterable[Row],
+    *,
+    dataset: Mapping[str, str],
+    judge: Mapping[str, Any],
+    models: Mapping[str, Any],
+    program: str,
+    versions: Mapping[str, str],
+) -> Baseline:
+    """A baseline of a run's rows; UsageError when there are none or one has no score."""
+    accepted: dict[str, dict[tuple[str, int], Scores]] = {}
+    for row in rows:
+        scores = {metric: score for metric in METRICS if (score := row.score(metric)) is not None}
+        if len(scores) < len(METRICS):
+            raise UsageError(
+                f"--eval-accept: expected a score for every row, but {row.id} has none ({row.error or row.status}); "
+                "run again until all are there."
+            )
+        accepted.setdefault(row.split, {})[row.id, row.trial] = scores
+    if not accepted:
+        raise UsageError("--eval-accept: expected rows to accept, but this run has none; select a split with -m.")
+    return Baseline(dataset, judge, models, program, versions, accepted)
+
+
+def write_baseline(baseline: Baseline, path: Path) -> None:
+    """Write it whole or not at all, one row a line; UsageError where that cannot be done."""
+    data = baseline.to_json()
+    splits = []
+    for split, rows in data.pop("rows").items():
+        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        splits.append(f"{json.dumps(split)}: [\n{lines}\n]")
+    heads = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in data.items()]
+    text = "{\n" + ",\n".join([*heads, '"rows": {\n' + ",\n".join(splits) + "\n}"]) + "\n}\n"
+    write_whole(path, text)
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The baseline in a file; UsageError naming the file when it cannot be read as one."""
+    try:
+        return Baseline.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        why = error.strerror or str(error)
+    except KeyError as error:
+        why = f"it has no {error.args[0]!r}"
+    except ValueError as error:
+        why = str(error)
+    raise UsageError(f"Expected accepted scores in baseline {path}, but {why}; write it anew with --eval-accept.")
+
+
+def refuse_mismatch(baseline: Baseline, *, dataset: Mapping[str, str], judge: Mapping[str, Any], name: str) -> None:
+    """UsageError when the baseline called ``name`` was not computed from this data, so split, by this judge.
+
+    Data are the same when their hashes are, whatever they are called.
+    """
+    for what, key in (("data set", "sha256"), ("split", "split")):
+        if baseline.dataset[key] != dataset[key]:
+            shown = "name" if baseline.dataset["name"] != dataset["name"] and key == "sha256" else key
+            raise _mismatch(name, what, baseline.dataset[shown], dataset[shown])
+    if dict(baseline.judge) != dict(judge):
+        raise _mismatch(name, "judge", _described(baseline.judge), _described(judge))
+
+
+def _mismatch(name: str, what: str, expected: str, came: str) -> UsageError:
+    return UsageError(
+        f"Baseline {name} belongs to {what} {expected}, but this run has {came}; "
+        "name another with --eval-baseline, or accept this run's scores with --eval-accept."
+    )
+
+
+def _described(judge: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(judge.items()))
+
+
+def _short(score: float) -> float | int:
+    return int(score) if score == int(score) else score
+
+
+def _checksum(data: Mapping[str, Any]) -> str:
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

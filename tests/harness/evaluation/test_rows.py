@@ -1,0 +1,68 @@
+"""A row's scores by metric."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from evals.harness.evaluation.rows import METRICS, Row
+
+ROW = Row(
+    id="dev-0000-00000000",
+    split="dev",
+    trial=0,
+    group="g",
+    status="scored",
+    error=None,
+    quality=1.0,
+    verdict="tie",
+    leaked=0,
+    judge_leaked=2,
+    units=4,
+    leakage=0.0,
+    verbatim_leaked=1,
+    overall=1.0,
+    tutorial_overall=1.0,
+    seconds=0.1,
+)
+
+
+def test_a_row_survives_its_json() -> None:
+    assert Row.from_json(ROW.to_json()) == ROW
+
+
+def test_every_metric_of_a_scored_row_is_in_0_to_1() -> None:
+    assert {metric: ROW.score(metric) for metric in METRICS} == {
+        "quality": 1.0,
+        "leakage": 0.0,
+        "overall": 1.0,
+        "joint": 1.0,
+        "verbatim_leakage": 0.25,
+        "errors": 0.0,
+    }
+
+
+def test_the_judges_own_count_is_a_share_of_the_units_too() -> None:
+    assert ROW.score("judge_leakage") == 0.5
+    assert replace(ROW, units=0).score("judge_leakage") == 0.0
+    assert replace(ROW, status="infrastructure_error").score("judge_leakage") is None
+
+
+def test_joint_asks_for_quality_without_any_leak() -> None:
+    assert replace(ROW, leaked=1).score("joint") == 0.0
+    assert replace(ROW, quality=0.0).score("joint") == 0.0
+
+
+def test_a_program_error_counts_as_an_error_and_an_infrastructure_error_as_nothing() -> None:
+    assert replace(ROW, status="program_error").score("errors") == 1.0
+    assert all(replace(ROW, status="infrastructure_error").score(metric) is None for metric in METRICS)
+
+
+def test_without_units_nothing_leaks() -> None:
+    assert replace(ROW, units=0, verbatim_leaked=0).score("verbatim_leakage") == 0.0
+
+
+def test_an_unknown_metric_is_no_metric() -> None:
+    with pytest.raises(KeyError):
+        ROW.score("charm")

@@ -1,0 +1,185 @@
+"""A served model lives as long as its run: started once, waited for, logged, ended; a stand-in takes vLLM's place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dspy.lm15 import Message, Request
+
+from papillon.errors import EndpointError
+from papillon.models.retry import RefusesAll
+from papillon.models.served import vllm
+from papillon.models.served.vllm import VllmServer, missing_server, served_name
+from papillon.profile import ModelSettings
+
+#: Serves as `vllm serve MODEL --host … --port …` does: health after a while, then chat completions.
+STAND_IN = """\
+import http.server, json, os, subprocess, sys, time
+
+open(sys.argv[0] + ".asked", "a").write(json.dumps(sys.argv[1:]) + "\\n")
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open(sys.argv[0] + ".pids", "w").write(f"{os.getpid()} {worker.pid}")
+print("loading weights", flush=True)
+ready = time.monotonic() + 0.7
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if time.monotonic() > ready else 503)
+        self.end_headers()
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text = f"{asked['model']} says yes"
+        body = json.dumps({"choices": [{"finish_reason": "stop", "message": {"content": text}}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+port = int(sys.argv[sys.argv.index("--port") + 1])
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Answers).serve_forever()
+"""
+
+FAILS = "import sys\nfor n in range(30): print('line', n)\nprint('CUDA out of memory'); sys.exit(3)\n"
+
+REQUEST = Request(model="vllm/org/model", messages=(Message.user("Do you answer?"),))
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The script that stands in; what it started is ended, whatever the test found."""
+    script = tmp_path / "stand_in.py"
+    script.write_text(STAND_IN)
+    monkeypatch.setattr(vllm, "_command", lambda: [sys.executable, str(script)])
+    monkeypatch.setattr(vllm, "_has_gpu", lambda: True)
+    yield script
+    for pid in _pids(script):
+        if _runs(pid):
+            os.kill(pid, 9)
+
+
+def _pids(script: Path) -> list[int]:
+    file = Path(f"{script}.pids")
+    return [int(pid) for pid in file.read_text().split()] if file.exists() else []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def settings(**changed: Any) -> ModelSettings:
+    return ModelSettings(model="vllm/org/model", **changed)
+
+
+def adapter(folder: Path, rank: int = 8) -> Path:
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+async def answers(server: VllmServer, count: int) -> list[str]:
+    try:
+        return [said.message.text for said in await asyncio.gather(*(server.acomplete(REQUEST) for _ in range(count)))]
+    finally:
+        await server.aclose()
+
+
+def test_it_is_started_once_waited_for_logged_and_ended_with_all_that_it_started(tmp_path: Path, command: Path) -> None:
+    server = VllmServer(settings(), tmp_path / "logs", {})
+    assert asyncio.run(answers(server, 3)) == ["org/model says yes"] * 3
+    asked = [json.loads(line) for line in Path(f"{command}.asked").read_text().splitlines()]
+    assert [arguments[:4] for arguments in asked] == [["serve", "org/model", "--host", "127.0.0.1"]]
+    assert server.log.read_text() == "loading weights\n"
+    deadline = time.monotonic() + 5
+    while any(map(_runs, _pids(command))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [pid for pid in _pids(command) if _runs(pid)] == []
+
+
+def test_an_adapter_is_served_with_its_rank_and_asked_for_by_name(tmp_path: Path, command: Path) -> None:
+    lora = adapter(tmp_path / "adapter", rank=24)
+    server = VllmServer(settings(lora=lora), tmp_path / "logs", {})
+    assert asyncio.run(answers(server, 1)) == ["adapter says yes"]
+    (asked,) = [json.loads(line) for line in Path(f"{command}.asked").read_text().splitlines()]
+    assert asked[-5:-1] == ["--enable-lora", "--max-lora-rank", "32", "--lora-modules"]
+    assert json.loads(asked[-1]) == {"name": "adapter", "path": str(lora)}
+
+
+def test_a_proxy_in_the_environment_is_not_asked(
+    tmp_path: Path, command: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert asyncio.run(answers(VllmServer(settings(), tmp_path, {}), 1)) == ["org/model says yes"]
+
+
+def test_a_start_that_fails_shows_the_end_of_its_log(tmp_path: Path, command: Path) -> None:
+    command.write_text(FAILS)
+    server = VllmServer(settings(), tmp_path / "logs", {})
+    with pytest.raises(RefusesAll) as refused:
+        asyncio.run(answers(server, 1))
+    said = str(refused.value)
+    assert said.startswith(f"vllm serve for vllm/org/model ended with status 3; the end of {server.log} says:\n")
+    assert said.splitlines()[1:] == [f"line {n}" for n in range(19, 30)] + ["CUDA out of memory"]
+
+
+def test_a_start_that_takes_too_long_is_ended(tmp_path: Path, command: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm, "START_LIMIT", 0.3)
+    with pytest.raises(RefusesAll, match="did not come up within 0 s"):
+        asyncio.run(answers(VllmServer(settings(), tmp_path, {}), 1))
+    assert not any(map(_runs, _pids(command)))
+
+
+class TestMissing:
+    def test_without_vllm_one_sentence_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(vllm, "_command", lambda: None)
+        assert missing_server(settings()) == (
+            "Model vllm/org/model is served by vLLM, which is not installed; install the extra 'gpu', "
+            "or give api_base, the address of a server that has the model."
+        )
+
+    def test_without_a_gpu_one_sentence_says_so(
+        self, command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(vllm, "_command", lambda: ["vllm"])
+        monkeypatch.setattr(vllm.glob, "glob", lambda pattern: [])
+        monkeypatch.setattr(vllm.shutil, "which", lambda name: None)
+        said = (
+            "Model vllm/org/model is served by vLLM, which needs a GPU, and none is here; use one, "
+            "or give api_base, the address of a server that has the model."
+        )
+        assert missing_server(settings()) == said
+        with pytest.raises(EndpointError) as refused:  # whoever calls it all the same, as papillon ask does
+            asyncio.run(answers(VllmServer(settings(), tmp_path / "logs", {}), 1))
+        assert str(refused.value) == said
+
+    def test_an_adapter_that_is_none_is_named(
+        self, tmp_path: Path, command: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(vllm.glob, "glob", lambda pattern: ["/dev/nvidia0"])
+        said = missing_server(settings(lora=tmp_path))
+        assert said is not None
+        assert said.startswith(f"Model vllm/org/model asks for the adapter in {tmp_path}, and there is no adapter_con")
+
+
+def test_an_adapter_is_part_of_what_a_call_is_known_by(tmp_path: Path) -> None:
+    first, again = (adapter(tmp_path / name) for name in ("a", "b"))
+    assert served_name(settings()) == "vllm org/model"
+    assert served_name(settings(lora=first)) == served_name(settings(lora=again)) != served_name(settings())
+    (again / "adapter_model.safetensors").write_bytes(b"others")
+    assert served_name(settings(lora=first)) != served_name(settings(lora=again))
