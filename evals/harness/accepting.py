@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evals.harness.evaluation.rows import Row
 from evals.harness.results import as_json
 from evals.harness.run import Run
 from evals.harness.verdicts.baseline import accept, write_baseline
@@ -13,6 +12,7 @@ from evals.harness.verdicts.evidence import lacking
 from evals.harness.verdicts.gates import threshold_verdict
 from papillon.errors import UsageError
 from papillon.profile import RegressionSettings
+from papillon.results.rows import Row
 from papillon.units import UnitsCheck
 
 __all__ = ["unfit", "write_accepted"]

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from evals.harness.evaluation.barrier import OnceMore, never
-from evals.harness.evaluation.rows import Row
 from evals.harness.evaluation.waiting import each_once_more
 from evals.harness.verdicts.gates import GateResult, GateVerdict, could_see, threshold_verdict
 from evals.harness.verdicts.statistics import smallest_detectable, z_value
@@ -22,6 +21,7 @@ from judges.judge import Judge
 from judges.lexical import leaked_units
 from papillon.errors import Unreachable, behind, cause_of
 from papillon.models.turn import Turn, current_turn
+from papillon.results.rows import Row
 
 __all__ = [
     "Agreement",

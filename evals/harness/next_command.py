@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from evals.harness.command_line import EVALS, seen_from
-from evals.harness.evaluation.rows import Row
 from evals.harness.plan import SPLITS
 from evals.harness.run import Run
 from evals.harness.verdicts.gates import COSTS, GateResult
+from papillon.results.rows import Row
 
 __all__ = ["command_lines", "launcher", "next_command", "worst_row"]
 

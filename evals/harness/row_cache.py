@@ -17,11 +17,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job
 from papillon.models.ledger import CallCost, Ledger
 from papillon.models.providers import identity_of, price_of
 from papillon.profile import ROOT, Profile
+from papillon.results.rows import Row
 from papillon.store import Store
 
 __all__ = ["KeptRows", "Shelf"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from evals.harness.causes import Told
 from evals.harness.evaluation.barrier import Barrier
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler, result_of
 from evals.harness.judging import Examination, examine_judge, judge_bars
 from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
@@ -30,6 +30,7 @@ from evals.harness.verdicts.splits import judge_gates
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
+from papillon.results.rows import Row
 from papillon.store import Store, export_records, import_records
 from papillon.units import UnitsCheck, check_units
 

@@ -14,10 +14,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.harness.evaluation.rows import Row
 from evals.harness.verdicts.baseline import Baseline, accept
 from evals.harness.verdicts.gates import Regression, judge_regressions
 from evals.harness.verdicts.statistics import GroupedMean
+from papillon.results.rows import Row
 
 Array = NDArray[np.float64]
 

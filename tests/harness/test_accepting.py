@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from evals.harness.accepting import unfit
-from evals.harness.evaluation.rows import Row
 from papillon.data import PupaRow
 from papillon.profile import RegressionSettings
+from papillon.results.rows import Row
 from papillon.units import check_units
 from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.harness.test_earned import rewritten, words

@@ -11,7 +11,7 @@ from typing import Any
 import dspy
 import pytest
 
-from evals.harness.evaluation.rows import Outcome
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scoring import UntrustedModel, evaluate
 from judges import LLMJudge
 from papillon import PAPILLON

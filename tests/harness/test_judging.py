@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from evals.harness.evaluation.rows import Row
 from evals.harness.judging import (
     Examination,
     agreement_lines,
@@ -32,6 +31,7 @@ from papillon.errors import JudgeError, Unreachable
 from papillon.models.roles import Models, open_models
 from papillon.models.turn import JUDGE_DEPTH, current_turn
 from papillon.profile import JudgeSettings, ModelSettings, Profile
+from papillon.results.rows import Row
 from tests.model_server import Failure, ModelServer
 
 REQUESTS = (

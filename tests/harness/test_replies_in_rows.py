@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evals.harness.evaluation.rows import Row
+from papillon.results.rows import Row
 from tests.harness.test_evaluation_with_models import sample, served
 from tests.misbehaviour import MISBEHAVIOURS
 from tests.model_server import ModelServer

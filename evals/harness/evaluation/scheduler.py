@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from evals.harness.evaluation.barrier import OnceMore, never
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.outcome import Outcome
+from papillon.results.rows import Row
 
 __all__ = ["PROGRAM", "Job", "Progress", "Scheduler", "result_of"]
 

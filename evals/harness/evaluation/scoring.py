@@ -14,12 +14,13 @@ from typing import Any, Protocol
 from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError
 
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.outcome import Outcome
 from judges.closeness import closeness
 from judges.judge import Judge, Leakage, Quality
 from judges.scores import score
 from papillon.errors import Filtered, InfrastructureError, Unreachable, behind, cause_of, one_line
 from papillon.models.turn import Turn, current_turn
+from papillon.results.rows import Row
 
 __all__ = ["Program", "UntrustedModel", "evaluate"]
 

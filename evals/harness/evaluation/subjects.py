@@ -14,7 +14,7 @@ import dspy
 
 from evals.harness.evaluation.barrier import Barrier
 from evals.harness.evaluation.control_programs import control_program
-from evals.harness.evaluation.rows import Outcome
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler
 from evals.harness.evaluation.scoring import UntrustedModel, evaluate
 from judges import make_judge

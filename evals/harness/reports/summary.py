@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from evals.harness.causes import Told
-from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.judging import agreement_lines, judge_lines, judges_agreement, undercounted
 from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table, wrapped
 from evals.harness.run import Run, causes_of
 from evals.harness.verdicts.controls import ControlResult
 from judges.lexical import GOOD_ENOUGH
 from papillon.destinations import destinations, where_texts_go
+from papillon.results.rows import Row
 
 __all__ = ["clock", "joined", "short_lines", "summary_lines"]
 

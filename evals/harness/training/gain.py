@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evals.harness.evaluation.rows import METRICS, Row
 from evals.harness.plan import Plan
 from evals.harness.results import write_json
 from evals.harness.run import Run
@@ -25,6 +24,7 @@ from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
 from papillon.files import write_whole
 from papillon.models.trained import engine_of, with_program
 from papillon.profile import Profile
+from papillon.results.rows import METRICS, Row
 from papillon.training.record import TASK
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask

@@ -15,7 +15,7 @@ import dspy
 
 from evals.harness.evaluation.barrier import Barrier
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scoring import UntrustedModel, evaluate
 from evals.harness.evaluation.subjects import evaluating
 from evals.harness.evaluation.waiting import each_once_more
@@ -27,6 +27,7 @@ from papillon.models.ledger import Ledger
 from papillon.models.roles import Models
 from papillon.optimization.optimizing import Optimized
 from papillon.profile import Profile
+from papillon.results.rows import Row
 
 __all__ = ["gain", "improvement_table", "score_program"]
 

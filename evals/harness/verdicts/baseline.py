@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evals.harness.evaluation.rows import METRICS, Row
 from judges.scores import SCORES, SCORES_CHANGED
 from papillon.errors import UsageError
 from papillon.files import write_whole
+from papillon.results.rows import METRICS, Row
 
 __all__ = ["SCHEMA", "Baseline", "accept", "read_baseline", "refuse_mismatch", "write_baseline"]
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.rows import Row
 from papillon.leaks import verbatim
+from papillon.results.rows import Row
 
 __all__ = ["ControlResult", "ControlVerdict", "control_summary", "control_verdict"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evals.harness.evaluation.rows import Row
+from papillon.results.rows import Row
 from papillon.units import UnitsCheck
 
 __all__ = ["lacking"]

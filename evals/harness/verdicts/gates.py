@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from evals.harness.evaluation.rows import Row
 from evals.harness.verdicts.baseline import Baseline
 from evals.harness.verdicts.evidence import lacking
 from evals.harness.verdicts.pairs import Flip, Pairs, mean_by_example, trials_by_example
@@ -26,6 +25,7 @@ from evals.harness.verdicts.statistics import (
     z_value,
 )
 from papillon.profile import GateSettings
+from papillon.results.rows import Row
 from papillon.units import UnitsCheck
 
 __all__ = [

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from evals.harness.evaluation.rows import Row
 from evals.harness.verdicts.statistics import GroupedMean
+from papillon.results.rows import Row
 
 __all__ = ["Flip", "Pairs", "mean_by_example", "trials_by_example"]
 

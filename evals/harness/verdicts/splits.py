@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evals.harness.evaluation.rows import Row
 from evals.harness.plan import GateItem, Plan
 from evals.harness.verdicts.gates import (
     GateResult,
@@ -16,6 +15,7 @@ from evals.harness.verdicts.gates import (
     judge_threshold,
 )
 from papillon.profile import RegressionSettings
+from papillon.results.rows import Row
 from papillon.units import UnitsCheck
 
 __all__ = ["judge_gates"]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.harness.evaluation.barrier import Barrier
-from evals.harness.evaluation.rows import Outcome
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import Job, Scheduler
 from evals.harness.judging import examine_judge
 from judges.judge import Leakage

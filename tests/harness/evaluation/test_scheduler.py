@@ -15,10 +15,11 @@ import pytest
 
 from evals.harness.evaluation.barrier import OnceMore, never
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler
 from papillon.data import PupaRow
 from papillon.models.loop import ModelLoop
+from papillon.results.rows import Row
 
 Work = Callable[[Job, int], Awaitable[Outcome]]
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.rows import Outcome, Row
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scoring import Program, UntrustedModel, evaluate
 from judges import LexicalJudge
 from judges.closeness import closeness
@@ -24,6 +24,7 @@ from papillon import PAPILLON
 from papillon.data import PupaRow
 from papillon.errors import BudgetSpent, EndpointError, Filtered, JudgeError, RunStopped, Unreachable
 from papillon.models.turn import JUDGE_DEPTH, current_turn, noting_failure
+from papillon.results.rows import Row
 
 QUERY = "I am Ann Lee from Oslo; write to Bob for me."
 TARGET = "Dear Bob, here is what Ann asked for."

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from evals.harness.evaluation.rows import Row
 from evals.harness.options import OPTIONS
 from evals.harness.training.gain import GainReport, judge_training, resumable
 from evals.harness.training.suite import Training, resolve_training
@@ -22,6 +21,7 @@ from evals.harness.verdicts.gates import GateResult
 from papillon.data import load
 from papillon.errors import UsageError
 from papillon.profile import ROOT, load_profile
+from papillon.results.rows import Row
 from papillon.training.record import RunRecord
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask

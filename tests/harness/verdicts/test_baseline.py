@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.harness.evaluation.rows import METRICS
 from evals.harness.verdicts.baseline import Baseline, _checksum, accept, read_baseline, refuse_mismatch, write_baseline
 from judges.scores import SCORES
 from papillon.errors import UsageError
+from papillon.results.rows import METRICS
 from tests.harness.verdicts.test_gates import row
 
 DATA = {"name": "mini", "sha256": "ab" * 32, "split": "grouped"}

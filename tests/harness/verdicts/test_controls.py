@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from evals.harness.evaluation.control_programs import control_program
 from evals.harness.evaluation.examples import Example, select_examples
-from evals.harness.evaluation.rows import Row
 from evals.harness.evaluation.scoring import UntrustedModel, evaluate
 from evals.harness.plan import CONTROLS
 from evals.harness.verdicts.controls import ControlResult, control_summary, control_verdict
@@ -26,6 +25,7 @@ from papillon.data import PupaRow, load
 from papillon.leaks import verbatim
 from papillon.models.roles import open_models
 from papillon.profile import JudgeSettings, ModelSettings, Profile
+from papillon.results.rows import Row
 from tests.fakes import scripted_lm
 from tests.model_server import ModelServer
 

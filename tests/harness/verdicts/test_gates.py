@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.harness.evaluation.rows import METRICS, Row, Status
 from evals.harness.verdicts.gates import (
     GateResult,
     Regression,
@@ -26,6 +25,7 @@ from evals.harness.verdicts.gates import (
     threshold_verdict,
 )
 from evals.harness.verdicts.statistics import chance_worsening
+from papillon.results.rows import METRICS, Row, Status
 from tests.benchmarks.bench_statistics import World, alarms, baseline_of
 
 

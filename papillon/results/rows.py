@@ -1,12 +1,11 @@
-"""Row and Outcome: what one sample of one example came to; the unit that gates, reports and files are views of."""
+"""Row: what one sample of one example came to, without its texts; what gates, reports and files are views of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["METRICS", "Outcome", "Row", "Status", "Verdict"]
+__all__ = ["METRICS", "Row", "Status", "Verdict"]
 
 Status = Literal["scored", "program_error", "infrastructure_error"]
 Verdict = Literal["better", "tie", "worse", "inconsistent"]
@@ -65,23 +64,3 @@ class Row:
                 value: float | None = getattr(self, metric)
                 return value
         raise KeyError(metric)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A row, the recorded calls that it rests on (how often each, by key), and what the lexical judge says besides.
-
-    ``closeness`` of answer and target in 0..1 is there whoever judged; ``near`` counts the units that
-    were found by a fuzzy match alone, None where another judge counted them. ``waits`` says that a model's server
-    could not be reached, so that a later try may give a score; ``withheld`` that
-    a provider's filter refused the judging, so that none will; ``on_record`` that the row follows from recorded
-    calls alone: none was refused or failed, be it that the program caught it.
-    """
-
-    row: Row
-    calls: Mapping[str, int]
-    closeness: float | None = None
-    near: int | None = None
-    waits: bool = False
-    withheld: bool = False
-    on_record: bool = True

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from evals.harness.evaluation.rows import METRICS, Row
+from papillon.results.rows import METRICS, Row
 
 ROW = Row(
     id="dev-0000-00000000",
