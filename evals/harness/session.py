@@ -146,6 +146,7 @@ class _Owner(EvalSession):
             self.run.close()
         self._interrupts.stopped()
         self.report.end()
+        self.report.leave(self.run)
         try:
             self.run.export()
             self.report.write(self.run)

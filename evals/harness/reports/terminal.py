@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evals.harness.command_line import seen_from
 from evals.harness.next_command import command_lines, next_command
 from evals.harness.progress import Progress, say
 from evals.harness.reports.summary import short_lines, summary_lines
@@ -66,6 +67,12 @@ class Report:
         if run.plan.settings.results_file is not None:
             write_json(as_json(run), run.plan.settings.results_file)
 
+    def leave(self, run: Run) -> None:
+        """Finish the run's folder; what keeps a folder that was named from being whole is a problem."""
+        run.leave(as_json(run))
+        if run.leaving.failure is not None and run.plan.settings.runs_named:
+            self.problems.append(run.leaving.failure)
+
     def clean(self, run: Run) -> bool:
         """Whether every row is there and every gate and control that was asked for holds, or is left to a later job."""
         verdicts = {result.verdict for result in run.verdicts()}
@@ -81,6 +88,8 @@ class Report:
             lines += summary_lines(run, width)
         elif run.begun and verbosity == -1:
             lines += short_lines(run, width)
+        if run.begun and verbosity >= 0:
+            lines += _texts_line(run, self.config)
         for file in self.accepted:
             lines.append(f"Accepted: the scores of this run stand in {file} now; review and commit it.")
         lines += problems
@@ -92,6 +101,18 @@ class Report:
             terminal.currentfspath = None
         for line in lines:
             terminal.write_line(line)
+
+
+def _texts_line(run: Run, config: pytest.Config) -> list[str]:
+    """Where the rows' texts are, or why they are nowhere, in one line; none where that is a problem, or was asked."""
+    leaving = run.leaving
+    if leaving.failure is not None:
+        return [] if run.plan.settings.runs_named else [leaving.failure]
+    if leaving.folder is None:
+        return []
+    return [
+        f"The rows' texts, private, and the results: {seen_from(config.invocation_params.dir, leaving.folder.path)}"
+    ]
 
 
 #: How to go on after a run whose rows are not complete, by its record mode.
