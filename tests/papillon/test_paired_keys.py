@@ -33,7 +33,7 @@ def stranger(folder: Path, base: str, variable: str) -> str:
 
 def pair(folder: Path, monkeypatch: pytest.MonkeyPatch, table: str) -> None:
     (folder / "pyproject.toml").write_text(f"[tool.papillon]\n{table}\n")
-    monkeypatch.setattr("papillon.profile.ROOT", folder)
+    monkeypatch.setattr("papillon.profile.files.ROOT", folder)
 
 
 class TestAStrangersProfile:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from papillon.errors import ProfileError
-from papillon.profile import (
-    load_profile,
-    profile_names,
-)
+from papillon.profile import ROOT, load_profile
 from tests.papillon.test_profile import parse
 
 
@@ -58,8 +56,9 @@ class TestPaths:
 
 class TestLoading:
     def test_the_shipped_profiles_all_load(self) -> None:
-        assert profile_names() == ["arbor", "embedded", "openai", "vllm"]
-        profiles = {name: load_profile(name) for name in profile_names()}
+        shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["papillon"]["profiles"]
+        assert sorted(shipped) == ["arbor", "embedded", "openai", "vllm"]
+        profiles = {name: load_profile(name) for name in shipped}
         assert all(profile.name == name for name, profile in profiles.items())
         assert all(profile.gates for profile in profiles.values())
         assert (profiles["embedded"].controls, profiles["embedded"].judge.kind) == (True, "lexical")
@@ -146,7 +145,7 @@ class TestLoading:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, complaint: str
     ) -> None:
         (tmp_path / "pyproject.toml").write_text(f"[tool.papillon]\n{table}\n")
-        monkeypatch.setattr("papillon.profile.ROOT", tmp_path)
+        monkeypatch.setattr("papillon.profile.files.ROOT", tmp_path)
         with pytest.raises(ProfileError) as raised:
             load_profile()
         assert str(raised.value).startswith("[tool.papillon] in pyproject.toml")

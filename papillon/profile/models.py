@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import fields
-from typing import Any
+from typing import Annotated, Any
 
 from papillon.errors import ProfileError
+from papillon.fields import at_least, keys_of
 from papillon.hosts import checked_address
-from papillon.profiles.gates import bounds
-from papillon.profiles.settings import CALIBRATION_METRICS, JudgeSettings, ModelSettings
-from papillon.profiles.table import Table
+from papillon.profile.gates import bounds
+from papillon.profile.settings import CALIBRATION_METRICS, JudgeSettings, ModelSettings
+from papillon.profile.table import Table
 
 __all__ = ["MODEL_KEYS", "judge_settings", "model_settings", "names_a_variable"]
+
+MODEL_KEYS = keys_of(ModelSettings)
+
+#: USD per million tokens.
+PRICE = Annotated[float, at_least(0)]
 
 #: What the run itself puts into a request's body.
 RESERVED = ("model", "messages", "stream", "n")
@@ -25,57 +30,49 @@ _MANY = frozenset(("bestof", "candidatecount", "numreturnsequences", "models", "
 
 
 def model_settings(table: Table) -> ModelSettings:
-    model = table.text("model")
-    if model is None:
-        raise ProfileError(f"{table.where}: expected a key 'model' that names the model, and there is none.")
-    price = table.table("price")
-    prices = None
-    if price is not None:
-        price.only(("input", "output"))
-        each = (price.number("input", 0), price.number("output", 0))
-        if each[0] is None or each[1] is None:
-            raise ProfileError(f"{price.where}: expected both 'input' and 'output' in USD per million tokens.")
-        prices = (each[0], each[1])
-    key_env = table.data.get("api_key_env")
-    if key_env is not None and not names_a_variable(key_env):
+    """The model that a table names; raises ProfileError."""
+    own = {
+        "price": _price,
+        "api_base": _address,
+        "endpoint": _endpoint,
+        "api_key_env": _variable,
+        "extra_body": _extra_body,
+    }
+    return table.read(ModelSettings, {"file": table.file}, own)
+
+
+def _price(table: Table, key: str) -> tuple[float, float]:
+    price = table.table(key)
+    assert price is not None
+    price.only(("input", "output"))
+    each = (price.value("input", PRICE), price.value("output", PRICE))
+    if None in each:
+        raise ProfileError(f"{price.where}: expected both 'input' and 'output' in USD per million tokens.")
+    return each
+
+
+def _address(table: Table, key: str) -> str:
+    return checked_address(table.value(key, str), f"{table.where}.{key}", ProfileError)
+
+
+def _endpoint(table: Table, key: str) -> str:
+    name: str = table.value(key, str)
+    return _address(table, key) if "://" in name else name
+
+
+def _variable(table: Table, key: str) -> str:
+    variable: str = table.data[key]
+    if not names_a_variable(variable):
         # A key pasted here by mistake must not be echoed into a log.
-        raise ProfileError(f"{table.where}.api_key_env: expected the NAME of an environment variable, never a key.")
-    effort = table.text("reasoning_effort")
-    if effort is not None and not re.fullmatch("[A-Za-z][A-Za-z_-]*", effort):
-        raise table.wrong("reasoning_effort", "one word such as low", effort)
-    extra = table.table("extra_body")
-    if extra is not None:
-        _check_extra(extra)
-    return ModelSettings(
-        model=model,
-        temperature=table.number("temperature", 0, 2),
-        top_p=table.number("top_p", 0, 1),
-        top_k=table.integer("top_k", -1),
-        repetition_penalty=table.number("repetition_penalty", 0),
-        max_tokens=table.integer("max_tokens", 1),
-        seed=table.integer("seed"),
-        api_base=_address(table, "api_base"),
-        endpoint=_address(table, "endpoint", or_name=True),
-        api_key_env=key_env,
-        price=prices,
-        max_concurrency=table.integer("max_concurrency", 1),
-        timeout=table.number("timeout", 0.001) or 120.0,
-        max_attempts=table.integer("max_attempts", 1) or 7,
-        deadline=table.number("deadline", 0.001),
-        reasoning_effort=effort,
-        extra_body=extra.data if extra is not None else {},
-        adapter=table.text("adapter", ("chat", "json")) or "chat",
-        json_fallback=table.flag("json_fallback", True),
-        lora=table.path("lora"),
-        file=table.file,
-    )
+        raise ProfileError(f"{table.where}.{key}: expected the NAME of an environment variable, never a key.")
+    return variable
 
 
-def _address(table: Table, key: str, *, or_name: bool = False) -> str | None:
-    value = table.data.get(key)
-    if isinstance(value, str) and value and not (or_name and "://" not in value):
-        return checked_address(value, f"{table.where}.{key}", ProfileError)
-    return table.text(key)
+def _extra_body(table: Table, key: str) -> dict[str, Any]:
+    extra = table.table(key)
+    assert extra is not None
+    _check_extra(extra)
+    return extra.data
 
 
 def _check_extra(extra: Table) -> None:
@@ -127,20 +124,21 @@ def names_a_variable(value: Any) -> bool:
     return isinstance(value, str) and (re.fullmatch("[A-Z_][A-Z0-9_]*", value) is not None or value in os.environ)
 
 
-MODEL_KEYS = tuple(f.name for f in fields(ModelSettings) if f.name != "file")
-
-
 def judge_settings(table: Table) -> JudgeSettings:
-    table.only(("kind", "calibration", *MODEL_KEYS))
-    kind = table.text("kind", ("llm", "lexical"))
-    if kind is None:
-        raise ProfileError(f"{table.where}: expected kind = 'llm' or 'lexical', and there is no key 'kind'.")
-    model = model_settings(table) if kind == "llm" or "model" in table.data else None
-    bars: dict[str, tuple[tuple[str, float | None, float | None], ...]] = {}
-    if (calibration := table.table("calibration")) is not None:
-        calibration.only(tuple(CALIBRATION_METRICS))
-        for question, metrics in CALIBRATION_METRICS.items():
-            if (asked := calibration.table(question)) is not None:
-                asked.only(metrics)
-                bars[question] = tuple((m, *bounds(m, asked.table(m), ("min", "max"))) for m in asked.data)
-    return JudgeSettings(kind, model, bars)
+    """The judge that a table names, with its model's keys beside its own; raises ProfileError."""
+    table.only((*keys_of(JudgeSettings), *MODEL_KEYS))
+    model = None
+    if table.data.get("kind") == "llm" or "model" in table.data:
+        model = model_settings(table.part(MODEL_KEYS))
+    return table.part(keys_of(JudgeSettings)).read(JudgeSettings, {"model": model}, {"calibration": _calibration})
+
+
+def _calibration(table: Table, key: str) -> dict[str, tuple[tuple[str, float | None, float | None], ...]]:
+    calibration = table.table(key)
+    assert calibration is not None
+    calibration.only(tuple(CALIBRATION_METRICS))
+    bars = {}
+    for question, asked in calibration.tables().items():
+        asked.only(CALIBRATION_METRICS[question])
+        bars[question] = tuple((metric, *bounds(metric, bar)) for metric, bar in asked.tables().items())
+    return bars

@@ -1,14 +1,18 @@
 """A profile's settings, as data that cannot change: models, judge, gates, comparisons.
 
-Reading them from TOML is the other modules' work here; building models from them that of papillon.models.
+What each key may be, and its default, stands here alone. Reading them from TOML is the other modules' work here;
+building models from them that of papillon.models.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
+
+from papillon.fields import NO_KEY, Bound, Needed, at_least, between
 
 __all__ = [
     "BOUNDS",
@@ -34,8 +38,9 @@ CACHE = ROOT / ".papillon" / "cache"
 #: How a run uses the store: strict replay, record what is new, or make every call anew.
 RecordMode = Literal["none", "new", "all"]
 
-GATE_METRICS = ("quality", "leakage", "overall", "joint", "verbatim_leakage", "errors", "gain")
-REGRESSION_METRICS = ("quality", "leakage", "overall", "joint", "verbatim_leakage", "errors")
+RegressionMetric = Literal["quality", "leakage", "overall", "joint", "verbatim_leakage", "errors"]
+REGRESSION_METRICS: tuple[str, ...] = get_args(RegressionMetric)
+GATE_METRICS = (*REGRESSION_METRICS, "gain")
 _BOTH = ("accuracy", "kappa", "sensitivity", "specificity", "injection_success")
 CALIBRATION_METRICS = {
     "leakage": (*_BOTH, "blind_spot", "count_error"),
@@ -51,6 +56,15 @@ BOUNDS: Mapping[str, tuple[float, float | None]] = {
 }
 
 
+Count = Annotated[int, at_least(1)]
+Share = Annotated[float, between(0, 1)]
+Seconds = Annotated[float, at_least(0.001)]
+
+
+def _is_word(text: str) -> bool:
+    return re.fullmatch("[A-Za-z][A-Za-z_-]*", text) is not None
+
+
 @dataclass(frozen=True)
 class ModelSettings:
     """One model and how it is asked; prices in USD per million tokens, times in seconds.
@@ -59,35 +73,35 @@ class ModelSettings:
     where it was read, None for the project's own pyproject.toml: which keys may be sent where depends on it.
     """
 
-    model: str
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    repetition_penalty: float | None = None
-    max_tokens: int | None = None
+    model: Annotated[str, Needed("a key 'model' that names the model, and there is none")]
+    temperature: Annotated[float, between(0, 2)] | None = None
+    top_p: Annotated[float, between(0, 1)] | None = None
+    top_k: Annotated[int, at_least(-1)] | None = None
+    repetition_penalty: Annotated[float, at_least(0)] | None = None
+    max_tokens: Count | None = None
     seed: int | None = None
     api_base: str | None = None
     endpoint: str | None = None
     api_key_env: str | None = None
     price: tuple[float, float] | None = None
-    max_concurrency: int | None = None
-    timeout: float = 120.0
-    max_attempts: int = 7
-    deadline: float | None = None
-    reasoning_effort: str | None = None
+    max_concurrency: Count | None = None
+    timeout: Seconds = 120.0
+    max_attempts: Count = 7
+    deadline: Seconds | None = None
+    reasoning_effort: Annotated[str, Bound(_is_word, "one word such as low")] | None = None
     extra_body: Mapping[str, Any] = field(default_factory=dict)
-    adapter: str = "chat"
+    adapter: Literal["chat", "json"] = "chat"
     json_fallback: bool = True
     lora: Path | None = None
-    file: Path | None = field(default=None, compare=False)
+    file: Annotated[Path | None, NO_KEY] = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class JudgeSettings:
     """``kind`` is ``llm`` or ``lexical``; ``model`` answers for the LLM judge; bars are (metric, min, max)."""
 
-    kind: str
-    model: ModelSettings | None = None
+    kind: Annotated[Literal["llm", "lexical"], Needed("kind = 'llm' or 'lexical', and there is no key 'kind'")]
+    model: Annotated[ModelSettings | None, NO_KEY] = None
     calibration: Mapping[str, tuple[tuple[str, float | None, float | None], ...]] = field(default_factory=dict)
 
 
@@ -95,8 +109,8 @@ class JudgeSettings:
 class GateSettings:
     """A threshold on one metric's mean over one split."""
 
-    split: str
-    metric: str
+    split: Annotated[str, NO_KEY]
+    metric: Annotated[str, NO_KEY]
     min: float | None = None
     max: float | None = None
     confident: bool = False
@@ -106,30 +120,30 @@ class GateSettings:
 class RegressionSettings:
     """A comparison with the accepted scores in ``baseline``; drops are shares of 1."""
 
-    split: str
-    baseline: Path
-    metrics: tuple[str, ...] = ("quality", "leakage")
-    max_drop: float | None = None
-    max_unproven_drop: float = 0.10
+    split: Annotated[str, NO_KEY]
+    baseline: Annotated[Path, Needed("a key 'baseline' with a file of accepted scores, and there is none")]
+    metrics: Annotated[tuple[RegressionMetric, ...], Bound(bool)] = ("quality", "leakage")
+    max_drop: Share | None = None
+    max_unproven_drop: Share = 0.10
 
 
 @dataclass(frozen=True)
 class Profile:
     """Everything a run is configured by, apart from the command line's own options."""
 
-    name: str
-    path: Path | None
-    local: ModelSettings
-    untrusted: ModelSettings
-    judge: JudgeSettings
+    name: Annotated[str, NO_KEY]
+    path: Annotated[Path | None, NO_KEY]
+    local: Annotated[ModelSettings, Needed("a table 'local' that names the local model, and there is none")]
+    untrusted: Annotated[ModelSettings, Needed("a table 'untrusted' that names the untrusted model, and there is none")]
+    judge: JudgeSettings = JudgeSettings("lexical")
     dataset: str = "mini"
-    split: str = "grouped"
+    split: Literal["tutorial", "grouped", "all"] = "grouped"
     controls: bool = False
-    concurrency: int = 16
-    trials: int = 1
+    concurrency: Count = 16
+    trials: Count = 1
     program: Path | None = None
     gates: tuple[GateSettings, ...] = ()
-    regressions: tuple[RegressionSettings, ...] = ()
+    regressions: Annotated[tuple[RegressionSettings, ...], NO_KEY] = ()
     train: Mapping[str, Any] = field(default_factory=dict)
 
     @property
