@@ -156,7 +156,7 @@ def _fit(case: LeakageCase | QualityCase) -> None:
         expected = wrong.phrase()
         if expected == "a non-empty string":
             said = f"{wrong.value!r} as {wrong.key!r}, which is no text"
-        elif expected.startswith("a list") and not isinstance(wrong.value, list):
+        elif expected.startswith("a list") and not isinstance(wrong.value, (list, tuple)):
             said = "units, leaks and how that are not all lists"
         else:
             said = f"the {wrong.key} {wrong.value!r}, which is not {expected}"

@@ -9,7 +9,7 @@ import pytest
 
 from papillon.errors import ProfileError
 from papillon.profile import ROOT, load_profile
-from tests.papillon.test_profile import parse
+from tests.papillon.profile.test_settings import parse
 
 
 @pytest.fixture(autouse=True)
