@@ -22,7 +22,6 @@ from papillon.errors import (
     BudgetSpent,
     Filtered,
     InfrastructureError,
-    OutputError,
     PapillonError,
     Unreachable,
     behind,
@@ -252,7 +251,7 @@ class _WatchedEngine:
         with self.watch.inside():
             try:
                 response: Response = self.watch.once_more(lambda: self.inner.complete(request))
-            except (OutputError, Filtered):
+            except Filtered:
                 raise
             except PapillonError as error:
                 self.watch.stop(error)

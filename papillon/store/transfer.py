@@ -30,13 +30,6 @@ class Imported:
     present: int
     different: int
 
-    def to_json(self) -> dict[str, int]:
-        return dict(vars(self))
-
-    @classmethod
-    def from_json(cls, data: dict[str, int]) -> Imported:
-        return cls(**data)
-
     def __str__(self) -> str:
         text = f"{self.added} recorded calls added, {self.present} were there already"
         if self.different:
