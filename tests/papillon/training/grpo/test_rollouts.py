@@ -15,7 +15,7 @@ from dspy.utils.exceptions import AdapterParseError, LMUnexpectedError
 from papillon.errors import EndpointError, Filtered
 from papillon.models.adapters import adapter_for
 from papillon.program import PAPILLON
-from papillon.training.rollouts import RolloutCounts, RolloutWatch
+from papillon.training.grpo.rollouts import RolloutCounts, RolloutWatch
 from tests.fakes import scripted_lm
 
 CRAFTED = (
