@@ -15,7 +15,7 @@ pytest.importorskip("arbor", reason="the gpu extra (arbor-ai) is not installed",
 
 import psutil
 
-from papillon.training.arbor_processes import ArborProcesses
+from papillon.training.arbor.processes import ArborProcesses
 
 #: Starts another process in a session of its own, says which, and waits.
 PARENT = """

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papillon.training.rounds import Group, Round, Rounds
+from papillon.training.grpo.rounds import Group, Round, Rounds
 
 
 def group(name: str) -> Group:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.training.checkpoints import Checkpoint, Checkpoints
+from papillon.training.folder.checkpoints import Checkpoint, Checkpoints
 
 
 def weights(text: str = "w") -> object:

@@ -18,10 +18,10 @@ import dspy
 
 from papillon.errors import EndpointError, InfrastructureError, UsageError
 from papillon.models.trained import base_of
-from papillon.training.arbor_server import ArborServer, log_tail
-from papillon.training.checkpoints import Checkpoint
-from papillon.training.record import RunRecord
-from papillon.training.rollouts import RolloutWatch
+from papillon.training.arbor.session import ArborServer, log_tail
+from papillon.training.folder.checkpoints import Checkpoint
+from papillon.training.folder.record import RunRecord
+from papillon.training.grpo.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
 
 

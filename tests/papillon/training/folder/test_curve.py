@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from papillon.training.curve import curve
+from papillon.training.folder.curve import curve
 
 SVG = "{http://www.w3.org/2000/svg}"
 

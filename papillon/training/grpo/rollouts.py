@@ -3,7 +3,8 @@
 A rollout is rewarded when the program answered, gets the format's penalty when an output had no format at all or a
 provider's filter refused the request, and is dropped when a model, the network or the judge failed, since that says
 nothing about the policy.
-DSPy 3.4.1 also drops one whose output had the format in part: it divides a list by a list there.
+DSPy 3.4.1 also drops one whose output had the format in part: it divides a list by a list there. And it gives an output
+without a format the program's inputs in the place of its module's; here it gets those that it answered.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from dspy.utils.exceptions import AdapterParseError
 from papillon.errors import EndpointError, Filtered, InfrastructureError, behind, cause_of
 
 __all__ = ["RolloutCounts", "RolloutWatch"]
+
+#: Marks a rollout's prediction until the metric has seen it.
+_ROLLOUT = "_papillon_rollout"
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         self.in_vain = 0
         self._counts = RolloutCounts()
         self._rollouts: set[str] = set()
-        #: Predictions of rollouts, by identity, until the metric has seen them.
-        self._unjudged: set[int] = set()
+        #: In each thread, the predictor that was asked last and with what.
+        self._last = threading.local()
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._ended = threading.Condition()
@@ -104,8 +108,7 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         An empty answer leaks nothing, and would be worth half a point: the quickest thing to learn. A request that a
         filter refused is worth a failed format.
         """
-        rollout = id(prediction) in self._unjudged
-        self._unjudged.discard(id(prediction))
+        rollout = vars(prediction).pop(_ROLLOUT, False)
         if not getattr(prediction, "response", None):
             if rollout and getattr(prediction, "llm_request", None) in self._refused:
                 self._count(scored=-1, format_failures=1)
@@ -137,6 +140,7 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
 
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         if instance is not self.program:
+            self._last.asked = instance, inputs.get("kwargs", {})
             return
         self._running.add(call_id)
         # DSPy puts another forward in the program's place while it gathers rollouts, and only then.
@@ -155,16 +159,23 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
             return
         self._rollouts.discard(call_id)
         if exception is None:
-            answer = outputs[0] if isinstance(outputs, tuple) else None
+            answer, trace = outputs if isinstance(outputs, tuple) else (None, [])
             if isinstance(answer, dspy.Prediction):
-                self._unjudged.add(id(answer))
+                setattr(answer, _ROLLOUT, True)
                 self._count(rollouts=1, scored=1)
             else:
+                self._mend(trace)
                 self._count(rollouts=1, format_failures=1)
         elif isinstance(exception.__context__, AdapterParseError):
             self._count(rollouts=1, partly_formatted=1)
         else:
             self._failed(exception, rollouts=1, dropped=1)
+
+    def _mend(self, trace: list[tuple[Any, dict[str, Any], Any]]) -> None:
+        """Give the failed output at the end of a trace the inputs of its own predictor."""
+        asked, inputs = getattr(self._last, "asked", (None, {}))
+        if trace and trace[-1][0] is asked:
+            trace[-1] = (asked, dict(inputs), trace[-1][2])
 
     def _failed(self, error: Exception, **more: int) -> None:
         self.last_failure = cause_of(error)

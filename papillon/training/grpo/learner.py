@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from papillon.errors import PapillonError
-from papillon.training.losses import Scale, advantages, has_spread, policy_loss
-from papillon.training.policy import Policy
+from papillon.training.grpo.losses import Scale, advantages, has_spread, policy_loss
+from papillon.training.grpo.policy import Policy
 from papillon.training.settings import TrainSettings
 
 __all__ = ["DivergenceError", "Learned", "Learner", "Rewarded"]

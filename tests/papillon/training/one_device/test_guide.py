@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papillon.program import CraftRedactedRequest, RespondToQuery
-from papillon.training.guide import Guide, asked_fields
+from papillon.training.one_device.guide import Guide, asked_fields
 
 CHAT = dspy.ChatAdapter()
 

@@ -1,19 +1,20 @@
 """How the next token is drawn from a model's logits: the four sampling values, and one number per draw.
 
 A draw is a pure function of the logits and one uniform number, so which other sequences share the batch
-changes nothing about it. Running the model is the policy's matter.
+changes nothing about it. Running the model is ``causal_model``'s matter.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Sampling", "draw", "uniforms"]
+__all__ = ["Sampling", "Steering", "draw", "uniforms"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,17 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = -1
     repetition_penalty: float = 1.0
+
+
+class Steering(Protocol):
+    """What writes some of a completion's tokens itself, in the place of what was drawn."""
+
+    @property
+    def barred(self) -> frozenset[int]:
+        """The tokens that must not be drawn next."""
+
+    def write(self, drawn: int) -> int:
+        """The token that is written where the model drew ``drawn``."""
 
 
 def draw(logits: Tensor, uniform: Tensor, sampling: Sampling, seen: Tensor | None = None) -> Tensor:

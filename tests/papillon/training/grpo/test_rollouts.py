@@ -15,7 +15,7 @@ from dspy.utils.exceptions import AdapterParseError, LMUnexpectedError
 from papillon.errors import EndpointError, Filtered
 from papillon.models.adapters import adapter_for
 from papillon.program import PAPILLON
-from papillon.training.rollouts import RolloutCounts, RolloutWatch
+from papillon.training.grpo.rollouts import RolloutCounts, RolloutWatch
 from tests.fakes import scripted_lm
 
 CRAFTED = (
@@ -69,6 +69,25 @@ def test_an_output_without_any_format_gets_the_penalty(outputs: list[str]) -> No
     assert [rollout["score"] for rollout in kept] == [-1]
     assert isinstance(kept[0]["prediction"], FailedPrediction)
     assert watch.counts() == RolloutCounts(rollouts=1, format_failures=1)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "module", "asked"),
+    [
+        (["no format"], "craft_redacted_request.predict", ["user_query"]),
+        ([CRAFTED, "no format"], "respond_to_query", ["related_llm_request", "related_llm_response", "user_query"]),
+    ],
+)
+def test_an_output_without_any_format_is_learned_after_the_prompt_that_it_answered(
+    outputs: list[str], module: str, asked: list[str]
+) -> None:
+    # DSPy puts the program's inputs in the place of the module's own.
+    kept, watch = gathered(outputs)
+    predictor, inputs, failed = kept[0]["trace"][-1]
+    assert isinstance(failed, FailedPrediction)
+    assert predictor is dict(watch.program.named_predictors())[module]
+    assert sorted(inputs) == asked
+    assert inputs.get("related_llm_response", "Dear Sir,") == "Dear Sir,"
 
 
 def test_dspy_still_loses_a_rollout_whose_output_has_the_format_in_part() -> None:
@@ -133,6 +152,27 @@ def test_an_empty_answer_is_worth_nothing_whatever_the_metric_says() -> None:
     kept, watch = gathered([CRAFTED], untrusted=lambda request: "")
     assert [rollout["score"] for rollout in kept] == [0.0]
     assert watch.counts() == RolloutCounts(rollouts=1, scored=1)
+
+
+def test_a_prediction_that_lies_where_a_rollouts_lay_is_not_taken_for_it() -> None:
+    def patched_forward(**kwargs: Any) -> tuple[dspy.Prediction, list[Any]]:  # DSPy's name for a rollout's
+        return dspy.Prediction(response="Dear Ann,"), []
+
+    def fails(example: Any, prediction: Any) -> float:
+        raise RuntimeError("no verdict")
+
+    watch = RolloutWatch(PAPILLON(str), fails)
+    watch.program.forward = patched_forward
+    with watch.watching():
+        unseen, _ = watch.program(user_query="Write for Ann.")  # by the metric
+        place = id(unseen)
+        del unseen
+        others = [dspy.Prediction(response="Dear Bob,") for _ in range(1000)]
+        there = [other for other in others if id(other) == place]
+        for prediction in there or others[:1]:
+            with pytest.raises(RuntimeError, match="no verdict"):
+                watch.metric(EXAMPLE, prediction)
+    assert watch.counts() == RolloutCounts(rollouts=1, scored=1, unvalidated=1)
 
 
 def test_validation_is_not_counted_and_the_program_is_as_before() -> None:

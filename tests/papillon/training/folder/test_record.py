@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.training.record import RunRecord
+from papillon.training.folder.record import RunRecord
 from papillon.training.settings import TrainSettings
 
 

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the gpu extra (torch, trl) is not installed")
 pytest.importorskip("trl", reason="the gpu extra (torch, trl) is not installed")
 
-from papillon.training.losses import advantages, has_spread, policy_loss  # noqa: E402
+from papillon.training.grpo.losses import advantages, has_spread, policy_loss  # noqa: E402
 from tests.papillon.training.tiny import tiny_model, tiny_tokenizer  # noqa: E402
 
 GROUP = 4

@@ -1,4 +1,4 @@
-"""Sampling and scoring with a tiny model: the four sampling values, batches, and adapters that come back."""
+"""Scoring with a tiny model: log-probabilities, their gradient, and adapters that come back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="the gpu extra (torch, peft) is not 
 pytest.importorskip("peft", reason="the gpu extra (torch, peft) is not installed")
 
 from papillon.errors import UsageError  # noqa: E402
-from papillon.training.policy import Policy  # noqa: E402
-from papillon.training.sampling import Sampling, draw, uniforms  # noqa: E402
+from papillon.models.local.sampling import Sampling, uniforms  # noqa: E402
+from papillon.training.grpo.policy import Policy  # noqa: E402
 from papillon.training.settings import Lora, TrainSettings  # noqa: E402
-from tests.papillon.training.tiny import OUTPUTS, preferred, tiny_model, tiny_tokenizer  # noqa: E402
+from tests.papillon.training.tiny import tiny_model, tiny_tokenizer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -28,62 +28,6 @@ def prompts(policy: Policy, *texts: str) -> list[tuple[int, ...]]:
 
 def numbers(rows: int, limit: int) -> Any:
     return torch.stack([uniforms(limit, 0, row) for row in range(rows)])
-
-
-def test_draws_have_the_softmaxs_frequencies() -> None:
-    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]])
-    drawn = draw(logits.expand(4000, -1), uniforms(4000, "frequencies"), Sampling(temperature=0.7))
-    shares = torch.bincount(drawn, minlength=4) / 4000
-    torch.testing.assert_close(shares, (logits[0] / 0.7).softmax(0), atol=0.03, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("sampling", "possible"),
-    [
-        (Sampling(top_k=1), {2}),
-        (Sampling(top_k=2), {1, 2}),
-        (Sampling(top_k=-1), {0, 1, 2, 3}),
-        (Sampling(top_p=0.5), {2}),  # softmax: 0.09, 0.24, 0.64, 0.03
-        (Sampling(top_p=0.7), {1, 2}),
-        (Sampling(top_p=0.9), {0, 1, 2}),
-        (Sampling(temperature=0.01), {2}),
-    ],
-)
-def test_each_sampling_value_cuts_what_it_should(sampling: Sampling, possible: set[int]) -> None:
-    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]]).expand(2000, -1)
-    assert set(draw(logits, uniforms(2000, "cuts"), sampling).tolist()) == possible
-
-
-def test_the_repetition_penalty_lowers_what_was_seen_whatever_its_sign() -> None:
-    seen = torch.tensor([[True, False, True, False]])
-    logits = torch.tensor([[2.0, 1.9, -1.0, -1.1]])
-    penalised = Sampling(repetition_penalty=3.0, temperature=0.01)
-    assert draw(logits, torch.tensor([0.5]), penalised, seen).tolist() == [1]
-    kept = Sampling(repetition_penalty=3.0)
-    shares = torch.bincount(
-        draw(logits.expand(4000, -1), uniforms(4000, "penalty"), kept, seen.expand(4000, -1)), minlength=4
-    )
-    expected = torch.tensor([2.0 / 3, 1.9, -3.0, -1.1]).softmax(0)
-    torch.testing.assert_close(shares / 4000, expected, atol=0.03, rtol=0)
-
-
-def test_what_shares_the_batch_changes_no_draw(policy: Policy) -> None:
-    asked = prompts(policy, "hello", "hi", "hello", "a longer one here")
-    together = policy.sample(asked, numbers(4, 12), Sampling(), 12)
-    alone = [policy.sample([asked[i]], numbers(4, 12)[i : i + 1], Sampling(), 12)[0] for i in range(4)]
-    assert together == alone
-    assert together[0] != together[2]  # the same prompt, another number
-
-
-def test_a_completion_ends_at_its_end_or_at_the_limit(policy: Policy) -> None:
-    tokenizer = tiny_tokenizer()
-    eager = Policy(tiny_model(prefer=preferred(tokenizer)), tokenizer, Lora(r=2, lora_dropout=0.0))
-    ended = eager.sample(prompts(eager, "hello") * 8, numbers(8, 6), Sampling(), 6)
-    assert all(completion.finished and completion.tokens[-1] == 3 for completion in ended)
-    assert {completion.text for completion in ended} <= set(OUTPUTS)
-    cut = eager.sample(prompts(eager, "hello"), numbers(1, 1), Sampling(), 1)[0]
-    assert not cut.finished
-    assert len(cut.tokens) == 1
 
 
 def test_log_probabilities_are_the_models_own(policy: Policy) -> None:
@@ -132,15 +76,6 @@ def test_a_saved_adapter_gives_the_same_model_again(policy: Policy, tmp_path: Pa
     torch.testing.assert_close(changed.logprobs(pair)[0], fresh.logprobs(pair)[0])
     with fresh.without_adapter():
         torch.testing.assert_close(untrained, fresh.logprobs(pair)[0])
-
-
-def test_an_adapter_of_other_layers_is_refused(tmp_path: Path) -> None:
-    other = Policy(tiny_model(), tiny_tokenizer(), Lora(target_modules=("q_proj",)))
-    other.save_adapter(tmp_path / "other")
-    with pytest.raises(
-        UsageError, match=r"^Expected an adapter of \d+ factors in .*/other, as this model has with its"
-    ):
-        Policy(tiny_model(), tiny_tokenizer(), Lora()).load_adapter(tmp_path / "other")
 
 
 def test_layers_that_the_model_has_not_are_named(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,13 +18,13 @@ pytest.importorskip("arbor", reason="the gpu extra (arbor-ai, torch, peft) is no
 import requests  # noqa: E402
 from arbor.server.api.schemas import GRPOStatus  # noqa: E402
 
-from papillon.training.arbor_arguments import train_kwargs  # noqa: E402
-from papillon.training.executor import GroupTrainer, Sampler  # noqa: E402
-from papillon.training.guide import asked_fields  # noqa: E402
-from papillon.training.learner import Learner  # noqa: E402
-from papillon.training.policy import Policy  # noqa: E402
-from papillon.training.rounds import Rounds  # noqa: E402
-from papillon.training.serving import served  # noqa: E402
+from papillon.training.arbor.arguments import train_kwargs  # noqa: E402
+from papillon.training.grpo.learner import Learner  # noqa: E402
+from papillon.training.grpo.policy import Policy  # noqa: E402
+from papillon.training.grpo.rounds import Rounds  # noqa: E402
+from papillon.training.one_device.group_trainer import GroupTrainer  # noqa: E402
+from papillon.training.one_device.sampler import Sampler  # noqa: E402
+from papillon.training.one_device.serving import served  # noqa: E402
 from papillon.training.settings import TrainSettings  # noqa: E402
 from tests.papillon.training.tiny import OUTPUTS, preferred, tiny_model, tiny_tokenizer  # noqa: E402
 
@@ -155,15 +154,22 @@ def test_alike_rewards_take_no_step_and_say_so(server: Server) -> None:
 
 def test_what_was_drawn_is_learned_to_the_token(server: Server) -> None:
     text = server.complete().json()["choices"][0]["message"]["content"]
-    drawn = server.sampler.find(text, server.policy.prompt(MESSAGES))
+    drawn = server.sampler.draws.find(text, server.policy.prompt(MESSAGES))
     assert drawn is not None
-    # DSPy sends a failed output of a later predictor with the inputs of the whole program: the prompt that it
-    # was really drawn for is the sampler's.
-    item = {"messages": [{"role": "user", "content": "other"}], "completion": {"content": text}, "reward": 1.0}
+    item = {"messages": MESSAGES, "completion": {"content": text}, "reward": 1.0}
     learned = server.trainer._rewarded(item)
     assert (learned.prompt, learned.tokens) == (drawn.prompt, drawn.tokens)
-    canonical = server.trainer._rewarded({**item, "messages": MESSAGES, "completion": {"content": "never drawn"}})
+    canonical = server.trainer._rewarded({**item, "completion": {"content": "never drawn"}})
     assert canonical.tokens == server.policy.tokens("never drawn")
+
+
+def test_a_text_that_another_prompt_drew_is_learned_after_its_own_prompt(server: Server) -> None:
+    text = server.complete(max_tokens=1).json()["choices"][0]["message"]["content"]
+    other = [{"role": "user", "content": "other"}]
+    learned = server.trainer._rewarded({"messages": other, "completion": {"content": text}, "reward": 1.0})
+    assert learned.prompt == server.policy.prompt(other)
+    assert learned.tokens == server.policy.tokens(text)  # the other's was cut off before its end
+    assert learned.finished
 
 
 def test_a_checkpoint_is_saved_with_its_score_and_told_back(server: Server) -> None:
@@ -206,11 +212,11 @@ def test_what_waits_when_the_training_ends_is_refused_and_so_is_what_comes_after
     with ThreadPoolExecutor(8) as threads:
         with server.sampler.device:  # as when a step is being taken
             waiting = [threads.submit(server.complete) for _ in range(8)]
-            while server.sampler._times_asked.total() < 8:
+            while server.sampler.draws.times_asked.total() < 8:
                 time.sleep(0.01)
             ending = threading.Thread(target=server.sampler.cleanup)
             ending.start()
-            while not server.sampler._closing:
+            while server.sampler.batches.refusal is None:
                 time.sleep(0.01)
         ending.join()
     for answer in [*(future.result() for future in waiting), server.complete()]:
@@ -241,7 +247,7 @@ def test_one_module_in_turn_is_guided_in_part_and_the_others_wholly(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = guided(server, monkeypatch, 0.5, True)
-    server.sampler.modules = 2
+    server.sampler.guides.modules = 2
     parts: list[tuple[bool, bool]] = []
     for _ in range(4):
         counted.clear()
@@ -249,7 +255,7 @@ def test_one_module_in_turn_is_guided_in_part_and_the_others_wholly(
             for _ in range(30):
                 server.complete(asking(field), max_tokens=1)
         parts.append((counted["llm_request"] < 30, counted["response"] < 30))
-        server.sampler.next_round()
+        server.sampler.draws.next_round()
     assert parts == [(True, False), (False, True)] * 2
 
 
@@ -266,7 +272,7 @@ def asking(field: str) -> list[dict[str, str]]:
 def guided(server: Server, monkeypatch: pytest.MonkeyPatch, share: float, gathering: bool) -> Counter[str]:
     """How many draws are guided from here on, by the field that they ask for."""
     counted: Counter[str] = Counter()
-    monkeypatch.setattr(server.policy, "guide", lambda messages, limit: counted.update(asked_fields(messages)))
-    server.sampler.settings = replace(SETTINGS, guided=share)
-    server.sampler.gathering = lambda: gathering
+    monkeypatch.setattr(server.sampler.guides, "through", lambda fields, limit: counted.update(fields))
+    server.sampler.guides.share = share
+    server.sampler.guides.gathering = lambda: gathering
     return counted

@@ -6,7 +6,6 @@ ask for. Resuming is starting again from the last checkpoint: its adapter is mer
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import socket
@@ -17,55 +16,35 @@ from typing import Any
 
 from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError
 from papillon.models.trained import MERGED, base_of
-from papillon.training.arbor_arguments import for_arbor_server
-from papillon.training.arbor_processes import ArborProcesses
-from papillon.training.checkpoints import Checkpoint, Checkpoints, Mark
-from papillon.training.record import RunRecord
-from papillon.training.resuming import compiler_state, make_compiler
-from papillon.training.rollouts import RolloutWatch
+from papillon.training.arbor.arguments import for_arbor_server
+from papillon.training.arbor.processes import ArborProcesses
+from papillon.training.folder.checkpoints import Checkpoint, Mark
+from papillon.training.folder.record import RunRecord
+from papillon.training.grpo.rollouts import RolloutWatch
+from papillon.training.session import Session
 from papillon.training.settings import TrainSettings
 
 __all__ = ["ArborServer", "log_tail"]
 
 
-class ArborServer:
+class ArborServer(Session):
     """One training through ``arbor.init()``."""
 
     def __init__(self, settings: TrainSettings, record: RunRecord, watch: RolloutWatch) -> None:
-        self.settings, notes = for_arbor_server(settings)
+        settings, notes = for_arbor_server(settings)
+        super().__init__(settings, record, watch)
         for note in notes:
             record.say(note)
-        self.record, self.watch = record, watch
         self.storage = record.folder / "arbor"
         self.processes = ArborProcesses(self.storage)
-        self.checkpoints = Checkpoints(record.folder / "checkpoints")
-        self.rounds = 0
-        self.failure: Exception | None = None
-        self.compiler: Any = None
-        self.model = settings.model
-        self._resumed: dict[str, Any] | None = None
         _find(self.model)
 
-    def resume(self) -> int:
-        """Start again from the last checkpoint, if there is one; gives the rounds behind it."""
-        last = self.checkpoints.last()
-        self.record.keep_rounds(0 if last is None else last.step)
-        if last is None:
-            return 0
-        folder = self.checkpoints.path(last)
+    def restore(self, folder: Path) -> None:
         base = base_of(folder / "adapter", self.record.folder, self.settings.model)
-        self.model = str(_merged(base, folder / "adapter", self.record.folder / f"{MERGED}{last.step:06d}"))
-        self._resumed = json.loads((folder / "compiler.json").read_text(encoding="utf-8"))
-        self.rounds = last.step
-        return last.step
-
-    def make_compiler(self, metric: Callable[..., float]) -> Any:
-        """ArborGRPO with the settings' arguments, at the round that comes next."""
-        self.compiler = make_compiler(self.settings, metric, self.rounds, self._resumed)
-        return self.compiler
+        self.model = str(_merged(base, folder / "adapter", self.record.folder / f"{MERGED}{self.rounds:06d}"))
 
     def provider(self) -> Any:
-        """Arbor's provider, whose start of a job ends with the processes that it waits for."""
+        # Its start of a job ends with the processes that it waits for.
         from arbor import ArborProvider
         from arbor.integrations.dspy.arbor_provider import ArborReinforceJob
 
@@ -107,21 +86,16 @@ class ArborServer:
     def close(self) -> None:
         """Nothing runs outside :meth:`serving`."""
 
-    def finish(self, final_score: float | None) -> tuple[Path, float | None]:
-        """The adapter of the best checkpoint that Arbor saved, or of the last, and its validation score."""
-        kept = self.checkpoints.kept(final_score)
-        if kept is None:
-            raise InfrastructureError(
-                f"Expected Arbor to save a checkpoint, got none; its log in {self.storage} ends with:\n"
-                f"{log_tail(self.storage)}"
-            )
-        return self.checkpoints.path(kept[0]) / "adapter", kept[1]
-
     def model_config(self) -> Any:
-        """The configuration of the model that the adapter stands on, None for one merged on resuming."""
         from transformers import AutoConfig
 
         return AutoConfig.from_pretrained(self.model) if self.model == self.settings.model else None
+
+    def nothing_kept(self) -> str:
+        return (
+            f"Expected Arbor to save a checkpoint, got none; its log in {self.storage} ends with:\n"
+            f"{log_tail(self.storage)}"
+        )
 
     def _with_log(self, what: str) -> EndpointError:
         return EndpointError(
@@ -137,15 +111,16 @@ class ArborServer:
         """ArborGRPO asks what to do; raises, and keeps as ``failure``, what ends the training."""
         self._check_processes()
         try:
-            self.watch.check(self.settings.num_dspy_examples_per_grpo_step * self.settings.num_samples_per_input)
+            self.watch.check(self.a_round)
         except InfrastructureError as error:
-            self.failure = error
+            self.fail(error)
             raise
 
     def _check_processes(self) -> None:
         if (what := self.processes.gone()) is not None:
-            self.failure = self._with_log(what)
-            raise self.failure
+            ended = self._with_log(what)
+            self.fail(ended)
+            raise ended
 
     def stepped(self, group: list[dict[str, Any]], told: dict[str, Any]) -> None:
         """A group went in, in round ``rounds``."""
@@ -171,10 +146,9 @@ class ArborServer:
             (target / "adapter").mkdir()
             for file in ("adapter_config.json", "adapter_model.safetensors"):
                 shutil.copy2(folder / file, target / "adapter" / file)
-            (target / "compiler.json").write_text(json.dumps(compiler_state(self.compiler)), encoding="utf-8")
 
         marks: tuple[Mark, ...] = ("last",) if score is None else ("last", "best")
-        self.checkpoints.save(checkpoint, write, *marks)
+        self.save(checkpoint, write, *marks)
 
 
 class _Listening:

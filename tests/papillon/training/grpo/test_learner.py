@@ -11,9 +11,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the gpu extra (torch, peft) is not installed")
 pytest.importorskip("peft", reason="the gpu extra (torch, peft) is not installed")
 
-from papillon.training.learner import DivergenceError, Learner, Rewarded  # noqa: E402
-from papillon.training.losses import advantages, policy_loss  # noqa: E402
-from papillon.training.policy import Policy  # noqa: E402
+from papillon.training.grpo.learner import DivergenceError, Learner, Rewarded  # noqa: E402
+from papillon.training.grpo.losses import advantages, policy_loss  # noqa: E402
+from papillon.training.grpo.policy import Policy  # noqa: E402
 from papillon.training.settings import TrainSettings  # noqa: E402
 from tests.papillon.training.tiny import preferred, tiny_model, tiny_tokenizer  # noqa: E402
 

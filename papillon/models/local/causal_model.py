@@ -1,14 +1,13 @@
-"""The model that is trained: a frozen base with a LoRA adapter, which it samples from and scores tokens with.
+"""A causal language model in this process, with a LoRA adapter where it has one: what it says to a prompt.
 
-It turns chat messages into tokens, draws completions for many prompts at once, and says how likely given
-completions are. What is done with that is the learner's matter.
+It turns chat messages into tokens and draws completions for many prompts at once. How one token is drawn is
+``sampling``'s matter, who asks is the engine's or the trainer's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
@@ -17,13 +16,11 @@ import torch
 from torch import Tensor
 
 from papillon.errors import UsageError
+from papillon.models.local.sampling import Sampling, Steering, draw
 from papillon.models.local.weights import weights_file
-from papillon.training.guide import Guide, asked_fields
-from papillon.training.sampling import Sampling, draw
-from papillon.training.settings import Lora, TrainSettings
-from papillon.training.surroundings import unannounced
+from papillon.quiet import unannounced
 
-__all__ = ["Completion", "Policy"]
+__all__ = ["CausalModel", "Completion", "read_model"]
 
 
 @dataclass(frozen=True)
@@ -36,62 +33,51 @@ class Completion:
     finished: bool
 
 
-class Policy:
-    """A causal language model with a trainable adapter on one device."""
+def read_model(name: str, *, half: bool = False, setting: str) -> tuple[Any, Any]:
+    """The model and the tokenizer of a hub name, a folder, a .gguf file or ``embedded``; in bfloat16 if ``half``.
 
-    def __init__(self, model: Any, tokenizer: Any, lora: Lora, *, device: str = "cpu", seed: int = 0) -> None:
-        from peft import LoraConfig, get_peft_model
+    Raises UsageError naming it, and the ``setting`` that names it, where it cannot be had.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        torch.manual_seed(seed)  # the adapter's first weights
-        config = LoraConfig(task_type="CAUSAL_LM", **{**asdict(lora), "target_modules": list(lora.target_modules)})
-        self.model = get_peft_model(model, config).to(device)
-        self.tokenizer = tokenizer
-        self.device = device
+    source = str(weights_file()) if name.split("/")[0] == "embedded" else name
+    where: dict[str, Any] = {"pretrained_model_name_or_path": source}
+    if source.endswith(".gguf"):
+        path = Path(source)
+        where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+    try:
+        # A download shows its progress; reading a file need not.
+        with unannounced(bars="gguf_file" not in where):
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16 if half else torch.float32)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UsageError(
+            f"Expected a causal language model at {name!r} ({setting}), got: {reason} "
+            "Give a hub name, a folder, a .gguf file, or 'embedded'."
+        ) from error
+    if "gguf_file" in where:
+        # transformers 4.57 takes another token for the end than the file says; the model's own entry is right.
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer
+
+
+class CausalModel:
+    """A model and its tokenizer on one device; ``lora`` are peft's settings of an adapter, or None for none."""
+
+    def __init__(
+        self, model: Any, tokenizer: Any, lora: Mapping[str, Any] | None = None, *, device: str = "cpu"
+    ) -> None:
         generation = getattr(model, "generation_config", None)
+        if lora is not None:
+            from peft import LoraConfig, get_peft_model
+
+            model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
+        self.model, self.tokenizer, self.device = model.to(device), tokenizer, device
         ends = [tokenizer.eos_token_id, getattr(generation, "eos_token_id", None)]
         self.ends = sorted({i for end in ends for i in (end if isinstance(end, list) else [end]) if i is not None})
-        self._field_ends: tuple[frozenset[int], frozenset[int]] | None = None
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.ends[0]
-
-    @classmethod
-    def load(cls, settings: TrainSettings, device: str) -> Policy:
-        """The settings' model; raises UsageError naming it where it cannot be had."""
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        source = str(weights_file()) if settings.model.split("/")[0] == "embedded" else settings.model
-        dtype = torch.bfloat16 if settings.bf16 and device != "cpu" else torch.float32
-        where: dict[str, Any] = {"pretrained_model_name_or_path": source}
-        if source.endswith(".gguf"):
-            path = Path(source)
-            where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-        try:
-            # A download shows its progress; reading a file need not.
-            with unannounced(bars="gguf_file" not in where):
-                tokenizer = AutoTokenizer.from_pretrained(**where)
-                model = AutoModelForCausalLM.from_pretrained(**where, dtype=dtype)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise UsageError(
-                f"Expected a causal language model at {settings.model!r} (train.model), got: {reason} "
-                "Give a hub name, a folder, a .gguf file, or 'embedded'."
-            ) from error
-        if "gguf_file" in where:
-            # transformers 4.57 takes another token for the end than the file says; the model's own entry is right.
-            tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
-            tokenizer.pad_token = tokenizer.eos_token
-        try:
-            policy = cls(model, tokenizer, settings.lora_config, device=device, seed=settings.seed)
-        except ValueError as error:  # peft's, for an adapter that fits no layer
-            reason = str(error).strip().split("\n")[0]
-            raise UsageError(
-                f"Expected layers of {settings.model!r} in train.lora_config.target_modules, got: {reason} "
-                "Name linear layers that the model has."
-            ) from error
-        policy.model.peft_config["default"].base_model_name_or_path = settings.model
-        if settings.gradient_checkpointing and device != "cpu":
-            policy.model.enable_input_require_grads()
-            policy.model.gradient_checkpointing_enable({"use_reentrant": False})
-        return policy
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> tuple[int, ...]:
         """The tokens that ask for the assistant's answer to ``messages``."""
@@ -104,29 +90,13 @@ class Policy:
             *([self.tokenizer.eos_token_id] if finished else ()),
         )
 
-    def guide(self, messages: Sequence[dict[str, str]], limit: int) -> Guide | None:
-        """A guide through the chat format that ``messages`` ask for, None where they ask for another."""
-        fields = asked_fields(messages)
-        if not fields:
-            return None
-        if self._field_ends is None:
-            words = {token: word.replace("\u010a", "\n") for word, token in self.tokenizer.get_vocab().items()}
-            marking = {token for token, word in words.items() if "\n\n" in word or "[[" in word}
-            white = {token for token, word in words.items() if not word.strip("\u0120 \n\t")}
-            self._field_ends = frozenset(marking | set(self.ends)), frozenset(white)
-        heads = [f"[[ ## {name} ## ]]\n" for name in fields]
-        texts = [heads[0], *(f"\n\n{head}" for head in heads[1:])]
-        markers = [self.tokens(text, finished=False) for text in texts]
-        ends, blank = self._field_ends
-        return Guide([*markers, self.tokens("\n\n[[ ## completed ## ]]\n")], ends, limit, blank=blank)
-
     def sample(
         self,
         prompts: Sequence[tuple[int, ...]],
         numbers: Tensor,
         sampling: Sampling,
         limit: int,
-        guides: Sequence[Guide | None] = (),
+        guides: Sequence[Steering | None] = (),
     ) -> list[Completion]:
         """One completion of at most ``limit`` tokens for each prompt.
 
@@ -138,46 +108,11 @@ class Policy:
             drawn = self._draw(prompts, numbers, sampling, limit, guides or [None] * len(prompts))
         return [self._completion(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True)]
 
-    def logprobs(
-        self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], temperature: float = 1.0
-    ) -> tuple[Tensor, Tensor]:
-        """Log-probabilities [B, T] of completions' tokens after their prompts; mask [B, T] of real ones.
-
-        What all prompts begin with is read once, and its gradient is the sum of theirs: within a group that is the
-        whole prompt, between examples the module's instructions.
-        """
-        prompts = [prompt for prompt, _ in pairs]
-        shared, cache = self._opening(prompts)
-        before, before_mask = self._pad([prompt[shared:] for prompt in prompts], left=True)
-        after, after_mask = self._pad([completion for _, completion in pairs], left=False)
-        mask = torch.cat([before_mask.new_ones(len(pairs), shared), before_mask, after_mask], 1)
-        position = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
-        out = self._forward(
-            torch.cat([before, after], 1),
-            mask,
-            position,
-            use_cache=cache is not None,
-            past_key_values=cache,
-            logits_to_keep=after.size(1) + 1,
-        )
-        logits = out.logits[:, :-1].float() / temperature
-        chosen = logits.gather(-1, after.unsqueeze(-1)).squeeze(-1)
-        return chosen - logits.logsumexp(-1), after_mask.float()
-
-    def without_adapter(self) -> AbstractContextManager[Any]:
-        """Inside, this is the untrained model."""
-        return cast("AbstractContextManager[Any]", self.model.disable_adapter())
-
     def adapter(self) -> dict[str, Tensor]:
         """The adapter's weights by name."""
         from peft import get_peft_model_state_dict
 
         return cast("dict[str, Tensor]", get_peft_model_state_dict(self.model, save_embedding_layers=False))
-
-    def save_adapter(self, folder: Path) -> None:
-        """Write the adapter in peft's own format: adapter_config.json and adapter_model.safetensors."""
-        # Left to decide, peft asks the hub whether the model's vocabulary has grown, and waits where there is none.
-        self.model.save_pretrained(str(folder), save_embedding_layers=False)
 
     def load_adapter(self, folder: Path) -> None:
         """Put the weights of a saved adapter in the place of this one's; raises UsageError where it is another's."""
@@ -197,7 +132,7 @@ class Policy:
         numbers: Tensor,
         sampling: Sampling,
         limit: int,
-        guides: Sequence[Guide | None],
+        guides: Sequence[Steering | None],
     ) -> list[list[int]]:
         distinct = list(dict.fromkeys(prompts))
         shared, cache = self._opening(distinct)

@@ -11,7 +11,7 @@ from typing import Any
 
 from papillon.errors import UsageError
 from papillon.files import write_whole
-from papillon.training.curve import curve
+from papillon.training.folder.curve import curve
 from papillon.training.settings import TrainSettings
 
 __all__ = ["TASK", "RunRecord"]
