@@ -13,8 +13,8 @@ from dspy.lm15 import Message, Request, Response, Usage
 
 from papillon.errors import EndpointError, Filtered, PapillonError, RecordMissing
 from papillon.models.characters import whole_characters
+from papillon.models.engine import AsyncEngine
 from papillon.models.ledger import CallCost, Ledger
-from papillon.models.retry import AsyncEngine
 from papillon.models.served.endpoint import chat_messages
 from papillon.models.served.replies import finish_reason_of, own_finish_reason
 from papillon.models.slots import Slots

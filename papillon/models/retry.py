@@ -11,17 +11,19 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from papillon.errors import EndpointError, Filtered, Unreachable
 from papillon.models.budget import Budget
+from papillon.models.engine import AsyncEngine
+from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.ledger import Ledger
 from papillon.models.slots import AdaptiveSlots
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
-__all__ = ["AsyncEngine", "RefusesAll", "Retrying", "TransientFailure"]
+__all__ = ["Retrying"]
 
 
 #: For so many seconds a server that cannot be reached is tried; after so many the user is told that it is.
@@ -31,46 +33,6 @@ LONGEST_REACH = 3.0
 #: So many prompts refused in a row, each perhaps for its own sake, give a model up that has not answered yet; and so
 #: many one that has, since its key can be revoked in mid-run.
 REFUSALS, REFUSALS_AMONG_ANSWERS = 3, 30
-
-
-class AsyncEngine(Protocol):
-    """What answers one request, once."""
-
-    async def acomplete(self, request: Request) -> Response: ...
-
-
-class TransientFailure(EndpointError):
-    """A failure that may pass.
-
-    ``retry_after`` is the server's own wish in seconds; ``throttled`` says it was asked too much;
-    ``unreachable`` that no connection could be made; ``may_have_cost`` that an answer may be billed.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        throttled: bool = False,
-        unreachable: bool = False,
-        may_have_cost: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.retry_after, self.throttled, self.unreachable = retry_after, throttled, unreachable
-        self.may_have_cost = may_have_cost
-
-
-class RefusesAll(EndpointError):
-    """The server would refuse every other call for the same reason (a wrong key, an unknown model, no quota).
-
-    Where ``certain`` is false it may as well be this call alone: only several in a row, and no answer among the calls
-    in flight with them, say that it is not. ``alone`` then says what it means where the model answers other calls: that
-    a filter refused this one.
-    """
-
-    def __init__(self, message: str, *, certain: bool = True, alone: str | None = None) -> None:
-        super().__init__(message)
-        self.certain, self.alone = certain, alone
 
 
 @dataclass

@@ -20,12 +20,13 @@ import dspy
 from papillon.errors import Unreachable, UsageError
 from papillon.models.adapters import adapter_for
 from papillon.models.budget import Budget
+from papillon.models.engine import AsyncEngine
 from papillon.models.ledger import Ledger
 from papillon.models.local.transformers import missing_transformers
 from papillon.models.loop import ModelLoop
 from papillon.models.providers import HERE, api_key, base_of, identity_of, price_of, provider_of, sampling_of
 from papillon.models.recorded import Recorded
-from papillon.models.retry import AsyncEngine, Retrying
+from papillon.models.retry import Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
 from papillon.models.turn import noting_failure
 from papillon.profile import ModelSettings, Profile, RecordMode

@@ -114,7 +114,7 @@ class Transformers:
                 try:
                     self._policy = _load(self.settings)
                 except UsageError as error:
-                    from papillon.models.retry import RefusesAll
+                    from papillon.models.failures import RefusesAll
 
                     raise RefusesAll(str(error)) from error
             if self._thread is None:

@@ -131,7 +131,7 @@ class VllmServer:
         raise self._failure(f"did not come up within {START_LIMIT:.0f} s")
 
     def _failure(self, how: str) -> EndpointError:
-        from papillon.models.retry import RefusesAll
+        from papillon.models.failures import RefusesAll
 
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
         said = "\n".join(lines)
