@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from papillon.errors import EndpointError, Filtered, Unreachable
 from papillon.models.budget import Budget
-from papillon.models.engine import AsyncEngine
+from papillon.models.engine import AsyncEngine, LoadedFirst
 from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.ledger import Ledger
 from papillon.models.slots import AdaptiveSlots
+from papillon.models.stop import Stop
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -69,15 +70,32 @@ class Retrying:
     replayed: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
+    stop: Stop = field(default_factory=Stop)
     given_up: EndpointError | None = None
     _away_since: float | None = None
     _named: bool = False
+    _loading_told: bool = False
     _answered: bool = False
     _in_flight: int = 0
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     #: Prompts refused since the server last did anything else, each perhaps for its own sake.
     _refused: set[int] = field(default_factory=set)
     _resting: set[asyncio.Future[None]] = field(default_factory=set)
+
+    async def load(self) -> None:
+        """Have the model loaded where it has to be; a stop ends the wait."""
+        if not isinstance(self.inner, LoadedFirst) or self.given_up is not None:
+            return
+        try:
+            await self.stop.wait(self.inner.load(), tell=self._tell_of_loading)
+        except RefusesAll as failure:
+            self._give_up(failure)
+            raise
+
+    def _tell_of_loading(self) -> None:
+        if not self._loading_told:
+            self._loading_told = True
+            self.say(f"{self.name} is still being loaded; no call is made before it is.")
 
     async def acomplete(self, request: Request) -> Response:
         await self._doubt_is_over()
@@ -136,7 +154,7 @@ class Retrying:
             # One exception for all lost calls must not gather the frames of each.
             raise self.given_up.with_traceback(None)
         call.asked = self.clock()
-        # The first attempt has the model's own timeout, and may start a server before it asks.
+        # The first attempt has the model's own timeout.
         left = call.began + self.deadline - call.asked if call.attempts else None
         spent, made = 0.0, True
         self._in_flight += 1

@@ -85,11 +85,15 @@ class Transformers:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
+    async def load(self) -> None:
+        """Load the model, once; the event loop goes on meanwhile."""
+        await asyncio.to_thread(self._start)
+
     async def acomplete(self, request: Request) -> Response:
         """Answer one request; the event loop goes on meanwhile."""
         from dspy.lm15 import Message, Response, Usage
 
-        await asyncio.to_thread(self._start)
+        await self.load()
         waiting = self._waiting(request)
         self._queue.put(waiting)
         text, finish, written = await asyncio.wrap_future(waiting.answer)
