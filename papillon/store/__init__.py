@@ -9,7 +9,7 @@ the database of a folder (database) and its errors (failures), reading and writi
 from papillon.store.check import Damage, Report, check, repair
 from papillon.store.keeper import Keeper
 from papillon.store.locks import KeyLocks
-from papillon.store.nearest import Nearest, Neighbours, nearest
+from papillon.store.nearest import Nearest, Neighbours
 from papillon.store.records import Answer, Call, Record, Usage, canonical_json
 from papillon.store.store import Store
 from papillon.store.transfer import Imported, export_records, import_records
@@ -31,6 +31,5 @@ __all__ = [
     "check",
     "export_records",
     "import_records",
-    "nearest",
     "repair",
 ]

@@ -24,7 +24,7 @@ from papillon.files import write_whole
 from papillon.models.trained import engine_of, with_program
 from papillon.profile import Profile
 from papillon.results.rows import METRICS, Row
-from papillon.training.record import TASK
+from papillon.training.folder.record import TASK
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask
 
