@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shlex
@@ -14,6 +13,7 @@ import pytest
 
 from evals.harness.options import OPTIONS
 from papillon.errors import UsageError
+from papillon.spelling import nearest
 
 __all__ = [
     "EVALS",
@@ -143,6 +143,6 @@ def refuse_wrong_expressions(config: pytest.Config) -> None:
         if flag == "-m" and strict:
             known = {line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")}
             for word in sorted(words - known):
-                near = difflib.get_close_matches(word, MARKS, n=1)
-                meant = f"did you mean {near[0]}?" if near else "pytest --markers lists them."
+                near = nearest(word, MARKS)
+                meant = "pytest --markers lists them." if near is None else f"did you mean {near}?"
                 raise UsageError(f"-m {asked!r}: expected marks such as {', '.join(MARKS)}, got {word}; {meant}")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
 
+from evals.harness.command_line import seen_from
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job
 from evals.harness.evaluation.traces import trace_of
@@ -55,20 +56,30 @@ class Leaving:
             else:
                 self._write(job, outcome)
 
-    def finish(self, rows: Iterable[tuple[Job, Outcome]], results: dict[str, Any]) -> None:
-        """Put the rows in their order, the results beside them, and let older folders make way."""
+    def finish(self, rows: Iterable[tuple[Job, Outcome]], results: str) -> None:
+        """Put the rows in their order, the results beside them, and let older folders make way.
+
+        Raises UsageError where a folder that was named does not hold all.
+        """
         order = []
         for job, outcome in rows:
             order.append((job.example.id, job.trial))
             if self.folder is not None and order[-1] not in self.folder:
                 self._write(job, self._late.get(job, outcome))
-        if self.folder is None:
-            return
-        try:
-            self.folder.finish(order, results)
-            self.folder.make_way()
-        except UsageError as error:
-            self._fail(error)
+        if self.folder is not None:
+            try:
+                self.folder.finish(order, results)
+                self.folder.make_way()
+            except UsageError as error:
+                self._fail(error)
+        if self.failure is not None and self.settings.runs_named:
+            raise UsageError(self.failure)
+
+    def line(self, seen_from_here: Path) -> str:
+        """Where the rows' texts are, as typed in that folder, or why they are nowhere; "" where none were asked for."""
+        if self.folder is not None:
+            return f"The rows' texts, private, and the results: {seen_from(seen_from_here, self.folder.path)}"
+        return self.failure if self.failure is not None and not self.settings.runs_named else ""
 
     def discard(self) -> None:
         """Leave nothing: the run did not begin."""

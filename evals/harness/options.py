@@ -198,7 +198,7 @@ def _refuse(flag: str, expected: str, value: Any) -> UsageError:
     return UsageError(f"{flag}: expected {expected}, got {value!r}.")
 
 
-def _choice(given: dict[str, Any], flag: str, choices: tuple[str, ...]) -> str | None:
+def _choice(given: dict[str, Any], flag: str, choices: tuple[str, ...]) -> Any:
     value: str | None = given[_dest(flag)]
     if value is not None and value not in choices:
         raise _refuse(flag, "one of " + ", ".join(choices), value)

@@ -74,16 +74,15 @@ class RunFolder:
         """Whether the row of that id and trial was added."""
         return row in self._lines
 
-    def finish(self, order: Iterable[tuple[str, int]], results: dict[str, Any]) -> None:
-        """Put the rows in their order, by id and trial, and write the results beside them."""
+    def finish(self, order: Iterable[tuple[str, int]], results: str) -> None:
+        """Put the rows in their order, by id and trial, and write the results' text beside them."""
         with _written(self.path):
             self._traces.close()
             places = [self._lines[row] for row in order]
             if places != sorted(places) or len(places) < len(self._lines):
                 self._put_in_order(places)
-            text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
             with _private(self.path / f".{RESULTS}") as file:
-                file.write(text.encode())
+                file.write(results.encode())
             os.replace(self.path / f".{RESULTS}", self.path / RESULTS)
 
     def _put_in_order(self, places: Iterable[tuple[int, int]]) -> None:

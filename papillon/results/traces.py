@@ -9,20 +9,18 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import IO, Any, Literal
 
 from papillon.errors import UsageError
+from papillon.results.reading import Unreadable, read
 
 __all__ = ["TRACES", "Judgement", "LeakedUnit", "Trace", "TracedCall", "Traces"]
 
 #: The file's name in a run's folder.
 TRACES = "traces.jsonl"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -104,50 +102,22 @@ class Trace:
         return json.dumps(self.to_json(), ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
 
     @classmethod
-    def from_json(cls, data: Any) -> Trace:
-        """The trace that :meth:`to_json` wrote; raises ValueError, which quotes no text, for anything else."""
-        try:
-            parts = {name: tuple(_checked(kind, part) for part in data[name]) for name, kind in _PARTS.items()}
-            return _checked(cls, data | parts | {name: tuple(data[name]) for name in _LISTS})
-        except (KeyError, TypeError) as error:
-            raise ValueError("a field is missing, unknown or of a wrong type") from error
+    def from_json(cls, data: object) -> Trace:
+        """The trace that :meth:`to_json` wrote; raises Unreadable, which quotes no text, for anything else."""
+        return read(cls, data)
 
     @classmethod
     def from_line(cls, line: bytes) -> Trace:
-        """The trace of one line of the file; raises ValueError, which quotes no text."""
+        """The trace of one line of the file; raises Unreadable, which quotes no text."""
         try:
             data = json.loads(line.decode(errors="surrogatepass"))
         except (ValueError, RecursionError):
-            raise ValueError("it is not JSON") from None
+            raise Unreadable("is no JSON", "the line") from None
         return cls.from_json(data)
 
 
-_PARTS: dict[str, Any] = {"leaked_units": LeakedUnit, "judge": Judgement, "calls": TracedCall}
+_PARTS = ("leaked_units", "judge", "calls")
 _LISTS = ("units", "requests", "untrusted_responses")
-
-
-def _checked(kind: Callable[..., T], data: dict[str, Any]) -> T:
-    """An instance of a frozen dataclass, each field of its type; raises TypeError."""
-    if not all(_fits(data[name], hint) for name, hint in _hints(kind).items()):
-        raise TypeError
-    return kind(**data)
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    of = get_args(hint)
-    match get_origin(hint):
-        case None:
-            return type(value) is hint or (hint is float and type(value) is int)
-        case origin if origin is Literal:
-            return value in of and type(value) is str
-        case origin if origin is tuple:
-            return type(value) is tuple and all(_fits(each, of[0]) for each in value)
-    return any(_fits(value, each) for each in of)
 
 
 class Traces:
@@ -177,7 +147,7 @@ class Traces:
     def _read(self, line: bytes, number: int) -> Trace:
         try:
             return Trace.from_line(line)
-        except ValueError as error:
+        except Unreadable as error:
             raise UsageError(
                 f"Expected the trace of one row in line {number} of {self.path}, but {error}; "
                 "make the run again: what is recorded is replayed."
