@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from evals.harness.accepting import write_accepted
-from evals.harness.command_line import only_shows, refuse_wrong_expressions
+from evals.harness.command_line import only_shows
 from evals.harness.interrupt import Interrupts
+from evals.harness.marks import refuse_wrong_expressions
 from evals.harness.plan import JUDGED, Plan
 from evals.harness.protocol import Ask, Listener, WorkerLine
 from evals.harness.reports.terminal import Report
