@@ -227,7 +227,7 @@ class Run:
             wait(under_way)
             self._work.result()
             self._cached.put(self.subjects.fingerprint)
-            models.close()
+            self.subjects.close()
             gc.set_threshold(*self._collections)
         self._seconds = self.seconds
         self.finished = datetime.datetime.now(datetime.UTC)
