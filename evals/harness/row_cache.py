@@ -23,6 +23,7 @@ from papillon.models.providers import identity_of, price_of
 from papillon.models.thinking import split_thinking
 from papillon.profile import ROOT, Profile
 from papillon.store import FinishedRows, Named, Store
+from papillon.store.finished import FINGERPRINT
 
 __all__ = ["RowCache"]
 
@@ -30,7 +31,6 @@ __all__ = ["RowCache"]
 _ROOMS = (ROOT / "papillon", ROOT / "judges", Path(__file__).resolve().with_name("evaluation"))
 #: How many jobs' records are in memory at once.
 _BATCH = 50
-_FINGERPRINT = "fingerprint"
 
 
 @cache
@@ -92,7 +92,7 @@ class RowCache:
         keys = {job: self.keys.of(job) for job in jobs}
         found = self.file.get([self.keys.program, *dict.fromkeys(keys.values())])
         for part, value in found.pop(self.keys.program, ()):
-            if part == _FINGERPRINT:
+            if part == FINGERPRINT:
                 self.fingerprint = value
         taken = {}
         known = [job for job, key in keys.items() if key in found]
@@ -132,5 +132,5 @@ class RowCache:
         """Keep what was noted, and the program's fingerprint."""
         new = {key: calls for key, calls in self._new.items() if key not in self._taken}
         if new or self.fingerprint is None:
-            new[self.keys.program] = ((_FINGERPRINT, fingerprint),)
+            new[self.keys.program] = ((FINGERPRINT, fingerprint),)
         self.file.put(new, self._taken)

@@ -132,6 +132,7 @@ class _Owner(EvalSession):
                 warnings.simplefilter("default")
                 run.prepare()
         except PapillonError as error:
+            run.leaving.discard()
             raise pytest.UsageError(str(error)) from None
         self.run = run
         self.progress.begin(run)
