@@ -11,11 +11,11 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
 
-from evals.harness.causes import Told
+from evals.harness.causes import Told, causes_of
 from evals.harness.evaluation.barrier import Barrier
 from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.outcome import Outcome
@@ -37,7 +37,7 @@ from papillon.units import UnitsCheck, check_units
 if TYPE_CHECKING:
     from evals.harness.evaluation.subjects import Subjects
 
-__all__ = ["Run", "Waiting", "causes_of"]
+__all__ = ["Run", "Waiting"]
 
 Waiting = Callable[[], None] | None
 
@@ -317,19 +317,20 @@ class Run:
         """The questions that the judge was tested on."""
         return list(self._examined)
 
-    def verdicts(self) -> list[GateResult]:
-        """Every selected gate's verdicts, in the plan's order, the judge's own last."""
-        gates = [result for gate in self.gates for result in self.gate(gate.id)]
-        return gates + [result for question in self._examined for result in self.judge_gates(question)]
+    # What is known so far
 
     @property
-    def complete(self) -> bool:
-        """Whether every selected example and case has its answer, and none is an infrastructure error."""
-        controls = [row for split, name in self.controls for row in self.rows(split, name)]
-        answered = all(row.status != "infrastructure_error" for row in [*self.all_rows(), *controls])
-        return answered and not any(self.examination(question).report.failed for question in self._examined)
+    def answered(self) -> list[str]:
+        """Those of the questions that are done with."""
+        return [question for question, done in self._examined.items() if done.done()]
 
+    def known(self, split: str) -> list[Outcome]:
+        """The program's outcomes on a split that are there already, without waiting."""
+        return self.scheduler.known(self._jobs.get((PROGRAM, split), []))
 
-def causes_of(rows: Iterable[Row]) -> list[str]:
-    """What cost rows their scores, each once, as they come."""
-    return list(dict.fromkeys(row.error for row in rows if row.status == "infrastructure_error" and row.error))
+    def over(self, split: str, subject: str = PROGRAM) -> bool:
+        """Whether all is there that a verdict on a subject rests on; the program's gates may rest on a control too."""
+        jobs = list(self._jobs.get((subject, split), []))
+        if subject == PROGRAM:
+            jobs += self._jobs.get(("local-only", split), [])
+        return len(self.scheduler.known(jobs)) == len(jobs)

@@ -161,6 +161,10 @@ class Scheduler:
         """The jobs' outcomes, waited for; ``waiting`` is called every half second meanwhile."""
         return [result_of(self._outcomes[job.key], waiting) for job in jobs]
 
+    def known(self, jobs: Iterable[Job]) -> list[Outcome]:
+        """The outcomes that are there already, in the jobs' order."""
+        return [done.result() for job in jobs if (done := self._outcomes[job.key]).done()]
+
     @property
     def seconds(self) -> float:
         """How long the work has taken, or took."""

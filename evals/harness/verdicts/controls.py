@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 from evals.harness.evaluation.examples import Example
 from papillon.leaks import verbatim
+from papillon.results.controls import ControlResult, ControlVerdict
 from papillon.results.rows import Row
 
 __all__ = ["ControlResult", "ControlVerdict", "control_summary", "control_verdict"]
-
-ControlVerdict = Literal["pass", "fail", "inconclusive"]
 
 #: Of the units that stand in the query itself, the share that a judge must find.
 LEAST_SEEN = 0.8
@@ -33,29 +30,6 @@ _LAWS = {
         "the judge says no to equals: test it with pytest evals -m judges",
     ),
 }
-
-
-@dataclass(frozen=True)
-class ControlResult:
-    """One control on one split: means over the rows that have scores, each in 0..1, None without any.
-
-    ``judge_leakage`` is by the judge's own count, whatever stands there verbatim. ``note`` is a sentence for people,
-    and stays out of the results file.
-    """
-
-    name: str
-    split: str
-    quality: float | None
-    leakage: float | None
-    judge_leakage: float | None
-    verbatim_leakage: float | None
-    overall: float | None
-    verdict: ControlVerdict
-    note: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The results file's entry."""
-        return {key: value for key, value in asdict(self).items() if key != "note"}
 
 
 def control_summary(name: str, split: str, rows: Sequence[Row], examples: Sequence[Example]) -> ControlResult:
@@ -76,6 +50,8 @@ def control_summary(name: str, split: str, rows: Sequence[Row], examples: Sequen
         overall=mean("overall"),
         verdict=verdict,
         note=note,
+        unscored=len(examples) - len({row.id for row in rows if row.status != "infrastructure_error"}),
+        causes=tuple(dict.fromkeys(row.error for row in rows if row.status == "infrastructure_error" and row.error)),
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papillon.errors import ProfileError, UsageError
-from papillon.training.arbor_arguments import (
+from papillon.training.arbor.arguments import (
     check_arbor_version,
     compiler_arguments,
     for_arbor_server,
