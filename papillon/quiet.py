@@ -29,11 +29,14 @@ def levels_kept() -> Iterator[None]:
 @contextmanager
 def quiet(level: int, *names: str) -> Iterator[None]:
     """Inside, the loggers of these ``names`` pass on records of ``level`` and above alone."""
-    loggers = [logging.getLogger(name) for name in names]
-    with levels_kept():
-        for logger in loggers:
-            logger.setLevel(level)
+    before = [(logger, logger.level) for logger in map(logging.getLogger, names)]
+    for logger, _ in before:
+        logger.setLevel(level)
+    try:
         yield
+    finally:
+        for logger, kept in before:
+            logger.setLevel(kept)
 
 
 @contextmanager

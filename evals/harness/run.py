@@ -220,7 +220,7 @@ class Run:
             self._work.result()
             outcomes = dict(zip(self.scheduler.jobs, self.scheduler.outcomes(self.scheduler.jobs), strict=True))
             self._kept.put(outcomes, self.ledger, self.subjects.fingerprint)
-            models.close()
+            self.subjects.close()
             gc.set_threshold(*self._collections)
         self._seconds = self.seconds
         self.finished = datetime.datetime.now(datetime.UTC)

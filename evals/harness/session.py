@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from evals.harness.command_line import only_shows, refuse_wrong_expressions
+from evals.harness.command_line import only_shows
 from evals.harness.interrupt import Interrupts
+from evals.harness.marks import refuse_wrong_expressions
 from evals.harness.next_command import command_lines, next_command
 from evals.harness.outputs import Outputs, refuse_unwritable
 from evals.harness.plan import JUDGED, Plan

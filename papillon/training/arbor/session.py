@@ -17,6 +17,7 @@ from typing import Any
 from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError
 from papillon.files import whole_folder
 from papillon.models.trained import MERGED, base_of
+from papillon.quiet import levels_kept
 from papillon.training.arbor.arguments import for_arbor_server
 from papillon.training.arbor.processes import ArborProcesses
 from papillon.training.folder.checkpoints import Checkpoint, Mark
@@ -67,7 +68,8 @@ class ArborServer(Session):
 
         self.storage.mkdir(parents=True, exist_ok=True)
         try:
-            with self.processes.watched():
+            # Arbor sets the levels of a dozen libraries' loggers.
+            with levels_kept(), self.processes.watched():
                 try:
                     with _own_handlers_kept():
                         server = arbor.init(port=_free_port(), storage_path=str(self.storage), silent=True)

@@ -166,6 +166,7 @@ def manager(tmp_path: Path, model: str, ended: Ended, monkeypatch: pytest.Monkey
     def starts(**arguments: Any) -> dict[str, str]:
         app.state.grpo_manager = manager
         logging.getLogger().handlers.clear()  # as Arbor's own start does
+        logging.getLogger("urllib3").setLevel(logging.CRITICAL)
         return {"base_url": "http://127.0.0.1:1/v1/"}
 
     monkeypatch.setattr("arbor.init", starts)
@@ -187,7 +188,7 @@ def test_groups_and_checkpoints_are_overheard_on_their_way(
     from arbor.server.main import app
 
     said: list[str] = []
-    handlers = list(logging.getLogger().handlers)
+    handlers, level = list(logging.getLogger().handlers), logging.getLogger("urllib3").level
     server = session(tmp_path / "run", said, num_steps_for_val=2)
     server.make_compiler(lambda example, prediction: 1.0)
     with server.serving():
@@ -202,6 +203,7 @@ def test_groups_and_checkpoints_are_overheard_on_their_way(
         round_of_groups(overheard)
         assert overheard.terminate(SimpleNamespace(job_id="job")) == "succeeded"
         assert server.checkpoints.last() == Checkpoint("step-000003", 3)
+    assert logging.getLogger("urllib3").level == level
     assert said[-4].startswith("round 1/500 · reward +0.500 (spread 0.707) · steps 1 · validation 54.6")
     assert [line.split("/")[0] for line in said[-4:]] == ["round 1", "round 1", "round 2", "round 3"]
     folder, score = server.finish(None)
