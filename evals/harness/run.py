@@ -272,10 +272,6 @@ class Run:
         """A subject's rows on a split."""
         return [outcome.row for outcome in self.outcomes(split, subject, waiting)]
 
-    def all_rows(self) -> list[Row]:
-        """The program's rows on every split."""
-        return [row for split in self.examples for row in self.rows(split)]
-
     def gate(self, gate_id: str, waiting: Waiting = None) -> list[GateResult]:
         """The verdicts of one gate, one for each bound, over every selected row of its split."""
         if gate_id not in self._judged:
