@@ -289,7 +289,8 @@ class Run:
 
     def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
         """What came of one control on the selected examples of a split."""
-        return control_summary(name, split, self.rows(split, name, waiting), self.examples[split])
+        shard = self.plan.settings.shard is not None
+        return control_summary(name, split, self.rows(split, name, waiting), self.examples[split], shard=shard)
 
     def gain(self, split: str) -> GateResult | None:
         """The program's mean paired gain in ``overall`` over never delegating, None where that was not run."""
