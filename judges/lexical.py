@@ -10,6 +10,7 @@ from typing import Any
 
 from judges.closeness import closeness
 from judges.judge import Leakage, Quality
+from papillon.composite import leakage
 from papillon.data import pii_units
 from papillon.errors import UsageError
 from papillon.leaks import near_verbatim, verbatim
@@ -71,7 +72,7 @@ def compute_fidelity(prediction: Any) -> float:
             "model, and got one without: pass the program's own prediction, or set llm_request"
         )
     units = pii_units(prediction.pii_str)
-    return 1 - sum(leaked_units(units, request)) / len(units) if units else 1.0
+    return 1 - leakage(sum(leaked_units(units, request)), len(units))
 
 
 def compute_usefulness(prediction: Any) -> float:

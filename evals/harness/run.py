@@ -290,10 +290,6 @@ class Run:
         """A subject's rows on a split."""
         return [outcome.row for outcome in self.outcomes(split, subject, waiting)]
 
-    def all_rows(self) -> list[Row]:
-        """The program's rows on every split."""
-        return [row for split in self.examples for row in self.rows(split)]
-
     def gate(self, gate_id: str, waiting: Waiting = None) -> list[GateResult]:
         """The verdicts of one gate, one for each bound, over every selected row of its split."""
         if gate_id not in self._judged:
@@ -311,7 +307,8 @@ class Run:
 
     def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
         """What came of one control on the selected examples of a split."""
-        return control_summary(name, split, self.rows(split, name, waiting), self.examples[split])
+        shard = self.plan.settings.shard is not None
+        return control_summary(name, split, self.rows(split, name, waiting), self.examples[split], shard=shard)
 
     def gain(self, split: str) -> GateResult | None:
         """The program's mean paired gain in ``overall`` over never delegating, None where that was not run."""
