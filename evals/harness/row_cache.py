@@ -18,6 +18,7 @@ from typing import Any, cast
 from evals.harness.evaluation.outcome import PROGRAM, Outcome, Part, role_of
 from evals.harness.evaluation.rereading import Rereader
 from evals.harness.evaluation.scheduler import Job
+from papillon.models.fields import said_in
 from papillon.models.ledger import CallCost, Ledger
 from papillon.models.providers import identity_of, price_of
 from papillon.models.thinking import split_thinking
@@ -114,7 +115,7 @@ class RowCache:
         for part, use in outcome.uses:
             role, usage = role_of(part), use.record.usage
             cost = self.prices[role](usage.input, usage.output)
-            thought = bool(split_thinking(use.record.answer.text)[0])
+            thought = said_in(use.record) != use.record.answer.text and bool(split_thinking(use.record.answer.text)[0])
             ledger.used[use.record.key] = CallCost(role, usage.input, usage.output, cost, thought)
             ledger.replayed += 1
 
