@@ -63,6 +63,8 @@ class Rereader:
         records: Mapping[str, Record],
     ) -> Outcome | None:
         """The outcome of one sample by the calls that it rests on; None where their records do not give it."""
+        if len(set(calls)) < len(calls):
+            return None
         try:
             uses = tuple((part, Use(role_of(part), records[key], replayed=True)) for part, key in calls)
             for part, use in uses:
