@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -14,13 +15,14 @@ from typing import Any
 
 import pytest
 
+from evals.harness import row_cache
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.row_cache import RowCache
 from papillon.models.ledger import Ledger
-from papillon.profile import Profile
+from papillon.profile import ROOT, Profile
 from papillon.store import Answer, Call, Record, Store, Usage
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
@@ -255,3 +257,41 @@ def plant(cache: Path, elsewhere: Path, place: str) -> None:
     else:
         moved.touch()
         (cache / "rows.db-journal").symlink_to(moved)
+
+
+class TestTheKey:
+    @pytest.mark.parametrize("module", ["subjects.py", "deeper/new.py", "prompt.txt"])
+    def test_it_covers_every_file_of_the_folder_that_makes_rows(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+    ) -> None:
+        assert {room.name for room in row_cache._ROOMS} == {"papillon", "judges", "evaluation"}
+        monkeypatch.setattr(row_cache, "_ROOMS", (tmp_path,))
+        monkeypatch.setattr(row_cache, "ROOT", tmp_path)
+        seen = row_cache._sources.__wrapped__()
+        (tmp_path / module).parent.mkdir(exist_ok=True)
+        (tmp_path / module).write_text("1\n")
+        written = row_cache._sources.__wrapped__()
+        (tmp_path / module).write_text("2\n")
+        assert len({seen, written, row_cache._sources.__wrapped__()}) == 3
+
+    def test_another_python_is_another_key(self, recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
+        assert not recorded.taken()
+
+    @pytest.mark.slow
+    def test_a_changed_module_that_makes_rows_makes_them_anew(self, evaluator: Evaluator, tmp_path: Path) -> None:
+        copy = tmp_path / "project"
+        for part in ("papillon", "judges", "evals", "fixtures"):
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("pyproject.toml", "conftest.py"):
+            shutil.copy(ROOT / file, copy / file)
+        (copy / "tests").mkdir()
+        subjects = copy / "evals" / "harness" / "evaluation" / "subjects.py"
+        with ModelServer() as server:
+            profile = str(evaluator.profile(server.base))
+            assert evaluator.run(*DEV, "--eval-profile", profile, cwd=copy).code == 0
+            raising = r'\1        raise KeyError("changed")\n'
+            subjects.write_text(re.sub(r"(    async def sample\(.*\n)", raising, subjects.read_text()))
+            run = evaluator.run(*DEV, "--eval-profile", profile, cwd=copy)
+        assert run.code == 1
+        assert {row["status"] for row in run.rows} == {"infrastructure_error"}
