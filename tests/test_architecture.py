@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,9 @@ WIRING = "papillon/__main__.py"
 ROOMS = {*MAY_IMPORT, "tests", "conftest"}
 
 MODULES = sorted(path.relative_to(ROOT).as_posix() for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
+
+#: The packages that say where in them what stands.
+MAPS = [m for m in MODULES if m.endswith("__init__.py") and "One room per matter" in (ROOT / m).read_text("utf-8")]
 
 
 @cache
@@ -117,6 +121,17 @@ class TestModules:
     @pytest.mark.parametrize("module", MODULES)
     def test_a_module_fits_in_the_head(self, module: str) -> None:
         assert len((ROOT / module).read_text(encoding="utf-8").splitlines()) <= 400
+
+    @pytest.mark.parametrize("package", MAPS)
+    def test_a_map_names_each_room_of_its_package(self, package: str) -> None:
+        named = {
+            name
+            for group in re.findall(r"\(([^()]+)\)", ast.get_docstring(tree(package)) or "")
+            for name in re.findall(r"\w+", group)
+        }
+        folder = (ROOT / package).parent
+        rooms = {each.stem for each in folder.iterdir() if each.suffix == ".py" or any(each.glob("*.py"))}
+        assert not rooms - {"__init__", *named}, f"{package} has no word on them"
 
     def test_no_module_is_named_for_nothing(self) -> None:
         nothing = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manager"}
