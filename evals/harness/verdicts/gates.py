@@ -31,6 +31,7 @@ from papillon.units import UnitsCheck
 
 __all__ = [
     "COSTS",
+    "DEFERRED",
     "GateResult",
     "GateVerdict",
     "Regression",
@@ -45,6 +46,9 @@ __all__ = [
     "points",
     "threshold_verdict",
 ]
+
+#: Why a shard leaves a verdict to the last job.
+DEFERRED = "this shard saw a part of its split; the job that imports what all shards exported judges the whole"
 
 ALPHA = 0.05
 #: Metrics of which more is worse.
@@ -266,8 +270,7 @@ def judge_regressions(
 
 def deferred(result: GateResult) -> GateResult:
     """The same numbers without a verdict: a shard sees a part of its split, the last job judges the whole."""
-    note = "this shard saw a part of its split; the job that imports what all shards exported judges the whole"
-    return replace(result, verdict="deferred", note=note)
+    return replace(result, verdict="deferred", note=DEFERRED)
 
 
 def _result(
