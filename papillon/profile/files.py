@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from papillon.errors import ProfileError
-from papillon.fields import keys_of
 from papillon.profile.gates import gate_settings
 from papillon.profile.models import judge_settings, model_settings
 from papillon.profile.settings import ROOT, JudgeSettings, ModelSettings, Profile
 from papillon.profile.table import Table
+from papillon.shape import keys_of
 from papillon.spelling import did_you_mean, nearest
 
 __all__ = ["load_profile", "own_settings", "parse_profile"]

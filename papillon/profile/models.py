@@ -8,11 +8,11 @@ import re
 from typing import Annotated, Any
 
 from papillon.errors import ProfileError
-from papillon.fields import at_least, keys_of
 from papillon.hosts import checked_address
 from papillon.profile.gates import bounds
 from papillon.profile.settings import CALIBRATION_METRICS, JudgeSettings, ModelSettings
 from papillon.profile.table import Table
+from papillon.shape import at_least, keys_of
 
 __all__ = ["MODEL_KEYS", "judge_settings", "model_settings", "names_a_variable"]
 

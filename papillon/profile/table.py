@@ -1,4 +1,4 @@
-"""Table: one TOML table of a profile with its address, read key by key or as a dataclass of :mod:`papillon.fields`."""
+"""Table: one TOML table of a profile with its address, read key by key or as a dataclass of :mod:`papillon.shape`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from papillon.errors import ProfileError
-from papillon.fields import Missing, Unfit, Unknown, check_keys, fitted, hints_of
+from papillon.shape import Missing, Unfit, Unknown, check_keys, fitted, hints_of
 from papillon.spelling import did_you_mean
 
 __all__ = ["Table"]

@@ -1,4 +1,4 @@
-"""Fields: what a frozen dataclass says of its fields, and data from outside held to it.
+"""Shape: what a frozen dataclass says of its fields, and data from outside held to it.
 
 A field's annotation and default are all there is to say: its type, ``X | None``, a ``Literal``'s choices, and as
 ``Annotated`` notes its bound (:class:`Bound`) and the rest below. Profiles, training settings and calibration cases
