@@ -15,6 +15,7 @@ from papillon.results.gates import GateResult, GateVerdict
 
 __all__ = [
     "ALPHA",
+    "DEFERRED",
     "TOLERANCE",
     "Regression",
     "Threshold",
@@ -25,6 +26,9 @@ __all__ = [
     "gate_result",
     "threshold_verdict",
 ]
+
+#: Why a shard leaves a verdict to the last job.
+DEFERRED = "this shard saw a part of its split; the job that imports what all shards exported judges the whole"
 
 ALPHA = 0.05
 # A mean of thirds and a threshold written in decimals differ in the last bits.
@@ -69,8 +73,7 @@ def threshold_verdict(
 
 def deferred(result: GateResult) -> GateResult:
     """The same numbers without a verdict: a shard sees a part of its split, the last job judges the whole."""
-    note = "this shard saw a part of its split; the job that imports what all shards exported judges the whole"
-    return replace(result, verdict="deferred", note=note)
+    return replace(result, verdict="deferred", note=DEFERRED)
 
 
 def gate_result(
