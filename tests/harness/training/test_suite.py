@@ -17,11 +17,10 @@ import pytest
 from evals.harness.options import OPTIONS
 from evals.harness.training.gain import GainReport, judge_training, resumable
 from evals.harness.training.suite import Training, resolve_training
-from evals.harness.verdicts.gates import GateResult
 from papillon.data import load
 from papillon.errors import UsageError
 from papillon.profile import ROOT, load_profile
-from papillon.results.rows import Row
+from papillon.results import GateResult, Row
 from papillon.training.folder.record import RunRecord
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask
