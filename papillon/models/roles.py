@@ -179,9 +179,7 @@ class Models:
         self.stop()
         under_way = asyncio.ensure_future(self.slots.empty())
         if not (await asyncio.wait([under_way], timeout=CLOSING_TOLD_AFTER))[0]:
-            self._say(
-                f"Stopping: {int(self.slots.in_use)} calls in flight are waited for and recorded; Ctrl-C again ends at once."
-            )
+            self._say("Stopping: calls in flight are waited for and recorded; Ctrl-C again ends at once.")
             await under_way
         for close in self._closers:
             if (closing := close()) is not None:

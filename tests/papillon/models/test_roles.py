@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import dspy
 import pytest
 
 from papillon.errors import EndpointError, RecordMissing, RunStopped, Unreachable, UsageError
+from papillon.models import roles
 from papillon.models.budget import Budget
 from papillon.models.roles import Models, open_models
 from papillon.models.turn import Turn, current_turn
 from papillon.profile import JudgeSettings, ModelSettings, Profile
+from papillon.store import Store
 from tests.model_server import Failure, ModelServer
 
 
@@ -251,6 +255,31 @@ def test_a_stop_ends_pauses_and_the_wait_for_a_models_own_slots(tmp_path: Path) 
 
         assert [type(cause(error)) for error in models.loop.run(main())] == [RunStopped] * 3
         assert server.calls == 1
+
+
+def test_closing_waits_for_calls_in_flight_and_their_records_and_begins_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(body: dict[str, Any], number: int) -> Failure | None:
+        return (429, {"Retry-After": "15"}, "") if "busy" in str(body["messages"]) else None
+
+    monkeypatch.setattr(roles, "CLOSING_TOLD_AFTER", 0.1)
+    with ModelServer(latency=0.5, failing=busy) as server:
+        models = open_models(profile(server.base), tmp_path, concurrency=4)
+        with ThreadPoolExecutor(6) as threads:
+            asked = [threads.submit(models.lm("local"), text) for text in ("one", "two", "busy", "also busy")]
+            waiting = [threads.submit(models.lm("local"), text) for text in ("three", "four")]
+            while server.in_flight < 4:
+                time.sleep(0.01)
+            began = time.monotonic()
+            models.close()
+            assert time.monotonic() - began < 3
+            assert [type(cause(call.exception())) for call in (*asked[2:], *waiting)] == [RunStopped] * 4  # type: ignore[arg-type]
+            assert server.calls == 4
+            assert [bool(call.result()) for call in asked[:2]] == [True] * 2
+    with Store(tmp_path, read_only=True) as store:
+        assert len(store) == 2
+    assert "calls in flight are waited for and recorded; Ctrl-C again ends at once." in caplog.text
 
 
 def test_a_server_that_is_away_is_named_in_the_log_where_nobody_else_hears_of_it(
