@@ -201,6 +201,12 @@ class Run:
         assert self.subjects is not None
         return await self.subjects.sample(job, order)
 
+    def stop(self) -> None:
+        """Start no more calls; what has not had its turn ends without a score. From any thread."""
+        self.scheduler.stop()
+        if self.subjects is not None:
+            self.subjects.models.loop.loop.call_soon_threadsafe(self.subjects.models.stop)
+
     def close(self) -> None:
         """Start no more calls, wait for those in flight and their records, and let go of everything."""
         if self.finished is not None:
@@ -214,8 +220,7 @@ class Run:
                 self._work = models.loop.submit(unasked)
             under_way: list[Future[Any]] = [self._work, *self._examined.values()]
             if not all(work.done() for work in under_way):
-                self.scheduler.stop()
-                models.loop.loop.call_soon_threadsafe(models.stop)
+                self.stop()
             wait(under_way)
             self._work.result()
             outcomes = dict(zip(self.scheduler.jobs, self.scheduler.outcomes(self.scheduler.jobs), strict=True))

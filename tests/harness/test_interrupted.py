@@ -58,18 +58,18 @@ def test_ctrl_c_stops_new_calls_records_those_in_flight_and_says_how_to_go_on(
         assert server.calls == server.distinct
 
 
-@pytest.mark.parametrize("how", ["ctrl-c", "x", "maxfail"])
+@pytest.mark.parametrize("how", ["ctrl-c", "x"])
 @alone_and_with_workers
 def test_a_stop_ends_the_pauses_before_calls_that_are_tried_again(
     evaluator: Evaluator, workers: tuple[str, ...], how: str
 ) -> None:
-    options = {"ctrl-c": (), "x": ("-x",), "maxfail": ("--maxfail", "1")}[how]
+    options = ("-x",) if how == "x" else ()
     busy: Failure = (429, {"Retry-After": "15"}, "")
 
     def failing(body: dict[str, Any], number: int) -> Failure | None:
         if how == "ctrl-c":
             return busy if number > 10 else None
-        return (400, {}, "") if first in str(body["messages"]) else busy
+        return (400, {}, "") if any(first in message["content"] for message in body["messages"]) else busy
 
     # With -x the first item fails while the calls of others pause.
     dataset = load("mini")
@@ -77,12 +77,13 @@ def test_a_stop_ends_the_pauses_before_calls_that_are_tried_again(
     with ModelServer(latency=0.1, failing=failing) as server:
         profile = str(evaluator.profile(server.base, concurrency="12"))
         process = evaluator.start(*DEV, *options, *workers, "--eval-profile", profile)
-        while server.calls < 12 or server.in_flight:
+        # With Ctrl-C the ten that are answered are followed by others, which are not.
+        while server.calls < (22 if how == "ctrl-c" else 12) or server.in_flight:
             time.sleep(0.02)
         paused, asked = time.monotonic(), server.calls
         if how == "ctrl-c":
             os.killpg(process.pid, signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=20)
         assert time.monotonic() - paused < 10, out
         assert process.returncode != 0
         assert server.calls <= asked + 2, out

@@ -59,11 +59,15 @@ class _Sent:
         self.judge, self.units, self.turn = judge, units, turn
         self.text = ""
         self._task: asyncio.Task[Leakage] | None = None
+        #: Judgements of a part alone: they count for nothing, and are paid for.
+        self._earlier: list[asyncio.Task[Leakage]] = []
 
     def add(self, request: str) -> None:
         # A program may ask more than once: what it leaked is judged over all that it sent.
         self.text = f"{self.text}\n\n{request}" if self.text else request
-        self.cancel()
+        if self._task is not None:
+            self._earlier.append(self._task)
+            self._task = None
         # A program that blocks asks from a thread of its own; its requests are judged when it is done.
         with contextlib.suppress(RuntimeError):
             self._task = asyncio.get_running_loop().create_task(self._judged())
@@ -75,17 +79,12 @@ class _Sent:
     async def leakage(self) -> Leakage:
         if not self.text:
             return Leakage(0)
+        await asyncio.gather(*self._earlier, return_exceptions=True)
         return await (self._task or self._judged())
 
     async def settled(self) -> None:
         """Wait for the judge's calls in flight: they are paid for, and must get recorded."""
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        await asyncio.gather(*self._earlier, *filter(None, [self._task]), return_exceptions=True)
 
 
 async def evaluate(program: Program, judge: Judge, example: Example, *, trial: int, order: int) -> Outcome:

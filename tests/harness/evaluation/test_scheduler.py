@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evals.harness.evaluation.barrier import OnceMore, never
 from evals.harness.evaluation.examples import Example
@@ -394,3 +396,20 @@ class TestProgress:
         assert (after.quality, after.leakage) == (0.5, 0.125)
         assert after.left == 0.0
         assert after.seconds > 0
+
+    @given(st.integers(0, 19), st.integers(0, 4))
+    def test_the_time_left_follows_from_what_was_done_and_not_from_what_was_there(self, there: int, more: int) -> None:
+        async def work(job: Job, order: int) -> Outcome:
+            return outcome(job)
+
+        known = jobs(20)
+        scheduler = Scheduler(known, work, window=1)
+        scheduler.preset({job: outcome(job) for job in known[:there]})
+        assert scheduler.progress().left is None
+        done = min(more, 20 - there)
+        for job in known[there : there + done]:
+            scheduler._finish(job, outcome(job))
+        scheduler._started, scheduler._ended = 0.0, 30.0
+        found = scheduler.progress()
+        assert found.done == there + done
+        assert found.left == (pytest.approx(30.0 / done * (20 - there - done)) if done else None)
