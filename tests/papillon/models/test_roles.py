@@ -293,7 +293,9 @@ def test_a_server_that_is_away_is_named_in_the_log_where_nobody_else_hears_of_it
     assert "Model openai/m could not be reached for 0 s, and is given up for now." in caplog.text
 
 
-def test_each_model_that_is_away_is_reached_again_once_in_a_run_and_none_after_a_stop(tmp_path: Path) -> None:
+def test_models_that_are_away_are_reached_again_but_for_those_named_and_none_after_a_stop(
+    tmp_path: Path,
+) -> None:
     with opened("http://127.0.0.1:9/v1", tmp_path, deadline=0.1) as models:
 
         def ask(role: str) -> None:
@@ -302,15 +304,15 @@ def test_each_model_that_is_away_is_reached_again_once_in_a_run_and_none_after_a
 
         assert not models.reach_again()
         ask("local")
-        assert models.reach_again()
+        assert models.reach_again() == {"local"}
         assert not models.reach_again()  # it was reached again, and is not given up any more
         ask("local")
         ask("untrusted")
-        assert models.reach_again()
+        assert models.reach_again({"local"}) == {"untrusted"}
         local, untrusted = models._engines["local"], models._engines["untrusted"]
         assert (type(local.given_up), untrusted.given_up) == (Unreachable, None)
         ask("untrusted")
-        assert not models.reach_again()
+        assert not models.reach_again({"local", "untrusted"})
     with opened("http://127.0.0.1:9/v1", tmp_path, deadline=0.1) as models:
         ask("local")
         models.stop()
