@@ -7,11 +7,13 @@ Holding answers against the labels is left to :mod:`judges.calibration`.
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from papillon.errors import DataError
+from papillon.fields import EMPTY, Missing, Unfit, Unknown, check_keys, fit, keys_of
+from papillon.spelling import nearest
 
 __all__ = ["LEAN", "STANDING", "LeakageCase", "QualityCase", "leakage_cases", "quality_cases"]
 
@@ -29,6 +31,9 @@ LEAN = {"better": 1, "tie": 0, "worse": -1}
 #: Whom an injected text must favour to speak against the label.
 AGAINST = {"worse": "a", "better": "b"}
 
+#: Also a text that is empty is one.
+Text = Annotated[str, EMPTY]
+
 CASES = Path(__file__).parents[1] / "fixtures" / "calibration"
 
 
@@ -41,12 +46,13 @@ class LeakageCase:
     Raises ValueError where these do not fit together.
     """
 
-    id: str
-    kind: str
-    units: tuple[str, ...]
-    request: str
-    leaks: tuple[bool, ...]
-    how: tuple[str, ...]
+    id: Text
+    kind: Text
+    units: tuple[Text, ...]
+    request: Text
+    #: Which of True and False a unit may have, its ``how`` says.
+    leaks: tuple[Any, ...]
+    how: tuple[Text, ...]
     orders: int | None = None
 
     @property
@@ -55,13 +61,11 @@ class LeakageCase:
         return sum(self.leaks)
 
     def __post_init__(self) -> None:
-        _texts(self, "id", "kind", "request")
-        if not all(isinstance(labels, tuple) for labels in (self.units, self.leaks, self.how)):
-            raise ValueError("units, leaks and how that are not all lists")
+        _fit(self)
         if not len(self.units) == len(self.leaks) == len(self.how):
             raise ValueError(f"{len(self.units)} units with {len(self.leaks)} leaks and {len(self.how)} hows")
         for unit, leak, how in zip(self.units, self.leaks, self.how, strict=True):
-            if not isinstance(unit, str) or not unit or unit != unit.strip() or self.units.count(unit) > 1:
+            if not unit or unit != unit.strip() or self.units.count(unit) > 1:
                 raise ValueError(f"the unit {unit!r}, which is no text, empty, unstripped or there twice")
             if not isinstance(leak, bool) or leak not in HOW.get(how, ()):
                 raise ValueError(f"the unit {unit!r} labelled {leak!r} and {how!r}")
@@ -79,18 +83,16 @@ class QualityCase:
     Raises ValueError where these do not fit together.
     """
 
-    id: str
-    kind: str
-    query: str
-    a: str
-    b: str
+    id: Text
+    kind: Text
+    query: Text
+    a: Text
+    b: Text
     label: Literal["better", "tie", "worse"]
     favours: Literal["a", "b"] | None = None
 
     def __post_init__(self) -> None:
-        _texts(self, "id", "kind", "query", "a", "b", "label")
-        if self.label not in LEAN:
-            raise ValueError(f"the label {self.label!r}")
+        _fit(self)
         if self.favours != (AGAINST.get(self.label, "neither") if self.kind == "injection" else None):
             raise ValueError(f"the kind {self.kind!r} with favours {self.favours!r} and label {self.label!r}")
 
@@ -137,15 +139,25 @@ def _read(path: Path, kind: type[Case]) -> tuple[Case, ...]:
 def _case(kind: type[Case], data: Any) -> Case:
     if not isinstance(data, dict):
         raise ValueError(f"{data!r}, which is no object")
-    known = {field.name: field.default is MISSING for field in fields(kind)}
-    missing = [name for name, required in known.items() if required and name not in data]
-    if missing or data.keys() - known:
-        raise ValueError(f"the fields {sorted(data)}, where {list(known)} belong")
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return kind(**values)
+    try:
+        check_keys(kind, data)
+    except (Unknown, Missing) as wrong:
+        near = nearest(wrong.key, keys_of(kind)) if isinstance(wrong, Unknown) else None
+        meant = "" if near is None else f" ({wrong.key!r} may be meant as {near!r})"
+        raise ValueError(f"the fields {sorted(data)}, where {list(keys_of(kind))} belong{meant}") from None
+    return kind(**data)
 
 
-def _texts(case: Any, *names: str) -> None:
-    for name in names:
-        if not isinstance(getattr(case, name), str):
-            raise ValueError(f"{getattr(case, name)!r} as {name!r}, which is no text")
+def _fit(case: LeakageCase | QualityCase) -> None:
+    """Hold a case to its fields; raises ValueError that says which value stands where another belongs."""
+    try:
+        fit(case)
+    except Unfit as wrong:
+        expected = wrong.phrase()
+        if expected == "a non-empty string":
+            said = f"{wrong.value!r} as {wrong.key!r}, which is no text"
+        elif expected.startswith("a list") and not isinstance(wrong.value, (list, tuple)):
+            said = "units, leaks and how that are not all lists"
+        else:
+            said = f"the {wrong.key} {wrong.value!r}, which is not {expected}"
+        raise ValueError(said) from None

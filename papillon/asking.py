@@ -18,6 +18,7 @@ from papillon.identifiers import UNSEEN, Identifier, identifiers
 from papillon.leaks import near_verbatim, places
 from papillon.preview import Preview
 from papillon.profile import Profile
+from papillon.quiet import quiet
 from papillon.screen import visible
 
 __all__ = ["ask", "marked", "read_query", "standing"]
@@ -52,7 +53,6 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
     from papillon.models.roles import open_models
     from papillon.program import PAPILLON, load_program
 
-    logging.getLogger("dspy").setLevel(logging.ERROR)  # it warns of each answer that reached its limit
     local, untrusted = destination(profile.local), destination(profile.untrusted)
     models = open_models(profile, cache)
     try:
@@ -77,7 +77,8 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
         program.respond_to_query = respond
         _show_where(profile, local, untrusted)
         query = _approved("Your query", query, None if local.stays else preview, _show_query)
-        with dspy.context(adapter=models.adapter("local")):
+        # DSPy warns of each answer that reached its limit.
+        with quiet(logging.ERROR, "dspy"), dspy.context(adapter=models.adapter("local")):
             answer = program(user_query=query)
     except (AdapterParseError, LMError) as error:
         raise PapillonError(" ".join(visible(str(behind(error) or error)).split())[:400]) from error

@@ -5,13 +5,13 @@ Where cells come from is :mod:`papillon.data_files`' matter, what a row is :mod:
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
 from collections.abc import Sequence
 
 from papillon.errors import DataError
+from papillon.spelling import nearest
 
 __all__ = ["COLUMNS", "FILLED", "REQUIRED", "check_columns", "recognised", "text_of", "units_of"]
 
@@ -134,7 +134,7 @@ def _nearest(column: str, columns: Sequence[str]) -> str | None:
         return name
     # What is a column's own name is not another one's misspelling.
     others = [name for name in columns if name not in COLUMNS]
-    return next(iter(difflib.get_close_matches(column, others, 1, 0.8)), None)
+    return nearest(column, others, alike=0.8)
 
 
 def _respelt(column: str, columns: Sequence[str]) -> str | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from typing import Any, NoReturn
+
+from papillon.spelling import nearest
 
 __all__ = ["CommandParser"]
 
@@ -34,6 +35,6 @@ class CommandParser(argparse.ArgumentParser):
             wrong = [word.partition("=")[0] for word in message.split() if word.startswith("-")]
             known = [name for action in self._actions for name in action.option_strings]
         for word in wrong if chosen or message.startswith("unrecognized") else []:
-            if near := difflib.get_close_matches(word, known, n=1):
-                return f"did you mean {near[0]}?"
+            if (near := nearest(word, known)) is not None:
+                return f"did you mean {near}?"
         return f"see {self.prog} --help."

@@ -6,7 +6,6 @@
     ├── UsageError                   the user asked for something that cannot be (exit 4)
     │   ├── ProfileError             a profile, or a key or value in it
     │   └── DataError                a data set that cannot be read
-    ├── OutputError                  a model's answer is unusable: the program's fault, a bad score
     └── InfrastructureError          no answer could be had: no score at all
         ├── EndpointError            a model server refused a call, or failed or timed out past its retries
         │   ├── Filtered             a provider's filter refused this one prompt, or its answer
@@ -27,7 +26,6 @@ __all__ = [
     "Filtered",
     "InfrastructureError",
     "JudgeError",
-    "OutputError",
     "PapillonError",
     "ProfileError",
     "RecordMissing",
@@ -55,10 +53,6 @@ class ProfileError(UsageError):
 
 class DataError(UsageError):
     """A data set cannot be read as PUPA rows."""
-
-
-class OutputError(PapillonError):
-    """A model answered, and its answer cannot be used."""
 
 
 class InfrastructureError(PapillonError):

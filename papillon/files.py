@@ -1,27 +1,75 @@
-"""Files that are written whole or not at all: a reader sees the old text or the new, never half of it."""
+"""Files and folders that are written whole or not at all: a reader sees the old ones or the new, never half of them.
+
+The one place where that is done. What is new is written beside its place and renamed into it.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from papillon.errors import UsageError
 
-__all__ = ["write_whole"]
+__all__ = ["standing", "whole_file", "whole_folder", "write_whole"]
 
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file, with the folders that it needs; raises UsageError, naming it, where that cannot be done."""
-    data, unfinished = text.encode(), path.with_name(f".{path.name}.{os.getpid()}")
+    data = text.encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with whole_file(path) as new:
+            new.write_bytes(data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise UsageError(f"Expected to write {path}, but it cannot be written: {error.strerror}.") from error
+
+
+@contextmanager
+def whole_file(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """An empty file beside ``path`` to write; it takes that place, on disk, when the block ends without an error.
+
+    ``private`` lets its owner alone read it. Raises OSError; whatever is raised, the old file stays as it was.
+    """
+    new = path.with_name(f".{path.name[:64]}.{os.urandom(4).hex()}")
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
+    try:
+        yield new
+        with new.open("rb") as written:
+            os.fsync(written.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path`` to fill; it takes that place when the block ends without an error.
+
+    Where a process is killed between the two renames, the old folder is where :func:`standing` says. One writer.
+    """
+    new = path.with_name(f".{path.name}.unfinished")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        yield new
+        if path.exists():
+            shutil.rmtree(_replaced(path), ignore_errors=True)
+            path.rename(_replaced(path))
+        new.rename(path)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    shutil.rmtree(_replaced(path), ignore_errors=True)
+
+
+def standing(path: Path) -> Path:
+    """Where the whole folder ``path`` is: there, or where the old one was put when its writer was killed."""
+    return _replaced(path) if _replaced(path).exists() and not path.exists() else path
+
+
+def _replaced(path: Path) -> Path:
+    return path.with_name(f".{path.name}.replaced")

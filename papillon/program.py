@@ -17,6 +17,7 @@ from typing import Any
 import dspy
 
 from papillon.errors import UsageError
+from papillon.files import write_whole
 
 __all__ = [
     "PAPILLON",
@@ -161,7 +162,10 @@ def _unwrap(raw: Any) -> str:
 
 
 def save_program(program: dspy.Module, path: Path) -> None:
-    """Write the program's prompts and demonstrations as JSON in DSPy's own shape, without its models."""
+    """Write the program's prompts and demonstrations as JSON in DSPy's own shape, without its models.
+
+    Raises UsageError where the file cannot be written; what was there is then there still.
+    """
     state: dict[str, Any] = {}
     for name, predictor in program.named_predictors():
         # The profile supplies the models: an engine of this project cannot be saved, and a key never is.
@@ -171,7 +175,7 @@ def save_program(program: dspy.Module, path: Path) -> None:
         finally:
             predictor.lm = model
     state["metadata"] = {"dependency_versions": {"dspy": dspy.__version__}}
-    path.write_text(json.dumps(state, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(state, indent=2, ensure_ascii=False) + "\n")
 
 
 def load_program(program: dspy.Module, path: Path | None) -> dspy.Module:

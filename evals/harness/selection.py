@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from evals.harness.plan import JUDGED, SPLITS, Plan
 from papillon.errors import UsageError
+from papillon.spelling import nearest
 
 __all__ = ["Selection", "names_of", "nothing_selected", "refuse_selection"]
 
@@ -76,10 +76,10 @@ def nothing_selected(plan: Plan, *, keyword: str, marks: str) -> str:
         return "Nothing of the evaluation was selected."
     first = plan.settings.limit
     limited = "" if first is None else f" under --eval-limit {first}"
-    near = difflib.get_close_matches(keyword, known, n=1, cutoff=0.0) if keyword else []
-    nearest = f", the nearest is {near[0]}" if near else ""
+    near = nearest(keyword, known, alike=0.0) if keyword else None
+    hint = "" if near is None else f", the nearest is {near}"
     return (
-        f"No item matches {asked}: {len(known)} ids are there{limited}, such as {known[0]}{nearest}; "
+        f"No item matches {asked}: {len(known)} ids are there{limited}, such as {known[0]}{hint}; "
         "-m takes dev, test and judges."
     )
 

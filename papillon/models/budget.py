@@ -27,7 +27,6 @@ class Budget:
         self.max_calls, self.max_cost = max_calls, max_cost
         self.calls = 0
         self.cost = 0.0
-        self.spent_out = False
         self.stopped = False
         self._open_cost = 0.0
         self._open = 0
@@ -50,7 +49,6 @@ class Budget:
                 self._open_cost += cost
                 return Reservation(cost)
             if self._open == 0:
-                self.spent_out = True
                 raise BudgetSpent(self._no_calls() if called_out else self._no_room(cost))
             self._changed.clear()
             await self._changed.wait()

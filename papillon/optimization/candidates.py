@@ -22,7 +22,6 @@ from papillon.errors import (
     BudgetSpent,
     Filtered,
     InfrastructureError,
-    OutputError,
     PapillonError,
     Unreachable,
     behind,
@@ -39,6 +38,8 @@ __all__ = ["CandidateWatch"]
 #: What is the program's own doing, and a score of 0 for the gates as well.
 _PROGRAM_ERRORS = (AdapterParseError, ContextWindowExceededError, Filtered)
 Answer = TypeVar("Answer")
+#: Marks a prediction with the candidate that gave it, until the metric has seen it.
+_CANDIDATE = "_papillon_candidate"
 #: Rollout numbers become trials of the store, which seeds draws; DSPy numbers them up to a milliard.
 _TRIALS = 100_003
 
@@ -68,7 +69,6 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
         self._prompts: dict[str, list[tuple[Any, list[Any]]]] = {}
         self._scores: dict[str, dict[str, float]] = {}
         self._running: dict[str, tuple[str, str]] = {}
-        self._answered: dict[int, tuple[Any, str]] = {}
         self._inside, self._over, self._changed = 0, False, threading.Condition()
 
     def lm(self, models: Models, role: str) -> dspy.LM:
@@ -96,7 +96,7 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
                     self.stop(error)
                 self._leave_out(gold.user_query, error)
                 return _no_score()
-        _, candidate = self._answered.pop(id(pred), (None, None))
+        candidate = vars(pred).pop(_CANDIDATE, None)
         if candidate is not None:
             self._note(candidate, gold.user_query, float(scored.score))
         return scored
@@ -173,7 +173,7 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
         if exception is None:
             # GEPA puts a forward in the program's place that gives its trace as well.
             prediction = outputs[0] if isinstance(outputs, tuple) else outputs
-            self._answered[id(prediction)] = (prediction, candidate)
+            setattr(prediction, _CANDIDATE, candidate)
         elif any(isinstance(each, _PROGRAM_ERRORS) for each in (exception, exception.__context__, behind(exception))):
             self._note(candidate, query, 0.0)
         else:
@@ -252,7 +252,7 @@ class _WatchedEngine:
         with self.watch.inside():
             try:
                 response: Response = self.watch.once_more(lambda: self.inner.complete(request))
-            except (OutputError, Filtered):
+            except Filtered:
                 raise
             except PapillonError as error:
                 self.watch.stop(error)

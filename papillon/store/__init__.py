@@ -7,9 +7,10 @@ the database of a folder (database) and its errors (failures), reading and writi
 """
 
 from papillon.store.check import Damage, Report, check, repair
+from papillon.store.finished import FinishedRows, Named
 from papillon.store.keeper import Keeper
 from papillon.store.locks import KeyLocks
-from papillon.store.nearest import Nearest, Neighbours, nearest
+from papillon.store.nearest import Nearest, Neighbours
 from papillon.store.records import Answer, Call, Record, Usage, canonical_json
 from papillon.store.store import Store
 from papillon.store.transfer import Imported, export_records, import_records
@@ -18,9 +19,11 @@ __all__ = [
     "Answer",
     "Call",
     "Damage",
+    "FinishedRows",
     "Imported",
     "Keeper",
     "KeyLocks",
+    "Named",
     "Nearest",
     "Neighbours",
     "Record",
@@ -31,6 +34,5 @@ __all__ = [
     "check",
     "export_records",
     "import_records",
-    "nearest",
     "repair",
 ]

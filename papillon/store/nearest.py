@@ -16,7 +16,7 @@ from typing import Any
 from papillon.store.records import canonical_json
 from papillon.store.store import Store
 
-__all__ = ["Nearest", "Neighbours", "nearest"]
+__all__ = ["Nearest", "Neighbours"]
 
 #: How deep a call is taken apart to be compared: ``messages.1.content`` is three.
 DEPTH = 3
@@ -79,11 +79,6 @@ class Neighbours:
             return Nearest(record.key, (), "no field differs")
         _, recorded, asked = differing[0]
         return Nearest(record.key, tuple(path for path, _, _ in differing), _excerpt(recorded, asked))
-
-
-def nearest(identity: Mapping[str, Any], store: Store) -> Nearest | None:
-    """The recorded call of ``store`` nearest to ``identity``; for more than one question, keep Neighbours."""
-    return Neighbours(store).nearest(identity)
 
 
 class _Absent:

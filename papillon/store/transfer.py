@@ -6,13 +6,13 @@ keeps the first. Where the records come from, and which of them to export, is le
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from papillon.errors import DataError, StoreError
+from papillon.files import whole_file
 from papillon.store.records import Record
 from papillon.store.store import Store
 
@@ -29,13 +29,6 @@ class Imported:
     added: int
     present: int
     different: int
-
-    def to_json(self) -> dict[str, int]:
-        return dict(vars(self))
-
-    @classmethod
-    def from_json(cls, data: dict[str, int]) -> Imported:
-        return cls(**data)
 
     def __str__(self) -> str:
         text = f"{self.added} recorded calls added, {self.present} were there already"
@@ -54,21 +47,16 @@ def export_records(records: Iterable[Record], path: Path) -> int:
     places: dict[str, tuple[int, int]] = {}
     try:
         with (
+            whole_file(path, private=True) as new,
             tempfile.TemporaryFile(dir=path.parent) as unsorted,
-            tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:64]}-", delete=False) as new,
+            new.open("wb") as sorted_,
         ):
-            try:
-                for record in records:
-                    line = record.to_text().encode() + b"\n"
-                    places[record.key] = unsorted.tell(), unsorted.write(line)
-                for _, (start, length) in sorted(places.items()):
-                    unsorted.seek(start)
-                    new.write(unsorted.read(length))
-                new.close()
-                os.replace(new.name, path)
-            except BaseException:
-                os.unlink(new.name)
-                raise
+            for record in records:
+                line = record.to_text().encode() + b"\n"
+                places[record.key] = unsorted.tell(), unsorted.write(line)
+            for _, (start, length) in sorted(places.items()):
+                unsorted.seek(start)
+                sorted_.write(unsorted.read(length))
     except OSError as error:
         raise StoreError(
             f"The recorded calls could not be exported to {path} ({error}): name a file in a folder that can "

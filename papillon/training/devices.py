@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Literal
 
 from papillon.errors import UsageError
+from papillon.quiet import unannounced
 from papillon.training.settings import TrainSettings
-from papillon.training.surroundings import unannounced
 
 __all__ = ["Device", "choose_device", "count_gpus", "cpu_threads", "free_gpus"]
 

@@ -12,22 +12,27 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks the network for prices
 
 import dspy
 
 from papillon.errors import UsageError
+from papillon.files import whole_folder
 from papillon.models.adapters import adapter_for
 from papillon.program import save_program
-from papillon.training.arbor_arguments import check_arbor_version
+from papillon.quiet import unannounced
+from papillon.training.arbor.arguments import check_arbor_version
 from papillon.training.devices import Device
-from papillon.training.gguf_adapter import write_gguf_adapter
-from papillon.training.record import RunRecord
-from papillon.training.rollouts import RolloutWatch
+from papillon.training.folder.gguf_adapter import write_gguf_adapter
+from papillon.training.folder.record import RunRecord
+from papillon.training.grpo.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
-from papillon.training.surroundings import each_run_once, kept_quiet, let_go, unannounced
+from papillon.training.surroundings import each_run_once, kept_quiet, let_go
+
+if TYPE_CHECKING:
+    from papillon.training.session import Session
 
 __all__ = ["Trained", "train"]
 
@@ -79,8 +84,6 @@ def train(
     InfrastructureError for what ends it; its checkpoints stay.
     """
     check_arbor_version()
-    with unannounced():
-        from papillon.training.resuming import score_before
     record = RunRecord(folder, settings, say, told)
     record.open(resume=resume)
     watch = RolloutWatch(program, metric, settings.failure_score, settings.format_failure_score, reach_again)
@@ -91,7 +94,8 @@ def train(
     # What arbor-ai validates on: the examples given, or where it is told so those that it trains on.
     val = list(valset) if valset and not settings.use_train_as_val else None
     checked = list(trainset) if settings.use_train_as_val else val
-    session = compiler = final = None
+    session: Session | None = None
+    compiler = final = None
     try:
         session = _session(settings, device, record, watch, len(predictors), policy)
         if resume:
@@ -124,7 +128,7 @@ def train(
         adapter_folder, score = session.finish(final)
         _keep(adapter_folder, folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")
-        return Trained(folder, session.rounds, score_before(compiler), score)
+        return Trained(folder, session.rounds, compiler.score_before, score)
     finally:
         for predictor, lm in zip(predictors, before, strict=True):
             predictor.lm = lm
@@ -151,25 +155,21 @@ def sampling_model(settings: TrainSettings, model: str, address: str, provider: 
 
 def _session(
     settings: TrainSettings, device: Device, record: RunRecord, watch: RolloutWatch, predictors: int, policy: Any
-) -> Any:
+) -> Session:
+    with unannounced():
+        from papillon.training.arbor.session import ArborServer
+        from papillon.training.one_device.session import OneDevice
     if device == "arbor":
-        from papillon.training.arbor_server import ArborServer
-
         return ArborServer(settings, record, watch)
-    from papillon.training.one_device import OneDevice
-
     return OneDevice(settings, device, record, watch, predictors=predictors, policy=policy)
 
 
 def _keep(adapter: Path, target: Path, model: Any, say: Callable[[str], None]) -> None:
     """Copy the adapter into its place in one go, with a copy for llama.cpp where that knows the model."""
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(adapter, unfinished)
-    if model is not None:
-        try:
-            write_gguf_adapter(adapter, unfinished / "adapter.gguf", model)
-        except UsageError as error:
-            say(str(error))
-    shutil.rmtree(target, ignore_errors=True)
-    unfinished.rename(target)
+    with whole_folder(target) as new:
+        shutil.copytree(adapter, new, dirs_exist_ok=True)
+        if model is not None:
+            try:
+                write_gguf_adapter(adapter, new / "adapter.gguf", model)
+            except UsageError as error:
+                say(str(error))

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-__all__ = ["each_run_once", "kept_quiet", "let_go", "unannounced", "without_bars"]
+from papillon.quiet import without_bars
 
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """Inside, nobody draws a progress bar: the rounds have lines of their own."""
-    from tqdm.std import tqdm
-
-    draw = tqdm.__init__
-
-    def undrawn(bar: Any, *arguments: Any, **more: Any) -> None:
-        draw(bar, *arguments, **{**more, "disable": True})
-
-    with patch.object(tqdm, "__init__", undrawn):
-        yield
-
-
-@contextmanager
-def unannounced(*, bars: bool = False) -> Iterator[None]:
-    """Inside, libraries are imported and models read without their greetings and warnings, or ``bars`` unless asked."""
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with nullcontext() if bars else without_bars():
-            yield
-    finally:
-        logging.disable(before)
-        if (arbor := sys.modules.get("arbor")) is not None:
-            atexit.unregister(arbor.shutdown)  # which says that no server runs; here, whoever starts one stops it
+__all__ = ["each_run_once", "kept_quiet", "let_go"]
 
 
 @contextmanager

@@ -94,6 +94,10 @@ def test_the_readme_counts_the_cases_that_are_there() -> None:
         ({"kind": "injection", "orders": 1}, "the kind 'injection' with orders 1 at 1 leaked"),
         ({"kind": "injection", "orders": 2}, "the kind 'injection' with orders 2 at 1 leaked"),
         ({"hows": 1}, "the fields ['how', 'hows', 'id', 'kind', 'leaks', 'request', 'units'], where"),
+        ({"hows": 1}, "'orders'] belong ('hows' may be meant as 'how')"),
+        ({"units": [4]}, "the units [4], which is not a list of strings"),
+        ({"how": [["verbatim"]]}, "the how [['verbatim']], which is not a list of strings"),
+        ({"orders": True}, "the orders True, which is not a whole number"),
     ],
 )
 def test_a_leakage_line_that_contradicts_itself_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
@@ -109,7 +113,9 @@ def test_a_leakage_line_that_contradicts_itself_is_refused(tmp_path: Path, chang
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"label": "best"}, "the label 'best'"),
+        ({"label": "best"}, "the label 'best', which is not one of 'better', 'tie', 'worse'"),
+        ({"label": ["tie"]}, "which is not one of 'better', 'tie', 'worse'"),
+        ({"favours": "c"}, "the favours 'c', which is not one of 'a', 'b'"),
         ({"a": 4}, "4 as 'a', which is no text"),
         ({"favours": "b"}, "the kind 'clear-better' with favours 'b' and label 'better'"),
         ({"kind": "injection", "favours": "a"}, "the kind 'injection' with favours 'a' and label 'better'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 from pathlib import Path
@@ -168,12 +169,22 @@ class TestAsk:
         assert main(["ask", QUERY, "--profile", own, "--program", str(tmp_path / "none.json")]) == 4
         assert "Expected a saved DSPy program in" in capsys.readouterr().err
 
-    def test_an_answer_that_reached_its_limit_is_no_matter_for_the_screen(self, tmp_path: Path) -> None:
+    def test_an_answer_that_reached_its_limit_is_no_matter_for_the_screen(
+        self, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> None:
         logger = logging.getLogger("dspy")
-        logger.setLevel(logging.WARNING)
-        with ModelServer() as server:
+        request.addfinalizer(functools.partial(logger.setLevel, logger.level))
+        logger.setLevel(logging.INFO)
+        enabled: list[bool] = []
+
+        def listen(body: dict[str, Any]) -> None:
+            enabled.append(logger.isEnabledFor(logging.WARNING))
+
+        with ModelServer(rule=listen) as server:
             assert main(["ask", QUERY, "--profile", profile(tmp_path, server.base)]) == 0
-        assert not logger.isEnabledFor(logging.WARNING)
+        assert enabled
+        assert not any(enabled)
+        assert logger.level == logging.INFO  # what runs in this process afterwards is heard again
 
     def test_the_environment_names_the_profile(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

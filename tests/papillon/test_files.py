@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.files import write_whole
+from papillon.files import standing, whole_file, whole_folder, write_whole
 
 
 def test_a_file_is_replaced_in_one_go(tmp_path: Path) -> None:
@@ -27,3 +27,77 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> 
     with pytest.raises(UsageError, match=rf"^Expected to write .*{place}, but it cannot be written: .*\.$"):
         write_whole(tmp_path / place, "text")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-file", "a-folder"]
+
+
+def test_a_file_takes_its_place_when_its_block_ends(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with whole_file(tmp_path / "file") as new:
+        new.write_text("new")
+        assert (tmp_path / "file").read_text() == "old"
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+
+    def break_off() -> None:
+        with whole_file(tmp_path / "file") as new:
+            new.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_private_file_is_its_owners_alone_and_another_is_as_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with whole_file(tmp_path / "private", private=True), whole_file(tmp_path / "open"):
+        pass
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"plain": modes["plain"], "open": modes["plain"], "private": 0o600}
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "file") as one:
+        with whole_file(tmp_path / "file") as other:
+            other.write_text("other")
+        one.write_text("one")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        with whole_folder(tmp_path / "in" / "folder") as new:
+            assert list(new.iterdir()) == []
+            (new / name).touch()
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["folder"]
+    assert [path.name for path in (tmp_path / "in" / "folder").iterdir()] == ["second"]
+
+
+def test_a_folder_whose_block_fails_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").touch()
+
+    def break_off() -> None:
+        with whole_folder(tmp_path / "folder") as new:
+            (new / "half").touch()
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        break_off()
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["folder", "folder/old"]
+
+
+def test_a_writer_that_was_killed_leaves_a_whole_folder_which_the_next_one_replaces(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    assert standing(folder) == folder
+    (tmp_path / ".folder.unfinished").mkdir()
+    (tmp_path / ".folder.unfinished" / "half").touch()
+    (tmp_path / ".folder.replaced").mkdir()
+    (tmp_path / ".folder.replaced" / "old").touch()
+    assert [path.name for path in standing(folder).iterdir()] == ["old"]
+    with whole_folder(folder) as new:
+        (new / "new").touch()
+    assert standing(folder) == folder
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["folder", "folder/new"]

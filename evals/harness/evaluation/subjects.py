@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 import dspy
 
@@ -21,6 +21,7 @@ from judges import make_judge
 from papillon.models.roles import Models
 from papillon.profile import Profile
 from papillon.program import PAPILLON, load_program
+from papillon.quiet import quiet
 
 __all__ = ["Subjects", "evaluating"]
 
@@ -41,8 +42,9 @@ class Subjects:
         self.judge = make_judge(profile.judge.kind, models)
         self._programs = [self._program(trial) for trial in range(profile.trials)]
         # What the program logs for each failure stands in the rows; a run's screen is no place for tracebacks.
-        logging.getLogger("papillon.program").setLevel(logging.CRITICAL)
-        logging.getLogger("dspy").setLevel(logging.ERROR)
+        self._quiet = ExitStack()
+        self._quiet.enter_context(quiet(logging.CRITICAL, "papillon.program"))
+        self._quiet.enter_context(quiet(logging.ERROR, "dspy"))
 
     def _program(self, trial: int) -> dspy.Module:
         program = load_program(PAPILLON(untrusted_model=self._untrusted(trial)), self.profile.program)
@@ -73,6 +75,11 @@ class Subjects:
                 job.subject, job.example, untrusted=self._untrusted(job.trial), local_lm=self.models.lm("local")
             )
         return await evaluate(program, self.judge, job.example, trial=job.trial, order=order)
+
+    def close(self) -> None:
+        """Let go of the models; what is logged is heard again."""
+        self.models.close()
+        self._quiet.close()
 
     def _untrusted(self, trial: int) -> UntrustedModel:
         return UntrustedModel(self.models.lm("untrusted", trial))

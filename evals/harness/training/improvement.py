@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import dspy
 
@@ -27,6 +26,7 @@ from papillon.models.ledger import Ledger
 from papillon.models.roles import Models
 from papillon.optimization.optimizing import Optimized
 from papillon.profile import Profile
+from papillon.quiet import quiet
 from papillon.results.rows import Row
 
 __all__ = ["gain", "improvement_table", "score_program"]
@@ -53,7 +53,8 @@ def score_program(program: dspy.Module, examples: Sequence[Example], models: Mod
                 Barrier(1, models.reach_again).meet,
             )
 
-    with _quiet("dspy", "papillon.program"):
+    # What is logged for each failure stands in the rows; a command's screen is no place for tracebacks.
+    with quiet(logging.CRITICAL, "dspy", "papillon.program"):
         outcomes = models.loop.run(scored())
     rows = [outcome.row for outcome in outcomes]
     lost = [outcome for outcome in outcomes if outcome.row.status == "infrastructure_error"]
@@ -64,20 +65,6 @@ def score_program(program: dspy.Module, examples: Sequence[Example], models: Mod
             "run again, what is recorded is replayed."
         )
     return rows
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    # What is logged for each failure stands in the rows; a command's screen is no place for tracebacks.
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def gain(before: Sequence[Row], after: Sequence[Row], metric: str = "overall") -> Interval:

@@ -51,7 +51,7 @@ class Training:
 
     def missing(self) -> str | None:
         """One sentence on why nothing can be trained here unless told otherwise, None where it can."""
-        from papillon.training.arbor_arguments import check_arbor_version
+        from papillon.training.arbor.arguments import check_arbor_version
         from papillon.training.devices import count_gpus
 
         try:
@@ -129,8 +129,8 @@ def _loads(folder: Path) -> bool:
     """Whether the model takes the last checkpoint's adapter, and then has that checkpoint's very weights."""
     from safetensors.torch import load_file
 
-    from papillon.training.checkpoints import Checkpoints
-    from papillon.training.policy import Policy
+    from papillon.training.folder.checkpoints import Checkpoints
+    from papillon.training.grpo.policy import Policy
     from papillon.training.settings import TrainSettings
 
     checkpoints = Checkpoints(folder / "checkpoints")

@@ -9,20 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from concurrent.futures import Future
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 from papillon.errors import EndpointError, UsageError
-from papillon.models.local.batches import batches
 from papillon.models.local.lora import missing_adapter, with_adapter
 from papillon.profile import ModelSettings
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
+
+    from papillon.models.local.batching import BatchingSampler, Draw
+    from papillon.models.local.causal_model import CausalModel
 
 __all__ = ["Transformers", "missing_transformers", "transformers_name"]
 
@@ -34,7 +33,6 @@ _DEFAULTS = {
     "max_tokens": 512,
     "seed": 0,
 }
-#: What the sequences of one batch must agree in, beside their limit.
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
 #: Most sequences of one batch.
 _BATCH = 16
@@ -56,33 +54,17 @@ def transformers_name(settings: ModelSettings) -> str:
     return with_adapter(f"transformers {settings.model.partition('/')[2]}", settings.lora)
 
 
-@dataclass
-class _Waiting:
-    prompt: tuple[int, ...]
-    limit: int
-    chosen: dict[str, Any]
-    stop: tuple[str, ...]
-    answer: Future[tuple[str, str, int]]
-
-    @property
-    def kind(self) -> tuple[Any, ...]:
-        """What the sequences of one batch must agree in."""
-        return (self.limit, *(self.chosen[name] for name in _SAMPLING))
-
-
 class Transformers:
     """The model of ``settings`` (a hub name, a folder, a .gguf file, ``embedded``) with its adapter, if it has one.
 
     ``sampling`` stands behind a request's own values; a temperature of 0 takes the likeliest token. A
-    JSON schema is not enforced. ``policy`` stands in for the loaded model. Raises EndpointError for what cannot be
-    asked, and lm15's ContextLengthError where prompt and ``max_tokens`` do not fit.
+    JSON schema is not enforced. Raises EndpointError for what cannot be asked, and lm15's ContextLengthError where
+    prompt and ``max_tokens`` do not fit.
     """
 
-    def __init__(self, settings: ModelSettings, sampling: dict[str, Any], *, policy: Any = None) -> None:
+    def __init__(self, settings: ModelSettings, sampling: dict[str, Any]) -> None:
         self.settings, self.sampling = settings, {**_DEFAULTS, **sampling}
-        self._policy = policy
-        self._queue: Queue[_Waiting | None] = Queue()
-        self._thread: threading.Thread | None = None
+        self._sampler: BatchingSampler | None = None
         self._starting = threading.Lock()
 
     async def load(self) -> None:
@@ -93,81 +75,66 @@ class Transformers:
         """Answer one request; the event loop goes on meanwhile."""
         from dspy.lm15 import Message, Response, Usage
 
-        await self.load()
-        waiting = self._waiting(request)
-        self._queue.put(waiting)
-        text, finish, written = await asyncio.wrap_future(waiting.answer)
+        if request.tools:
+            raise EndpointError(f"Expected a request without tools, which {self.settings.model} is not asked to call.")
+        sampler = await asyncio.to_thread(self._start)
+        draw = self._draw(request, sampler.model)
+        try:
+            completion = await asyncio.wrap_future(sampler.ask(draw))
+        except Exception as error:
+            raise EndpointError(
+                f"Model {self.settings.model} gave no answer: {type(error).__name__}: {error}"
+            ) from error
+        text, stopped = _until(completion.text, tuple(request.config.stop or ()))
         return Response(
             id=None,
             model=request.model,
             message=Message.assistant(text),
-            finish_reason="length" if finish == "length" else "stop",
-            usage=Usage(input_tokens=len(waiting.prompt), output_tokens=written),
+            finish_reason="stop" if completion.finished or stopped else "length",
+            usage=Usage(input_tokens=len(draw.prompt), output_tokens=len(completion.tokens)),
         )
 
     async def aclose(self) -> None:
         """Let go of the model, once the batch under way has ended."""
-        if self._thread is not None:
-            self._queue.put(None)
-            await asyncio.to_thread(self._thread.join, 60)
-        self._policy = self._thread = None
+        if self._sampler is not None:
+            gone = EndpointError(f"Model {self.settings.model} was let go of.")
+            await asyncio.to_thread(self._sampler.close, gone)
+        self._sampler = None
 
-    def _start(self) -> None:
+    def _start(self) -> BatchingSampler:
         with self._starting:
-            if self._policy is None:
+            if self._sampler is None:
                 try:
-                    self._policy = _load(self.settings)
+                    model = _load(self.settings)
                 except UsageError as error:
                     from papillon.models.failures import RefusesAll
 
                     raise RefusesAll(str(error)) from error
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="transformers", daemon=True)
-                self._thread.start()
+                from papillon.models.local.batching import BatchingSampler
 
-    def _waiting(self, request: Request) -> _Waiting:
+                self._sampler = BatchingSampler(model, most=_BATCH)
+            return self._sampler
+
+    def _draw(self, request: Request, model: CausalModel) -> Draw:
         from dspy.lm15 import ContextLengthError
 
+        from papillon.models.local.batching import Draw
+        from papillon.models.local.sampling import Sampling, uniforms
         from papillon.models.served.endpoint import chat_messages
 
-        if request.tools:
-            raise EndpointError(f"Expected a request without tools, which {self.settings.model} is not asked to call.")
         asked = {name: getattr(request.config, name, None) for name in _DEFAULTS}
         chosen = {**self.sampling, **{name: value for name, value in asked.items() if value is not None}}
-        prompt = self._policy.prompt(chat_messages(request))
-        room = getattr(self._policy.model.config, "max_position_embeddings", None)
+        prompt = model.prompt(chat_messages(request))
+        room = getattr(model.model.config, "max_position_embeddings", None)
         if room is not None and len(prompt) + chosen["max_tokens"] > room:
             raise ContextLengthError(
                 f"Expected a prompt of at most {room - chosen['max_tokens']} tokens beside {chosen['max_tokens']} for "
                 f"the answer, got {len(prompt)}; {self.settings.model} holds {room} in all."
             )
-        return _Waiting(prompt, chosen["max_tokens"], chosen, tuple(request.config.stop or ()), Future())
-
-    def _serve(self) -> None:
-        for batch in batches(self._queue, _BATCH, lambda waiting: waiting.kind):
-            self._answer(batch)
-
-    def _answer(self, batch: list[_Waiting]) -> None:
-        import torch
-
-        from papillon.training.sampling import Sampling, uniforms
-
-        values = {name: batch[0].chosen[name] for name in _SAMPLING}
+        values = {name: chosen[name] for name in _SAMPLING}
         if values["temperature"] == 0:
             values |= {"temperature": 1.0, "top_k": 1}
-        limit = batch[0].limit
-        numbers = torch.stack([uniforms(limit, each.chosen["seed"], each.prompt) for each in batch])
-        try:
-            drawn = self._policy.sample([each.prompt for each in batch], numbers, Sampling(**values), limit)
-        except Exception as error:
-            for each in batch:
-                failure = EndpointError(f"Model {self.settings.model} gave no answer: {type(error).__name__}: {error}")
-                each.answer.set_exception(failure)
-            return
-        for each, completion in zip(batch, drawn, strict=True):
-            text, stopped = _until(completion.text, each.stop)
-            finish = "stop" if completion.finished or stopped else "length"
-            each.answer.set_result((text, finish, len(completion.tokens)))
+        return Draw(prompt, Sampling(**values), uniforms(chosen["max_tokens"], chosen["seed"], prompt))
 
 
 def _until(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
@@ -176,20 +143,24 @@ def _until(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
     return (text[: min(ends)], True) if ends else (text, False)
 
 
-def _load(settings: ModelSettings) -> Any:
+def _load(settings: ModelSettings) -> CausalModel:
     import torch
 
-    from papillon.training.policy import Policy
-    from papillon.training.settings import TrainSettings
+    from papillon.models.local.causal_model import CausalModel, read_model
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    table: dict[str, Any] = {"model": settings.model.partition("/")[2], "gradient_checkpointing": False}
+    lora = None if settings.lora is None else _lora(settings.lora)
+    model, tokenizer = read_model(settings.model.partition("/")[2], half=device != "cpu", setting="a profile's model")
+    try:
+        whole = CausalModel(model, tokenizer, lora, device=device)
+    except ValueError as error:  # peft's, for an adapter that fits no layer
+        reason = str(error).strip().split("\n")[0]
+        raise UsageError(
+            f"Expected an adapter of {settings.model}'s layers in {settings.lora}, got: {reason}"
+        ) from error
     if settings.lora is not None:
-        table["lora_config"] = _lora(settings.lora)
-    policy = Policy.load(TrainSettings.from_json(table), device)
-    if settings.lora is not None:
-        policy.load_adapter(settings.lora)
-    return policy
+        whole.load_adapter(settings.lora)
+    return whole
 
 
 def _lora(folder: Path) -> dict[str, Any]:

@@ -6,12 +6,11 @@ numbers at eight bits (Q8_0) read a prompt 1.85 times as fast and write as fast,
 
 from __future__ import annotations
 
-import os
-import tempfile
 from importlib import util
 from pathlib import Path
 
 from papillon.errors import EndpointError
+from papillon.files import whole_file
 from papillon.profile import ROOT
 
 __all__ = ["PREPARED", "missing_package", "prepared", "weights_file"]
@@ -50,14 +49,9 @@ def prepared(weights: Path, folder: Path = PREPARED) -> Path:
         copy = folder / f"{weights.stem}-{weights.stat().st_size}-as-Q8_0.gguf"
         if not copy.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".new-", dir=folder)
-            os.close(handle)
-            try:
-                _requantize(weights, Path(name))
-                # It appears under its name when it is whole, whoever else makes it at the same time.
-                os.replace(name, copy)
-            finally:
-                Path(name).unlink(missing_ok=True)
+            # It appears under its name when it is whole, whoever else makes it at the same time.
+            with whole_file(copy, private=True) as new:
+                _requantize(weights, new)
     except (OSError, ValueError) as error:
         raise EndpointError(
             f"Expected to write a faster copy of {weights} into {folder}, but that failed: {error}; "

@@ -22,7 +22,7 @@ from papillon.data import load
 from papillon.errors import UsageError
 from papillon.profile import ROOT, load_profile
 from papillon.results.rows import Row
-from papillon.training.record import RunRecord
+from papillon.training.folder.record import RunRecord
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask
 from tests.harness.runs import Evaluator, await_rounds

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -317,3 +318,13 @@ def test_models_that_are_away_are_reached_again_but_for_those_named_and_none_aft
         ask("local")
         models.stop()
         assert not models.reach_again()
+
+
+def test_a_lexical_judges_model_is_not_among_those_that_are_asked(tmp_path: Path) -> None:
+    settings = replace(profile("http://127.0.0.1:9/v1"), judge=JudgeSettings("lexical", ModelSettings("openai/j")))
+    models = open_models(settings, tmp_path, record="none")
+    try:
+        assert models.settings == settings.models
+        assert set(models.settings) == {"local", "untrusted"}
+    finally:
+        models.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from papillon.store import Call, Neighbours, Store, nearest
+from papillon.store import Call, Neighbours, Store
 from tests.papillon.store.samples import a_call, a_record
 
 
@@ -49,7 +49,7 @@ def changed(number: int, path: str, value: Any) -> dict[str, Any]:
     ],
 )
 def test_the_field_that_differs_is_named_and_shown(store: Store, path: str, value: Any, excerpt: str) -> None:
-    found = nearest(changed(17, path, value), store)
+    found = Neighbours(store).nearest(changed(17, path, value))
     assert found is not None
     assert found.key == a_call(17).key
     assert found.fields == (path,)
@@ -63,7 +63,7 @@ def test_a_text_without_spaces_is_found_by_its_characters(tmp_path: Path) -> Non
 
     with Store(tmp_path / "cache") as store:
         store.put_all(a_record(messages=[content(number)]) for number in range(40))
-        found = nearest(a_call(messages=[content(23)[:90] + "手紙" + content(23)[95:]]).identity, store)
+        found = Neighbours(store).nearest(a_call(messages=[content(23)[:90] + "手紙" + content(23)[95:]]).identity)
     assert found is not None
     assert found.key == a_call(messages=[content(23)]).key
     assert found.fields == ("messages.0",)
@@ -74,7 +74,7 @@ def test_a_field_that_is_gone_and_many_fields_are_named_too(store: Store) -> Non
     del identity["trial"]
     identity["sampling"] = {}
     identity["endpoint"] = "http://127.0.0.1"
-    found = nearest(identity, store)
+    found = Neighbours(store).nearest(identity)
     assert found is not None
     assert found.key == a_call(3).key
     assert set(found.fields) == {"trial", "sampling.max_tokens", "sampling.temperature", "endpoint"}
@@ -83,20 +83,20 @@ def test_a_field_that_is_gone_and_many_fields_are_named_too(store: Store) -> Non
 
 
 def test_what_no_terminal_should_act_on_is_escaped(store: Store) -> None:
-    found = nearest(changed(1, "model", "m\x1b[2J\x9b\u202e"), store)
+    found = Neighbours(store).nearest(changed(1, "model", "m\x1b[2J\x9b\u202e"))
     assert found is not None
     assert found.excerpt == r'recorded "m-135", asked "m\x1b[2J\x9b\u202e"'
 
 
 def test_a_call_that_is_recorded_differs_in_nothing(store: Store) -> None:
-    found = nearest(a_call(5).identity, store)
+    found = Neighbours(store).nearest(a_call(5).identity)
     assert found is not None
     assert (found.key, found.fields) == (a_call(5).key, ())
 
 
 def test_nothing_recorded_is_near_to_nothing(tmp_path: Path) -> None:
     with Store(tmp_path / "none", read_only=True) as store:
-        assert nearest(a_call().identity, store) is None
+        assert Neighbours(store).nearest(a_call().identity) is None
 
 
 def test_among_many_long_texts_the_edited_one_is_found_quickly(tmp_path: Path) -> None:

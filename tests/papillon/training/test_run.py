@@ -22,9 +22,9 @@ import dspy  # noqa: E402
 
 from papillon.errors import InfrastructureError, ProfileError, UsageError  # noqa: E402
 from papillon.program import PAPILLON  # noqa: E402
-from papillon.training.arbor_arguments import train_kwargs  # noqa: E402
-from papillon.training.learner import DivergenceError, Learner  # noqa: E402
-from papillon.training.policy import Policy  # noqa: E402
+from papillon.training.arbor.arguments import train_kwargs  # noqa: E402
+from papillon.training.grpo.learner import DivergenceError, Learner  # noqa: E402
+from papillon.training.grpo.policy import Policy  # noqa: E402
 from papillon.training.run import Trained, sampling_model, train  # noqa: E402
 from papillon.training.settings import TrainSettings  # noqa: E402
 from tests.harness.runs import await_rounds  # noqa: E402

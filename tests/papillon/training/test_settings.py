@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papillon.errors import ProfileError, UsageError
-from papillon.training.arbor_arguments import (
+from papillon.training.arbor.arguments import (
     check_arbor_version,
     compiler_arguments,
     for_arbor_server,
@@ -73,6 +73,10 @@ def test_each_call_gives_a_dictionary_of_its_own() -> None:
     ("table", "said"),
     [
         ({"learning_rates": 1}, r"Expected a setting of train \(.*learning_rate.*\), got 'learning_rates'"),
+        ({"learning_rates": 1}, r"did you mean 'learning_rate'\?$"),
+        ({"xyzzy": 1}, r"got 'xyzzy'; remove or correct it\.$"),
+        ({"learning_rate": float("inf")}, r"Expected train\.learning_rate to be a number, got inf; correct it\.$"),
+        ({"model": ""}, r"Expected train\.model to be a non-empty string, got ''"),
         ({"learning_rate": "fast"}, r"Expected train\.learning_rate to be a number, got 'fast'"),
         ({"learning_rate": 0}, r"Expected train\.learning_rate to be above 0, got 0\.0"),
         ({"num_samples_per_input": 1}, r"Expected train\.num_samples_per_input to be 2 or more"),
@@ -86,6 +90,9 @@ def test_each_call_gives_a_dictionary_of_its_own() -> None:
         ({"top_k": 0}, r"Expected train\.top_k to be -1 \(all tokens\) or 1 or more, got 0"),
         ({"max_completion_length": 0}, r"Expected train\.max_completion_length to be 1 or more, got 0"),
         ({"lora_config": {"rank": 8}}, r"Expected a setting of train\.lora_config \(r, .*\), got 'rank'"),
+        ({"lora_config": {"targetmodules": []}}, r"got 'targetmodules'; did you mean 'target_modules'\?$"),
+        ({"lora_config": {"r": 1.5}}, r"Expected train\.lora_config\.r to be a whole number, got 1\.5; correct it\.$"),
+        ({"lora_config": 8}, r"Expected train\.lora_config to be a table, got 8; correct it\.$"),
         ({"lora_config": {"r": 0}}, r"Expected train\.lora_config to be a table with r of 1 or more"),
         (
             {"failure_score": -1.0},

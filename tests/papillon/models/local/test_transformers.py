@@ -18,7 +18,7 @@ from papillon.errors import EndpointError  # noqa: E402
 from papillon.models.local.transformers import Transformers  # noqa: E402
 from papillon.models.providers import sampling_of  # noqa: E402
 from papillon.profile import ModelSettings  # noqa: E402
-from papillon.training.policy import Policy  # noqa: E402
+from papillon.training.grpo.policy import Policy  # noqa: E402
 from papillon.training.settings import Lora  # noqa: E402
 from tests.papillon.training.tiny import OUTPUTS, preferred, tiny_model, tiny_tokenizer  # noqa: E402
 

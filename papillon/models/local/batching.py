@@ -1,0 +1,88 @@
+"""The batching sampler: one thread draws completions from a model, those that wait together in one batch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from queue import Queue
+
+import torch
+
+from papillon.models.local.batches import batches
+from papillon.models.local.causal_model import CausalModel, Completion
+from papillon.models.local.sampling import Sampling, Steering
+
+__all__ = ["BatchingSampler", "Draw"]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A completion that is asked for: its prompt, the numbers [limit] that decide it, and what writes some of it."""
+
+    prompt: tuple[int, ...]
+    sampling: Sampling
+    numbers: torch.Tensor
+    guide: Steering | None = None
+    answer: Future[Completion] = field(default_factory=Future)
+
+
+def _kind(draw: Draw) -> tuple[Sampling, int, int]:
+    """What a batch has in common; the lengths roughly, since every prompt in it takes as long as the longest."""
+    return draw.sampling, len(draw.numbers), len(draw.prompt).bit_length()
+
+
+class BatchingSampler:
+    """Answers draws, at most ``most`` at a time; ``device`` is held while the model computes.
+
+    ``drawn`` is told of each batch before those who wait for it.
+    """
+
+    def __init__(
+        self,
+        model: CausalModel,
+        *,
+        most: int,
+        device: AbstractContextManager[object] | None = None,
+        drawn: Callable[[list[Completion]], None] = lambda completions: None,
+    ) -> None:
+        self.model, self.most, self.device, self._drawn = model, most, device or nullcontext(), drawn
+        self.refusal: Exception | None = None
+        self._lock = threading.Lock()
+        self._queue: Queue[Draw | None] = Queue()
+        self._thread = threading.Thread(target=self._serve, name="sampler", daemon=True)
+        self._thread.start()
+
+    def ask(self, draw: Draw) -> Future[Completion]:
+        """The draw's completion to come; raises, or fails with, what :meth:`close` was given."""
+        with self._lock:
+            if self.refusal is not None:
+                raise self.refusal
+            self._queue.put(draw)
+        return draw.answer
+
+    def close(self, refusal: Exception) -> None:
+        """Finish the batch under way and no other: what waits, and what comes after, is refused."""
+        with self._lock:
+            self.refusal = refusal
+            self._queue.put(None)
+        self._thread.join(timeout=60)
+
+    def _serve(self) -> None:
+        for batch in batches(self._queue, self.most, _kind):
+            try:
+                with self.device:
+                    if self.refusal is not None:
+                        raise self.refusal
+                    numbers = torch.stack([draw.numbers for draw in batch])
+                    prompts, guides = [draw.prompt for draw in batch], [draw.guide for draw in batch]
+                    done = self.model.sample(prompts, numbers, batch[0].sampling, numbers.size(1), guides)
+            except Exception as error:  # those that wait are where it belongs
+                for draw in batch:
+                    draw.answer.set_exception(error)
+                continue
+            self._drawn(done)
+            for draw, completion in zip(batch, done, strict=True):
+                draw.answer.set_result(completion)

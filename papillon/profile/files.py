@@ -1,0 +1,120 @@
+"""Where profiles stand: tables of the project's pyproject.toml, and TOML files of their own.
+
+A profile is data, checked key by key. Building models from it is papillon.models' work, judging the gates the
+harness's.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from papillon.errors import ProfileError
+from papillon.fields import keys_of
+from papillon.profile.gates import gate_settings
+from papillon.profile.models import judge_settings, model_settings
+from papillon.profile.settings import ROOT, JudgeSettings, ModelSettings, Profile
+from papillon.profile.table import Table
+from papillon.spelling import did_you_mean, nearest
+
+__all__ = ["load_profile", "own_settings", "parse_profile"]
+
+
+def parse_profile(name: str, path: Path | None, data: Any) -> Profile:
+    """Check one profile's keys; raises ProfileError that names the key, what came and what was expected.
+
+    ``path`` is the file that holds the profile, None for the project's own pyproject.toml.
+    """
+    table = Table(f"Profile {name!r} ({path or 'pyproject.toml'})", data, path.parent if path else ROOT, path)
+    table.only(keys_of(Profile))
+    gates = table.table("gates")
+    thresholds, regressions = gate_settings(gates) if gates is not None else ((), ())
+    return table.read(
+        Profile,
+        {"name": name, "path": path, "gates": thresholds, "regressions": regressions},
+        {"dataset": _dataset, "local": _model, "untrusted": _model, "judge": _judge},
+    )
+
+
+def _model(table: Table, role: str) -> ModelSettings:
+    model = table.table(role)
+    assert model is not None
+    return model_settings(model)
+
+
+def _judge(table: Table, key: str) -> JudgeSettings:
+    judge = table.table(key)
+    assert judge is not None
+    return judge_settings(judge)
+
+
+def _dataset(table: Table, key: str) -> str:
+    name: str = table.value(key, str)
+    # A name stays a name; a path counts from the file that holds the profile.
+    return name if name in ("mini", "pupa_new", "pupa_tnb") else str((table.base / Path(name).expanduser()).resolve())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        missing = _neighbours(path) if isinstance(error, FileNotFoundError) else "check its path and its rights."
+        raise ProfileError(
+            f"Expected a profile in {path}, but it cannot be read: {error.strerror}; {missing}"
+        ) from error
+    try:
+        if b"\0" in raw:
+            raise ValueError("it is in another encoding, perhaps UTF-16")
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"Expected TOML in {path}, but it does not parse: {error}.") from error
+    except ValueError as error:
+        cause = f"byte {error.start + 1} is none of UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise ProfileError(
+            f"Expected a profile in {path}, but it cannot be read: {cause}; save it as UTF-8."
+        ) from error
+
+
+def _neighbours(path: Path) -> str:
+    """What stands in the place of a file that is not there, the nearest names first."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"its folder {folder} is not there either."
+    names = sorted(each.name for each in folder.glob("*.toml"))
+    return did_you_mean(path.name, names, f"in its folder are {', '.join(names[:5]) or 'no .toml files'}.")
+
+
+def own_settings() -> Table:
+    """``[tool.papillon]`` of the project's pyproject.toml."""
+    table = _read(ROOT / "pyproject.toml").get("tool", {}).get("papillon", {})
+    found = Table("[tool.papillon] in pyproject.toml", table, ROOT)
+    found.only(("default-profile", "keys", "profiles"))
+    return found
+
+
+def _profiles() -> dict[str, Any]:
+    profiles = own_settings().table("profiles")
+    return profiles.data if profiles is not None else {}
+
+
+def load_profile(name: str | None = None) -> Profile:
+    """The profile of that name or file; without one, ``PAPILLON_PROFILE``'s, else the project's default.
+
+    Raises ProfileError, in one sentence, for an unknown name, an unreadable file, and every
+    unknown key or wrong value in it.
+    """
+    name = name or os.environ.get("PAPILLON_PROFILE") or own_settings().value("default-profile", str) or "embedded"
+    if name.endswith(".toml"):
+        path = Path(name).expanduser().resolve()
+        return parse_profile(path.stem, path, _read(path))
+    profiles = _profiles()
+    if name not in profiles:
+        near = nearest(name, profiles)
+        meant = "" if near is None else f" (did you mean {near!r}?)"
+        raise ProfileError(
+            f"Unknown profile {name!r}: expected one of {', '.join(sorted(profiles))}{meant}, "
+            "or a file that ends in .toml."
+        )
+    return parse_profile(name, None, profiles[name])

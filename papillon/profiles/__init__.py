@@ -1,1 +1,0 @@
-"""What a profile holds and how its TOML tables are read; :mod:`papillon.profile` is the way in."""

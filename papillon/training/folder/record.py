@@ -1,0 +1,165 @@
+"""The folder a training leaves: settings, versions, one line of metrics a round, and the progress shown."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from papillon.errors import UsageError
+from papillon.files import write_whole
+from papillon.training.folder.curve import curve
+from papillon.training.settings import TrainSettings
+
+__all__ = ["TASK", "RunRecord"]
+
+#: The file in a training's folder that says what it was trained on and with whom.
+TASK = "task.json"
+
+_PACKAGES = ("papillon-evals", "dspy", "arbor-ai", "torch", "transformers", "peft", "trl", "vllm")
+
+#: What a resumed training cannot change: the saved adapter would not fit, or the next round be another.
+_FIXED = ("model", "lora_config", "seed", "num_samples_per_input", "num_dspy_examples_per_grpo_step")
+
+
+class RunRecord:
+    """Writes into ``folder``; ``say`` gets a line for people after each round."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: TrainSettings,
+        say: Callable[[str], None] = print,
+        told: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder, self.settings, self.say, self.told = folder, settings, say, dict(told or {})
+        self._began = time.monotonic()
+        self._rounds_here: set[int] = set()
+        self._wandb: Any = None
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def completions(self) -> Path:
+        return self.folder / "completions.jsonl"
+
+    def open(self, *, resume: bool) -> None:
+        """Check the folder and write down what is known before the first round.
+
+        Raises UsageError where a training lies there that is not to be resumed, or one of other settings.
+        """
+        file = self.folder / "settings.json"
+        if not resume and self.metrics.exists():
+            raise UsageError(
+                f"Expected a folder without a training in it, got {self.folder}; resume it (--resume), or name another "
+                "(--out)."
+            )
+        if resume and file.exists():
+            now = json.loads(json.dumps(self.settings.to_json()))
+            self._same(file, {name: now[name] for name in _FIXED}, "train.")
+            if (surroundings := self.folder / TASK).exists():
+                self._same(surroundings, self.told, "")
+        write_whole(self.folder / TASK, json.dumps(self.told, indent=2) + "\n")
+        write_whole(file, json.dumps(self.settings.to_json(), indent=2) + "\n")
+        write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=2) + "\n")
+        if self.settings.report_to == "wandb":
+            try:
+                import wandb
+            except ImportError:
+                raise UsageError(
+                    "Expected the package wandb for train.report_to = 'wandb', got none; install it, or use 'none'."
+                ) from None
+            try:
+                self._wandb = wandb.init(dir=str(self.folder), name=self.folder.name, config=self.settings.to_json())
+            except wandb.Error as error:
+                raise UsageError(
+                    f"Expected wandb to take this training (train.report_to), got: {error}; log in, or use 'none'."
+                ) from error
+
+    def _same(self, file: Path, now: dict[str, Any], prefix: str) -> None:
+        try:
+            before = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(
+                f"Expected JSON in {file}, got: {error}; train into another folder, or repair it."
+            ) from error
+        for name, value in now.items():
+            if before.get(name) != value:
+                raise UsageError(
+                    f"Expected {prefix}{name} to be {before.get(name)!r}, as when the training in {self.folder} began, "
+                    f"got {value!r}; set it back, or train into another folder."
+                )
+
+    def keep_rounds(self, done: int) -> None:
+        """Forget lines after round ``done``: the training goes on from there."""
+        for file in (self.metrics, self.completions):
+            if file.exists():
+                # Not splitlines(), which also cuts at separators that a completion may hold.
+                kept = [line for line in file.read_text(encoding="utf-8").split("\n") if _round_of(line) <= done]
+                write_whole(file, "".join(f"{line}\n" for line in kept))
+
+    def add(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
+        """One round's line, with Arbor one group's; beside it every ``logging_steps`` rounds its completions."""
+        self._rounds_here.add(numbers["round"])
+        elapsed = time.monotonic() - self._began
+        line = {**numbers, "seconds": round(elapsed, 1)}
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        done = numbers["round"]
+        if self.settings.log_completions and done % self.settings.logging_steps == 0:
+            with self.completions.open("a", encoding="utf-8") as file:
+                for group in groups:
+                    drawn = [{"text": item["completion"]["content"], "reward": item["reward"]} for item in group]
+                    file.write(json.dumps({"round": done, "group": drawn}, ensure_ascii=False) + "\n")
+        if self._wandb is not None:
+            self._wandb.log(line, step=done)
+        left = elapsed / len(self._rounds_here) * max(0, self.settings.num_train_steps - done)
+        self.say(_progress(line, self.settings.num_train_steps, left))
+
+    def close(self) -> None:
+        """Draw the rounds as ``curve.svg``, and let go of whoever was told of them."""
+        if self.metrics.exists() and (lines := self.metrics.read_text(encoding="utf-8").splitlines()):
+            write_whole(self.folder / "curve.svg", curve([json.loads(line) for line in lines]))
+        if self._wandb is not None:
+            self._wandb.finish()
+
+
+def _progress(line: dict[str, Any], total: int, left: float) -> str:
+    parts = [f"round {line['round']}/{total}", f"reward {line['reward']:+.3f} (spread {line['spread']:.3f})"]
+    parts.append(f"steps {line['steps']}" if line["steps"] else f"no step: {_why_none(line)}")
+    if wrong := line["format_failures"] + line["partly_formatted"]:
+        parts.append(f"format failures {wrong}/{line['rollouts']}")
+    if line["dropped"]:
+        parts.append(f"dropped {line['dropped']}")
+    if line["validation_score"] is not None:
+        failed = line.get("unvalidated")
+        parts.append(f"validation {line['validation_score']:.1f}" + (f" ({failed} failed)" if failed else ""))
+    return " · ".join([*parts, f"{left / 60:.0f} min left"])
+
+
+def _why_none(line: dict[str, Any]) -> str:
+    if line["alike"] == line["groups"]:
+        return "every group's rewards are alike"
+    return "whatever told something ran into max_tokens (train.mask_truncated_completions)"
+
+
+def _round_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["round"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # cut off when the process was killed
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,47 @@
+"""Draws: what the policy drew in a round, so that the trainer learns the very tokens, after the very prompt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from papillon.models.local.causal_model import Completion
+
+__all__ = ["Draws"]
+
+
+class Draws:
+    """The draws of the round after the ``round``-th; ``tokens`` counts those of all rounds."""
+
+    def __init__(self) -> None:
+        self.round = self.tokens = 0
+        self.times_asked: Counter[tuple[int, ...]] = Counter()
+        self._drawn: dict[tuple[tuple[int, ...], str], Completion] = {}
+
+    def number(self, prompt: tuple[int, ...]) -> int:
+        """How often the prompt was asked before, since the last :meth:`forget`."""
+        before = self.times_asked[prompt]
+        self.times_asked[prompt] = before + 1
+        return before
+
+    def keep(self, completions: Iterable[Completion]) -> None:
+        """These were drawn."""
+        for completion in completions:
+            self._drawn.setdefault((completion.prompt, completion.text), completion)
+            self.tokens += len(completion.tokens)
+
+    def find(self, text: str, prompt: tuple[int, ...]) -> Completion | None:
+        """What was drawn in this round with this text after this prompt; never another prompt's."""
+        return self._drawn.get((prompt, text))
+
+    def forget(self) -> None:
+        """Count anew: the n-th draw of a prompt from here follows from the seed, the round, the prompt, n."""
+        self.times_asked.clear()
+
+    def next_round(self) -> None:
+        """The policy has moved on; what was drawn before is of no more use."""
+        self.round += 1
+        self._drawn = {}
+        self.forget()

@@ -1,0 +1,65 @@
+"""The record of a training: what it must be told again to go on, and what it forgets then."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from papillon.errors import UsageError
+from papillon.training.folder.record import RunRecord
+from papillon.training.settings import TrainSettings
+
+
+def test_rounds_after_the_last_checkpoint_are_forgotten_and_nothing_else(tmp_path: Path) -> None:
+    record = RunRecord(tmp_path, TrainSettings(), say=lambda line: None)
+    drawn = [{"round": number, "group": [{"text": "a\u2028b\x85c", "reward": 1.0}]} for number in (1, 2, 2, 3)]
+    record.completions.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in drawn), "utf-8")
+    record.metrics.write_text('{"round": 1}\n{"round": 2}\n{"round": 3}\n{"rou')  # killed as it wrote
+    record.keep_rounds(2)
+    assert record.metrics.read_text() == '{"round": 1}\n{"round": 2}\n'
+    assert [json.loads(line) for line in record.completions.read_text("utf-8").rstrip("\n").split("\n")] == drawn[:3]
+
+
+def test_a_training_goes_on_with_the_data_and_the_models_it_began_with(tmp_path: Path) -> None:
+    RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).open(resume=False)
+    RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).open(resume=True)
+    with pytest.raises(
+        UsageError, match=r"^Expected dataset to be 'a', as when the training in .* began, got 'b'; set"
+    ):
+        RunRecord(tmp_path, TrainSettings(), told={"dataset": "b", "judge": "lexical"}).open(resume=True)
+    (tmp_path / "task.json").write_text("{")
+    with pytest.raises(
+        UsageError, match=r"^Expected JSON in .*/task\.json, got: .*; train into another folder, or repair"
+    ):
+        RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).open(resume=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({"alike": 2, "groups": 2}, "no step: every group's rewards are alike"),
+        ({"alike": 1, "groups": 2}, "no step: whatever told something ran into max_tokens"),
+        ({"steps": 1, "validation_score": 40.0, "unvalidated": 3}, "validation 40.0 (3 failed)"),
+        ({"steps": 1, "dropped": 2}, "dropped 2"),
+    ],
+)
+def test_a_rounds_line_says_what_was_out_of_the_ordinary(tmp_path: Path, line: dict[str, object], said: str) -> None:
+    shown: list[str] = []
+    record = RunRecord(tmp_path, TrainSettings(num_train_steps=4), shown.append)
+    ordinary = {"round": 2, "steps": 0, "reward": 0.25, "spread": 0.5, "validation_score": None}
+    counts = {"rollouts": 8, "scored": 8, "format_failures": 0, "partly_formatted": 0, "dropped": 0, "unvalidated": 0}
+    record.add(ordinary | counts | line, [])
+    assert said in shown[0]
+    assert shown[0].startswith("round 2/4 · reward +0.250 (spread 0.500) · ")
+
+
+def test_wandb_is_asked_for_by_name_and_missed_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    RunRecord(tmp_path / "without", TrainSettings()).open(resume=False)
+    with pytest.raises(
+        UsageError, match=r"^Expected the package wandb for train\.report_to = 'wandb', got none; install"
+    ):
+        RunRecord(tmp_path / "with", TrainSettings(report_to="wandb")).open(resume=False)

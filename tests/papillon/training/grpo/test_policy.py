@@ -1,0 +1,94 @@
+"""Scoring with a tiny model: log-probabilities, their gradient, and adapters that come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the gpu extra (torch, peft) is not installed")
+pytest.importorskip("peft", reason="the gpu extra (torch, peft) is not installed")
+
+from papillon.errors import UsageError  # noqa: E402
+from papillon.models.local.sampling import Sampling, uniforms  # noqa: E402
+from papillon.training.grpo.policy import Policy  # noqa: E402
+from papillon.training.settings import Lora, TrainSettings  # noqa: E402
+from tests.papillon.training.tiny import tiny_model, tiny_tokenizer  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0))
+
+
+def prompts(policy: Policy, *texts: str) -> list[tuple[int, ...]]:
+    return [policy.prompt([{"role": "user", "content": text}]) for text in texts]
+
+
+def numbers(rows: int, limit: int) -> Any:
+    return torch.stack([uniforms(limit, 0, row) for row in range(rows)])
+
+
+def test_log_probabilities_are_the_models_own(policy: Policy) -> None:
+    drawn = policy.sample(prompts(policy, "hello", "a longer one"), numbers(2, 9), Sampling(), 9)
+    found, mask = policy.logprobs([(c.prompt, c.tokens) for c in drawn], temperature=0.5)
+    for row, completion in enumerate(drawn):
+        ids = torch.tensor([completion.prompt + completion.tokens])
+        logits = policy.model(input_ids=ids).logits[0, len(completion.prompt) - 1 : -1] / 0.5
+        expected = logits.log_softmax(-1).gather(-1, torch.tensor(completion.tokens)[:, None])[:, 0]
+        torch.testing.assert_close(found[row, : len(completion.tokens)], expected, atol=1e-4, rtol=0)
+        assert mask[row].sum() == len(completion.tokens)
+
+
+def test_a_prompt_that_is_read_once_has_the_gradient_of_all_its_completions(policy: Policy) -> None:
+    asked = prompts(policy, "hello", "hello", "help me", "a longer one")
+    pairs = [(c.prompt, c.tokens) for c in policy.sample(asked, numbers(4, 9), Sampling(), 9)]
+    gains = torch.tensor([1.0, -0.5, 2.0, 0.25])
+    weights = [weight for weight in policy.model.parameters() if weight.requires_grad]
+
+    def gradient(parts: list[list[int]]) -> list[Any]:
+        for weight in weights:
+            weight.grad = None
+        for rows in parts:
+            found, mask = policy.logprobs([pairs[row] for row in rows])
+            ((found * mask).sum(-1) * gains[rows]).sum().backward()
+        return [weight.grad for weight in weights]
+
+    together, apart = gradient([[0, 1, 2, 3]]), gradient([[0], [1], [2], [3]])
+    assert any(grad is not None and float(grad.abs().max()) > 1e-4 for grad in together)
+    for one, other in zip(together, apart, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_a_saved_adapter_gives_the_same_model_again(policy: Policy, tmp_path: Path) -> None:
+    changed = Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0), seed=1)
+    with torch.no_grad():
+        for weight in changed.model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.05)
+    changed.save_adapter(tmp_path)
+    fresh = Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0), seed=2)
+    pair = [(prompts(fresh, "hello")[0], (10, 11, 12))]
+    untrained = fresh.logprobs(pair)[0]
+    fresh.load_adapter(tmp_path)
+    assert not torch.allclose(untrained, fresh.logprobs(pair)[0])
+    torch.testing.assert_close(changed.logprobs(pair)[0], fresh.logprobs(pair)[0])
+    with fresh.without_adapter():
+        torch.testing.assert_close(untrained, fresh.logprobs(pair)[0])
+
+
+def test_layers_that_the_model_has_not_are_named(tmp_path: Path) -> None:
+    tiny_model().save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    settings = TrainSettings(model=str(tmp_path), lora_config=Lora(target_modules=("c_attn",)))
+    with pytest.raises(
+        UsageError, match=r"^Expected layers of .* in train\.lora_config\.target_modules, got: .*c_attn"
+    ):
+        Policy.load(settings, "cpu")
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    settings = TrainSettings(model=str(tmp_path / "nothing"))
+    with pytest.raises(UsageError, match=r"Expected a causal language model at '.*nothing' \(train\.model\), got: .*"):
+        Policy.load(settings, "cpu")
