@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from evals.harness.causes import Told, causes_of
@@ -82,7 +83,8 @@ class Run:
         self._starting = threading.Lock()
         self._told = Told()
         self._work: Future[None] | None = None
-        self._collections = gc.get_threshold()
+        #: What :meth:`close` lets go of.
+        self._opened = ExitStack()
         self._examined: dict[str, Future[Examination]] = {}
         #: How many of its labelled cases the judge has answered.
         self.cases_answered = 0
@@ -123,8 +125,16 @@ class Run:
     def prepare(self) -> None:
         """Take what is kept and open the models for the rest; raises UsageError for what a user can mend.
 
-        No model is asked yet: that begins with :meth:`start`.
+        No model is asked yet: that begins with :meth:`start`. Where it fails, nothing stays open.
         """
+        try:
+            self._prepare()
+        except BaseException:
+            self._opened.close()
+            self.leaving.discard()
+            raise
+
+    def _prepare(self) -> None:
         settings = self.plan.settings
         if settings.profile.split == "all" and len(self.selection.splits) > 1:
             raise UsageError(
@@ -146,11 +156,14 @@ class Run:
         # the end, so the garbage collector need not walk through them again and again, nor look at every 700th new
         # object of calls that leave few cycles behind: that took 7% of the CPU time with 512 calls in flight.
         gc.disable()
-        from evals.harness.evaluation.subjects import Subjects
-        from papillon.models.roles import open_models
+        try:
+            from evals.harness.evaluation.subjects import Subjects
+            from papillon.models.roles import open_models
 
-        gc.freeze()
-        gc.enable()
+            gc.freeze()
+        finally:
+            gc.enable()
+        self._opened.callback(gc.set_threshold, *gc.get_threshold())
         gc.set_threshold(20_000, 50, 100)
 
         models = open_models(
@@ -161,7 +174,12 @@ class Run:
             ledger=self.ledger,
             say=self._said.append,
         )
-        self.subjects = Subjects(models, settings.profile)
+        try:
+            self.subjects = Subjects(models, settings.profile)
+        except BaseException:
+            models.close()
+            raise
+        self._opened.callback(self.subjects.close)
         self.fingerprint = self.subjects.fingerprint
 
     def start(self) -> None:
@@ -211,28 +229,35 @@ class Run:
         self._cached.note(job, outcome)
         return outcome.bare
 
+    def stop(self) -> None:
+        """Start no more calls; what has not had its turn ends without a score. From any thread."""
+        self.scheduler.stop()
+        if self.subjects is not None:
+            self.subjects.models.loop.loop.call_soon_threadsafe(self.subjects.models.stop)
+
     def close(self) -> None:
         """Start no more calls, wait for those in flight and their records, and let go of everything."""
         if self.finished is not None:
             return
-        if self.subjects is not None:
-            models = self.subjects.models
-            if self._work is None:
-                # No item asked: what was selected is without a score, and the models are let go unasked.
-                self.scheduler.stop()
-                unasked = self.subjects.running(self.scheduler, Barrier(1, models.reach_again))
-                self._work = models.loop.submit(unasked)
-            under_way: list[Future[Any]] = [self._work, *self._examined.values()]
-            if not all(work.done() for work in under_way):
-                self.scheduler.stop()
-                models.loop.loop.call_soon_threadsafe(models.stop)
-            wait(under_way)
-            self._work.result()
-            self._cached.put(self.subjects.fingerprint)
-            self.subjects.close()
-            gc.set_threshold(*self._collections)
+        with self._opened:
+            if self.subjects is not None:
+                self._end(self.subjects)
         self._seconds = self.seconds
         self.finished = datetime.datetime.now(datetime.UTC)
+
+    def _end(self, subjects: Subjects) -> None:
+        """Wait for what is under way; what has not begun ends without a score."""
+        if self._work is None:
+            # No item asked: what was selected is without a score, and the models are let go unasked.
+            self.scheduler.stop()
+            unasked = subjects.running(self.scheduler, Barrier(1, subjects.models.reach_again))
+            self._work = subjects.models.loop.submit(unasked)
+        under_way: list[Future[Any]] = [self._work, *self._examined.values()]
+        if not all(work.done() for work in under_way):
+            self.stop()
+        wait(under_way)
+        self._work.result()
+        self._cached.put(subjects.fingerprint)
 
     @property
     def seconds(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from evals.harness.evaluation.barrier import Barrier
 from evals.harness.evaluation.judge_cases import Examination, examine_judge
 from evals.harness.verdicts.judge_bars import judge_bars
 from judges.calibration import leakage_cases
@@ -157,9 +158,10 @@ def test_a_judge_that_stays_away_fails_its_cases(tmp_path: Path) -> None:
 
     async def again() -> bool:
         answered.append(len(answered))
-        return models.reach_again()
+        return await barrier.meet()
 
     with served("http://127.0.0.1:9/v1", tmp_path, deadline=0.2) as models:
+        barrier = Barrier(1, models.reach_again)
         judge = LLMJudge(models)
         done = models.loop.run(
             examine_judge(judge, "leakage", cases=REQUESTS, once_more=again, answered=lambda: answered.append(9))
