@@ -1,6 +1,6 @@
 from queue import Queue
 
-from papillon.models.local.batches import batches
+from papillon.models.local.batching import batches
 
 
 def queued(*requests: str | None) -> Queue[str | None]:
