@@ -1,3 +1,3 @@
-"""The folder that a training leaves: its settings and rounds (record), their picture (curve), its checkpoints, and its
-adapter as llama.cpp reads one (gguf_adapter).
+"""The folder that a training leaves: its rounds (record), their picture (curve), where to go on (checkpoints), and what
+came of it (adapter).
 """
