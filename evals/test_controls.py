@@ -1,6 +1,7 @@
 """Controls are programs whose scores are known beforehand: where theirs are wrong, no score can be trusted.
 
-They run where the profile says ``controls = true``, on the selected examples of each split.
+They run where the profile says ``controls = true``, on the selected examples of each split. In a shard what must
+hold for a share of the rows is deferred.
 """
 
 import pytest
@@ -9,5 +10,8 @@ from evals.harness.session import Line, missed
 
 
 def test_control(control: str, evaluation: Line) -> None:
-    if text := missed([evaluation.control(control)]):
+    result = evaluation.control(control)
+    if result["verdict"] == "deferred":
+        pytest.skip(result["note"])
+    if text := missed([result]):
         pytest.fail(text, pytrace=False)

@@ -9,26 +9,13 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from papillon.results.judging import Measure
 
 __all__ = ["Measure", "kappa", "share", "spearman"]
 
 Z = 1.959964  # a 95% interval
 CELLS = ((True, True), (True, False), (False, True), (False, False))
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A figure with its 95% interval and ``n``, the judgements that it rests on.
-
-    ``value`` is None where the answers do not define it; ``low`` and ``high`` are None where no
-    interval is given.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
 
 
 def share(hits: Sequence[tuple[bool, str]]) -> Measure:

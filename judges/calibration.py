@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from judges.agreement import Measure, kappa, share, spearman
 from judges.cases import LEAN, STANDING, LeakageCase, QualityCase, leakage_cases, quality_cases
+from papillon.results.judging import JudgeReport
 
 __all__ = [
     "LEAKAGE_METRICS",
@@ -52,37 +53,6 @@ QUALITY_METRICS = (
 LeakageAnswer = tuple[bool, ...] | int | None
 #: "At least as good?" for (a, b) and for (b, a), or one score, 0 or 1; None where the judge failed.
 QualityAnswer = tuple[bool, bool] | int | None
-
-
-@dataclass(frozen=True)
-class JudgeReport:
-    """How a judge did on one set of cases.
-
-    ``failed`` are the ids of cases without an answer, which count in no measure; ``wrong`` those
-    judged against their label. ``kinds`` gives, for each kind of case, how many were judged right and
-    how many were judged; ``hows`` the same for units, by how they stand in the request, where the
-    judge answers per unit.
-    """
-
-    subject: Literal["leakage", "quality"]
-    cases: int
-    failed: tuple[str, ...]
-    wrong: tuple[str, ...]
-    measures: dict[str, Measure]
-    kinds: dict[str, tuple[int, int]]
-    hows: dict[str, tuple[int, int]]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> JudgeReport:
-        return cls(
-            **data
-            | {key: tuple(data[key]) for key in ("failed", "wrong")}
-            | {"measures": {name: Measure(**measure) for name, measure in data["measures"].items()}}
-            | {key: {name: tuple(pair) for name, pair in data[key].items()} for key in ("kinds", "hows")}
-        )
 
 
 def judge_report(

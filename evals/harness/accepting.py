@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from evals.harness.results import as_json
 from evals.harness.run import Run
 from evals.harness.verdicts.baseline import accept, write_baseline
 from evals.harness.verdicts.evidence import lacking
 from evals.harness.verdicts.gates import threshold_verdict
 from papillon.errors import UsageError
 from papillon.profile import RegressionSettings
+from papillon.results import RunResult
 from papillon.results.rows import Row
 from papillon.units import UnitsCheck
 
 __all__ = ["unfit", "write_accepted"]
 
 
-def write_accepted(run: Run) -> list[str]:
+def write_accepted(run: Run, result: RunResult) -> list[str]:
     """Write the baseline files of the run's splits, and give their names.
 
     Raises UsageError, before anything is written, for a run that is not whole and for a split whose rows could not
@@ -34,15 +35,14 @@ def write_accepted(run: Run) -> list[str]:
             )
         for path in dict.fromkeys(compared.baseline for compared in plan.comparisons(split)):
             files.setdefault(path, []).append(split)
-    about = as_json(run)["run"]
     baselines = {
         path: accept(
             [row for split in splits for row in run.rows(split)],
             dataset=plan.compared_data,
             judge=plan.compared_judge,
-            models=about["models"],
-            program=about["program"]["fingerprint"],
-            versions=about["versions"],
+            models=asdict(result.run.models),
+            program=result.run.program.fingerprint or "",
+            versions=result.run.versions,
         )
         for path, splits in files.items()
     }

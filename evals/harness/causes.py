@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["Told"]
+from papillon.results.rows import Row
+
+__all__ = ["Told", "causes_of"]
 
 
 class Told:
@@ -23,3 +25,8 @@ class Told:
             if first != item:
                 text = text.replace(cause, f"the same cause as {first}")
         return text
+
+
+def causes_of(rows: Iterable[Row]) -> list[str]:
+    """What cost rows their scores, each once, as they come."""
+    return list(dict.fromkeys(row.error for row in rows if row.status == "infrastructure_error" and row.error))

@@ -1,9 +1,8 @@
-"""What the command line asks for: an evaluation or a training never starts unless it was named."""
+"""Command line: what it names; an evaluation or a training never starts unless it was named."""
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -11,35 +10,43 @@ from pathlib import Path
 
 import pytest
 
+from evals.harness.marks import MARKS, names, selects
 from evals.harness.options import OPTIONS
 from papillon.errors import UsageError
-from papillon.spelling import nearest
 
 __all__ = [
     "EVALS",
-    "asks_for_evaluation",
-    "asks_for_training",
+    "SUITES",
     "in_evals",
+    "in_suite",
+    "names_evaluation",
+    "names_training",
     "only_shows",
     "refuse_options_without_a_suite",
     "refuse_root_of_an_option",
-    "refuse_wrong_expressions",
     "seen_from",
 ]
 
 EVALS = Path(__file__).resolve().parents[1]
 
-#: The suites' marks, as ``-m`` may name them.
-MARKS = ("dev", "test", "judges", "gpu")
+#: The suites' files, in the order of their items: what is evaluated comes before what judges it.
+SUITES = ("test_training.py", "test_examples.py", "test_controls.py", "test_judges.py", "test_gates.py")
+_FILES = {EVALS / name for name in SUITES}
 
 
 @cache
 def in_evals(path: Path) -> bool:
-    """Whether a file is one of the suites', by whatever links it was reached."""
+    """Whether a file lies beside the suites, by whatever links it was reached."""
     return path.resolve().parent == EVALS
 
 
-def asks_for_evaluation(config: pytest.Config) -> bool:
+@cache
+def in_suite(path: Path) -> bool:
+    """Whether a file is one of the suites', by whatever links it was reached; a user's own beside them is not."""
+    return path.resolve() in _FILES
+
+
+def names_evaluation(config: pytest.Config) -> bool:
     """Whether an argument, or the folder where pytest was started, lies in ``evals/``.
 
     The training suite does not count: it evaluates nothing by itself.
@@ -52,10 +59,9 @@ def asks_for_evaluation(config: pytest.Config) -> bool:
     )
 
 
-def asks_for_training(config: pytest.Config) -> bool:
-    """Whether ``-m`` holds the word ``gpu`` without a ``not`` before it."""
-    expression = config.getoption("markexpr", "") or ""
-    return bool(re.search(r"\bgpu\b", expression)) and not re.search(r"\bnot\s*\(*\s*gpu\b", expression)
+def names_training(config: pytest.Config) -> bool:
+    """Whether ``-m`` names the mark ``gpu`` without a ``not``."""
+    return names(config.getoption("markexpr", "") or "", "gpu")
 
 
 def seen_from(folder: Path, path: Path) -> str:
@@ -70,7 +76,7 @@ def only_shows(config: pytest.Config) -> bool:
 
 
 def refuse_options_without_a_suite(config: pytest.Config) -> None:
-    """Raise UsageError for an evaluation's option typed where no evaluation is asked for.
+    """Raise UsageError for an evaluation's option typed where no suite is named.
 
     What stands in ``addopts`` is left alone: there it is a default for the runs that are evaluations.
     """
@@ -78,7 +84,9 @@ def refuse_options_without_a_suite(config: pytest.Config) -> None:
     if not typed:
         return
     first = typed[0][0].partition("=")[0]
-    marks = config.getoption("markexpr", "") or "dev"
+    marks = config.getoption("markexpr", "") or ""
+    if not marks or not any(selects(marks, mark) for mark in MARKS):
+        marks = "dev"
     suites = seen_from(config.invocation_params.dir, EVALS)
     words = ["pytest", suites, "-m", marks, *(word for words in typed for word in words)]
     raise UsageError(f"{first}: an evaluation runs only where it is asked for by path; type {shlex.join(words)}")
@@ -102,6 +110,9 @@ def refuse_root_of_an_option(config: pytest.Config) -> None:
     It looks for both before any plugin has said what its options are, so ``--eval-profile FILE.toml`` looks like a
     path to tests; with ``=`` it does not.
     """
+    options = [words for words in _typed_options(config.invocation_params.args) if len(words) == 2]
+    if not options:
+        return
     # Private to pytest, and this module is loaded in every project of the environment.
     from _pytest.config.findpaths import determine_setup
 
@@ -115,34 +126,9 @@ def refuse_root_of_an_option(config: pytest.Config) -> None:
     )
     if (root, settings) == (config.rootpath, config.inipath):
         return
-    for words in _typed_options(config.invocation_params.args):
-        if len(words) == 2 and (config.invocation_params.dir / words[1]).exists():
-            flag, value = words
+    for flag, value in options:
+        if (config.invocation_params.dir / value).exists():
             raise UsageError(
                 f"{flag} {value}: pytest took the value for a path to tests and {config.rootpath} for the project's "
                 f"root; type {flag}={shlex.quote(value)}"
             )
-
-
-def refuse_wrong_expressions(config: pytest.Config) -> None:
-    """Raise UsageError for a ``-m`` or ``-k`` that cannot be read, or a mark that nobody has where marks are strict.
-
-    pytest would do so while it collects, which under xdist is in a worker, and then takes the session with it.
-    """
-    from _pytest.mark.expression import Expression
-
-    for flag, name in (("-m", "markexpr"), ("-k", "keyword")):
-        asked = config.getoption(name, "") or ""
-        try:
-            words = Expression.compile(asked).idents() if asked else frozenset()
-        except SyntaxError as error:
-            raise UsageError(f"{flag} {asked!r}: expected names with and, or, not and parentheses, {error}.") from None
-        strict = (
-            config.getini("strict_markers") if config.getini("strict_markers") is not None else config.getini("strict")
-        )
-        if flag == "-m" and strict:
-            known = {line.partition(":")[0].partition("(")[0].strip() for line in config.getini("markers")}
-            for word in sorted(words - known):
-                near = nearest(word, MARKS)
-                meant = "pytest --markers lists them." if near is None else f"did you mean {near}?"
-                raise UsageError(f"-m {asked!r}: expected marks such as {', '.join(MARKS)}, got {word}; {meant}")

@@ -7,20 +7,22 @@ DSPy: a report may show what a judge did without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from evals.harness.evaluation.barrier import OnceMore, never
 from evals.harness.evaluation.waiting import each_once_more
-from evals.harness.verdicts.gates import GateResult, GateVerdict, could_see, threshold_verdict
+from evals.harness.verdicts.gates import could_see, threshold_verdict
 from evals.harness.verdicts.statistics import smallest_detectable, z_value
-from judges.agreement import Measure, kappa, share
-from judges.calibration import JudgeReport, LeakageAnswer, QualityAnswer, judge_report, leakage_cases, quality_cases
+from judges.agreement import kappa, share
+from judges.calibration import LeakageAnswer, QualityAnswer, judge_report, leakage_cases, quality_cases
 from judges.cases import LeakageCase, QualityCase
 from judges.judge import Judge
 from judges.lexical import leaked_units
 from papillon.errors import Unreachable, behind, cause_of
 from papillon.models.turn import Turn, current_turn
+from papillon.results.gates import GateResult, GateVerdict
+from papillon.results.judging import Agreement, JudgeReport, Measure
 from papillon.results.rows import Row
 
 __all__ = [
@@ -193,26 +195,6 @@ def judge_lines(report: JudgeReport, width: int) -> list[str]:
 def undercounted(rows: Iterable[Row]) -> list[Row]:
     """The rows where the judge was overruled: it counts fewer leaks than stand verbatim in the request."""
     return [row for row in rows if (row.judge_leaked or 0) < (row.verbatim_leaked or 0)]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far two judges of the same scored rows agree; intervals count a row's group once.
-
-    ``quality`` and ``count`` are the shares of rows with the same quality, and with the same count of leaks;
-    ``quality_kappa`` and ``leak_kappa`` are Cohen's, the latter on any leak or none; ``count_difference`` is the
-    mean absolute difference of the counts, in units. The three about leaks are over rows with units.
-    """
-
-    rows: int
-    quality: Measure
-    quality_kappa: Measure
-    count: Measure
-    leak_kappa: Measure
-    count_difference: Measure
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def judges_agreement(judged: Iterable[tuple[Row, int, int]]) -> Agreement:

@@ -17,9 +17,8 @@ import pytest
 
 from evals.harness.command_line import EVALS, seen_from
 from evals.harness.plan import SPLITS
-from evals.harness.run import Run
-from evals.harness.verdicts.gates import COSTS, GateResult
-from papillon.results.rows import Row
+from evals.harness.verdicts.gates import COSTS
+from papillon.results import GateResult, Row, RunResult
 
 __all__ = ["command_lines", "launcher", "next_command", "worst_row"]
 
@@ -40,13 +39,13 @@ _REPEATED = (
 )
 
 
-def next_command(run: Run, config: pytest.Config) -> list[str]:
+def next_command(result: RunResult, config: pytest.Config) -> list[str]:
     """The command's words, each as a shell takes it."""
     folder = config.invocation_params.dir
     chosen = (
         ["-k", example, "-vv"]
-        if (example := worst_row(run.all_rows(), run.verdicts())) is not None
-        else ["-m", _not_run(run)]
+        if (example := worst_row(result.rows, result.gates)) is not None
+        else ["-m", _not_run(result)]
     )
     words = [*launcher(folder), seen_from(folder, EVALS), *chosen]
     for flag in _REPEATED:
@@ -98,8 +97,9 @@ def command_lines(words: list[str], width: int) -> list[str]:
     return lines
 
 
-def _not_run(run: Run) -> str:
+def _not_run(result: RunResult) -> str:
     """A mark whose suite this run had not: of split ``all`` both parts are the same rows."""
-    ran = SPLITS if run.examples and run.plan.settings.profile.split == "all" else tuple(run.examples)
-    left = [split for split in SPLITS if split not in ran and run.plan.whole.get(split)]
-    return left[0] if left else "dev" if run.examined else "judges"
+    data, own = result.run.dataset, tuple(split.name for split in result.splits)
+    ran = SPLITS if own and data.split == "all" else own
+    left = [split for split in SPLITS if split not in ran and data.sizes.get(split)]
+    return left[0] if left else "dev" if result.judge else "judges"

@@ -15,13 +15,16 @@ import pytest
 from evals.harness import progress
 from evals.harness.command_line import (
     EVALS,
-    asks_for_evaluation,
-    asks_for_training,
+    SUITES,
     in_evals,
+    in_suite,
+    names_evaluation,
+    names_training,
     refuse_options_without_a_suite,
     refuse_root_of_an_option,
     seen_from,
 )
+from evals.harness.marks import needs
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.session import ControllerSession, EvalSession, LocalSession, WorkerSession
@@ -31,9 +34,6 @@ from papillon.profile import ROOT
 
 SESSION = pytest.StashKey[EvalSession]()
 TRAINING = pytest.StashKey[Training]()
-
-#: Where the suites' items stand among each other, whatever their files are called.
-ORDER = {"test_example": 1, "test_control": 2, "test_judge": 3, "test_gate": 4}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,15 +52,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help:
         return
     given = {option.dest: config.getoption(option.dest) for option in OPTIONS}
-    trains = asks_for_training(config)
+    trains = names_training(config)
     worker = hasattr(config, "workerinput")
     try:
         if not worker:
             refuse_root_of_an_option(config)
         if trains or given["full_train"] or given["train_device"]:
             config.stash[TRAINING] = resolve_training(given, config.invocation_params.dir, asked=trains)
-        if not asks_for_evaluation(config):
-            # Where only a training is asked for, the options are its own.
+        if not names_evaluation(config):
+            # Where only a training is named, the options are its own.
             if not trains and not worker:
                 refuse_options_without_a_suite(config)
             return
@@ -83,20 +83,20 @@ def _distributes(config: pytest.Config) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    # Only what was asked for by name may cost a model call: `pytest .` is no evaluation.
+    # Only what was named may cost a model call: `pytest .` is no evaluation.
     name = collection_path.name
-    suite = name.startswith("test_") and name != "test_training.py" and in_evals(collection_path)
-    if suite and not asks_for_evaluation(config):
+    costs = name.startswith("test_") and name != "test_training.py" and in_evals(collection_path)
+    if costs and not names_evaluation(config):
         return True
     # None of the project's own tests is marked so; where torch is installed, reading them all takes half a minute.
-    if (config.getoption("markexpr", "") or "").strip() == "gpu" and collection_path.is_relative_to(ROOT / "tests"):
+    if collection_path.is_relative_to(ROOT / "tests") and needs(config.getoption("markexpr", "") or "", "gpu"):
         return True
     return None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = metafunc.config.stash.get(SESSION, None)
-    if session is None or "evaluation" not in metafunc.fixturenames:
+    if session is None or not in_suite(metafunc.definition.path):
         return
     try:
         session.parametrize(metafunc)
@@ -104,29 +104,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the suites' items in their order, before anything cuts the list by it, as ``--sw`` does."""
-    own = [item for item in items if in_evals(item.path)]
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Put the suites' items in their order, before any plugin cuts the list by it, as ``--sw`` does."""
+    own = [item for item in items if in_suite(item.path)]
     training = [item for item in own if item.get_closest_marker("gpu")]
-    if asks_for_training(config):
+    if names_training(config):
         other = "test_smoke_training" if config.stash[TRAINING].full else "test_full_training"
         training = [item for item in training if getattr(item, "originalname", "") == other]
     if training:
         config.hook.pytest_deselected(items=training)
     # A suite without cases in this run has no items, not a skipped one.
-    gone = {*training, *(item for item in own if "NOTSET" in item.name)}
+    gone = {*training, *(item for item in own if item.name.endswith("[NOTSET]"))}
     # Examples first, as they are worked on; gates last: whatever ran before them, they judge every selected row.
     kept = [item for item in own if item not in gone]
-    ordered = iter(sorted(kept, key=lambda item: ORDER.get(getattr(item, "originalname", ""), 0)))
+    ordered = iter(sorted(kept, key=lambda item: SUITES.index(item.path.resolve().name)))
     theirs = set(items) - set(own)
     items[:] = [item if item in theirs else next(ordered) for item in items if item not in gone]
     # Where warnings are errors for the tests beside, they stay warnings here: a model's library may warn as it likes.
-    asked = [*sys.warnoptions, *config.getini("filterwarnings"), *(config.getoption("pythonwarnings", None) or [])]
+    rules = [*sys.warnoptions, *config.getini("filterwarnings"), *(config.getoption("pythonwarnings", None) or [])]
     for item in kept:
-        for rule in asked:
+        for rule in rules:
             if rule.startswith("error"):
                 item.add_marker(pytest.mark.filterwarnings(rule.replace("error", "default", 1)), append=False)
+    yield
 
 
 @pytest.hookimpl(wrapper=True)
@@ -134,7 +135,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """A suite's failure begins with its verdict in pytest's short summary too, not with the name of an exception."""
     report = yield
     crash: Any = getattr(report.longrepr, "reprcrash", None)
-    if crash is not None and in_evals(item.path):
+    if crash is not None and in_suite(item.path):
         crash.message = crash.message.removeprefix("Failed: ")
     return report
 
@@ -151,7 +152,7 @@ def evaluation(pytestconfig: pytest.Config) -> Any:
     session = pytestconfig.stash.get(SESSION, None)
     if session is None:
         suites = seen_from(pytestconfig.invocation_params.dir, EVALS)
-        raise pytest.UsageError(f"The suites in evals/ run only when asked for by path: type pytest {suites} -m dev.")
+        raise pytest.UsageError(f"The suites in evals/ run only where they are named: type pytest {suites} -m dev.")
     # Items run where there are no workers, or in one of them; never in the controller.
     assert isinstance(session, (LocalSession, WorkerSession))
     return session.line()
@@ -170,13 +171,13 @@ def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def training(pytestconfig: pytest.Config, say: Callable[[str], None]) -> Training:
-    """What the command line asks of the training suite; its tests skip or fail where nothing can be trained."""
-    asked = pytestconfig.stash.get(TRAINING, None)
-    if asked is None:
-        raise pytest.UsageError("A training runs only where it is asked for: type pytest -m gpu.")
-    if (missing := asked.missing()) is not None:
-        if asked.full or asked.device != "auto":
+    """The training that the command line names; its tests skip or fail where nothing can be trained."""
+    named = pytestconfig.stash.get(TRAINING, None)
+    if named is None:
+        raise pytest.UsageError("A training runs only where -m names it: type pytest -m gpu.")
+    if (missing := named.missing()) is not None:
+        if named.full or named.device != "auto":
             pytest.fail(missing, pytrace=False)
         say(missing)
         pytest.skip(missing)
-    return asked
+    return named

@@ -91,15 +91,17 @@ class StatusLine:
 
 
 class Progress:
-    """Shows one run's progress through pytest's terminal, as often as suits where it goes."""
+    """Shows one run's progress through pytest's terminal, as often as suits where it goes, and what Ctrl-C means."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._wait, self._next = FIRST, time.monotonic() + FIRST
         self._status: StatusLine | None = None
+        self._run: Run | None = None
 
-    def begin(self) -> None:
-        """From now on the run is under way."""
+    def begin(self, run: Run) -> None:
+        """From now on this run is under way."""
+        self._run = run
         self._next = time.monotonic() + FIRST
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         # Where items print what they like, or another plugin writes over its own lines, nothing else may move about.
@@ -108,26 +110,43 @@ class Progress:
             self._status = terminal._tw._file = StatusLine(terminal._tw._file)
             self._next = time.monotonic() + 1
 
-    def tick(self, run: Run) -> None:
-        """Show how far the run is, if it is time to."""
+    def tick(self) -> None:
+        """Show how far the run is, if it is time to; called whenever pytest has nothing better to do."""
+        if self._run is None or not self._run.begun or self._config.get_verbosity() < 0:
+            return
+        for sentence in self._run.waiting():
+            say(self._config, sentence)
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         now = time.monotonic()
-        if terminal is None or now < self._next or self._config.get_verbosity() < 0:
+        if terminal is None or now < self._next:
             return
         if self._status is not None:
             self._next = now + 0.5
             with _uncaptured(self._config):
-                self._status.show(progress_line(run, min(self._status.width(), terminal._tw.fullwidth) - 1))
+                width = min(self._status.width(), terminal._tw.fullwidth) - 1
+                self._status.show(progress_line(self._run, width))
             return
         self._wait = min(self._wait * GROWTH, MOST)
         self._next = now + self._wait
-        say(self._config, progress_line(run, terminal._tw.fullwidth))
+        say(self._config, progress_line(self._run, terminal._tw.fullwidth))
 
     def end(self) -> None:
         """The run is over: nothing more is shown."""
         self._next = float("inf")
         if self._status is not None:
             self._status.clear()
+
+    def first_words(self) -> None:
+        """Say what a first Ctrl-C means, before the calls in flight are waited for."""
+        if self._run is None or self._run.finished is not None:
+            return
+        self.end()
+        say(self._config, "Stopping: calls in flight are waited for and recorded; Ctrl-C again ends at once.")
+
+    def last_words(self) -> None:
+        """Say what a second Ctrl-C means, before the process ends."""
+        self.end()
+        say(self._config, "Stopped at once: calls in flight were not waited for. Run the same command again to go on.")
 
 
 def say(config: pytest.Config, text: str) -> None:

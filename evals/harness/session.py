@@ -14,22 +14,22 @@ from typing import Any
 
 import pytest
 
-from evals.harness.accepting import write_accepted
-from evals.harness.command_line import only_shows, refuse_wrong_expressions
+from evals.harness.command_line import only_shows
 from evals.harness.interrupt import Interrupts
+from evals.harness.marks import refuse_wrong_expressions
+from evals.harness.next_command import command_lines, next_command
+from evals.harness.outputs import Outputs, refuse_unwritable
 from evals.harness.plan import JUDGED, Plan
+from evals.harness.progress import Progress
 from evals.harness.protocol import Ask, Listener, WorkerLine
-from evals.harness.reports.terminal import Report
+from evals.harness.reports.terminal import closing_lines, write_section
 from evals.harness.run import Run
+from evals.harness.run_result import run_result
 from evals.harness.selection import Selection, nothing_selected, refuse_selection
 from papillon.errors import PapillonError, UsageError
 from papillon.models.providers import missing_means
 
 __all__ = ["ControllerSession", "EvalSession", "Line", "LocalSession", "WorkerSession", "missed", "properties"]
-
-WRITING_STOPPED = (
-    "Stopped while the run's files were written: run the same command again, what is recorded is replayed."
-)
 
 
 class Line:
@@ -90,8 +90,11 @@ class _Owner(EvalSession):
     def __init__(self, plan: Plan, config: pytest.Config) -> None:
         super().__init__(plan, config)
         self.run: Run | None = None
-        self.report = Report(config)
-        self._interrupts = Interrupts(self.report.first_words, self.report.last_words)
+        #: What keeps the run from a clean end beside its rows and gates, one sentence each.
+        self.problems: list[str] = []
+        self.outputs: Outputs | None = None
+        self.progress = Progress(config)
+        self._interrupts = Interrupts(self.progress.first_words, self.progress.last_words)
 
     def check(self) -> None:
         profile, record = self.plan.settings.profile, self.plan.settings.record
@@ -101,6 +104,8 @@ class _Owner(EvalSession):
                 raise UsageError(missing)
         # Read now: what cannot be read is refused before anything is collected.
         _ = self.plan.examples, self.plan.baselines
+        if not only_shows(self.config):
+            refuse_unwritable(self.plan.settings)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -129,7 +134,7 @@ class _Owner(EvalSession):
         except PapillonError as error:
             raise pytest.UsageError(str(error)) from None
         self.run = run
-        self.report.begin(run)
+        self.progress.begin(run)
         self._interrupts.watch()
 
     def end(self, session: pytest.Session) -> None:
@@ -145,23 +150,26 @@ class _Owner(EvalSession):
             warnings.simplefilter("default")
             self.run.close()
         self._interrupts.stopped()
-        self.report.end()
-        try:
-            self.run.export()
-            self.report.write(self.run)
-            if self.plan.settings.accept and self.run.begun:
-                self.report.accepted = write_accepted(self.run)
-        except UsageError as error:
-            self.report.problems.append(str(error))
-        except KeyboardInterrupt:
-            self.report.problems.append(WRITING_STOPPED)
+        self.progress.end()
+        self.outputs = Outputs(self.run, run_result(self.run).with_problems(*self.problems))
+        self.outputs.write()
+        if self.outputs.stopped:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
-        if session.exitstatus == pytest.ExitCode.OK and not self.report.clean(self.run):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = self.outputs.result.exit_code
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
-        if self.run is not None:
-            self.report.summarize(terminalreporter, self.run)
+        if self.outputs is not None:
+            width, verbosity = terminalreporter._tw.fullwidth, self.config.get_verbosity()
+            lines = closing_lines(
+                self.outputs.result,
+                width,
+                verbosity=verbosity,
+                left=self.run.leaving.line(self.config.invocation_params.dir) if self.run is not None else "",
+                accepted=self.outputs.accepted,
+                following=command_lines(next_command(self.outputs.result, self.config), width),
+            )
+            write_section(terminalreporter, lines, verbosity=verbosity)
         elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             keyword, marks = self.config.getoption("keyword", ""), self.config.getoption("markexpr", "")
             terminalreporter.write_line(nothing_selected(self.plan, keyword=keyword, marks=marks))
@@ -178,8 +186,8 @@ class LocalSession(_Owner):
 
     def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         assert self.run is not None
-        self.report.tick()
-        return self.run.answer(question, self.report.tick)
+        self.progress.tick()
+        return self.run.answer(question, self.progress.tick)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -230,7 +238,7 @@ class ControllerSession(_Owner):
 
     def _show_progress(self) -> None:
         while not self._over.wait(0.5):
-            self.report.tick()
+            self.progress.tick()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
@@ -243,7 +251,7 @@ class ControllerSession(_Owner):
         self._listener.close()
         missing = self._expected - self._reported
         if missing and self.run is not None:
-            self.report.problems.append(
+            self.problems.append(
                 f"{len(missing)} of {len(self._expected)} items never reported (first: {min(missing)}); "
                 "a worker died or the run was stopped: run again, what is recorded is replayed."
             )

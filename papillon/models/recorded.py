@@ -5,6 +5,7 @@ At most one call per key is under way at a time, over tasks, threads and process
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,15 +15,17 @@ from dspy.lm15 import Message, Request, Response, Usage
 from papillon.errors import EndpointError, Filtered, PapillonError, RecordMissing
 from papillon.models.characters import whole_characters
 from papillon.models.ledger import CallCost, Ledger
-from papillon.models.retry import AsyncEngine
+from papillon.models.retry import Retrying
 from papillon.models.served.endpoint import chat_messages
 from papillon.models.served.replies import finish_reason_of, own_finish_reason
 from papillon.models.slots import Slots
+from papillon.models.stop import Stop
 from papillon.models.thinking import split_thinking
-from papillon.models.turn import current_turn, hearing
+from papillon.models.turn import Use, current_turn, hearing
 from papillon.profile import RecordMode
 from papillon.store import Answer, Call, Keeper, KeyLocks, Neighbours, Record, Store
 from papillon.store import Usage as Tokens
+from papillon.store.holder import Holder
 
 __all__ = ["Recorded"]
 
@@ -33,10 +36,11 @@ class Recorded:
 
     ``who`` is the part of a call's identity that its messages do not give: model, weights, endpoint,
     sampling. ``price`` turns tokens into USD, None where that is unknown. ``made`` holds the keys
-    called in this run, so that ``all`` calls each of them once; ``neighbours`` explain a miss.
+    called in this run, so that ``all`` calls each of them once; ``neighbours`` explain a miss. ``say`` hears
+    once of each other process, kept in ``told``, that a call is long waited for.
     """
 
-    inner: AsyncEngine
+    inner: Retrying
     who: Mapping[str, Any]
     seed: int | None
     mode: RecordMode
@@ -49,6 +53,9 @@ class Recorded:
     role: str
     made: set[str]
     neighbours: Neighbours
+    stop: Stop
+    say: Callable[[str], None]
+    told: set[int | None]
 
     async def acomplete(self, request: Request) -> Response:
         """Answer from the record or from the model; raises RecordMissing in strict replay.
@@ -59,31 +66,27 @@ class Recorded:
             request = replace(request, config=replace(request.config, seed=self.seed))
         call = Call(self._identity(request))
         turn = current_turn.get()
+        number = next(turn.numbers) if turn is not None else 0
         record = self._recorded(call.key)
-        if record is not None:
-            self.ledger.replayed += 1
-        elif self.locks is None:
-            raise self._missing(call)
+        if record is None:
+            record = await self._ask(call, request, turn.priority if turn else (0, 0))
         else:
-            async with self.locks.holding(call.key):
-                record = self._recorded(call.key)
-                if record is not None:
-                    self.ledger.replayed += 1
-                else:
-                    record = await self._make(call, request, turn.priority if turn else (0, 0))
+            self.ledger.replayed += 1
         tokens, (thinking, answer) = record.usage, split_thinking(whole_characters(record.answer.text))
         self.ledger.used[call.key] = CallCost(
             self.role, tokens.input, tokens.output, self.price(tokens.input, tokens.output), thought=bool(thinking)
         )
+        made = self.mode == "all" or call.key in self.made
         if turn is not None:
             turn.depth += 1
             turn.keys[call.key] = turn.keys.get(call.key, 0) + 1
+            turn.uses[number] = Use(self.role, record, replayed=not made)
             turn.textless.pop(self.role, None)
             if textless := _in_place_of_text(record, thinking, answer):
                 turn.textless[self.role] = textless
         heard = hearing.get()
         if heard is not None:
-            heard[call.key] = self.mode == "all" or call.key in self.made
+            heard[call.key] = made
         if finish_reason_of(record.answer.finish_reason) == "content_filter" and not answer.strip():
             word = record.answer.finish_reason
             raise Filtered(f"Model {self.who['model']} answered with its provider's filter and no text ({word}).")
@@ -94,11 +97,48 @@ class Recorded:
             return None
         return self.store.get(key)
 
-    async def _make(self, call: Call, request: Request, priority: tuple[int, int]) -> Record:
+    async def _ask(self, call: Call, request: Request, priority: tuple[int, int]) -> Record:
+        """The record of a call that has none yet, made here or by whoever holds its key."""
+        if self.locks is None:
+            raise self._missing(call)
+        await self.inner.load()
         own, shared = self.slots
-        # The model's own bound first: a call that waits for it must not occupy a slot that others could use.
-        async with own.taken(priority), shared.taken(priority):
-            response = await self.inner.acomplete(request)
+        while True:
+            # A key is held for as long as its call is under way, and a slot until that is recorded. The model's own
+            # bound comes first: a call that waits for it must not occupy a slot that others could use.
+            async with own.taken(priority), shared.taken(priority):
+                if self.locks.try_acquire(call.key):
+                    try:
+                        record = self._recorded(call.key)
+                        if record is None:
+                            return await self._make(call, request)
+                    finally:
+                        self.locks.release(call.key)
+                    self.ledger.replayed += 1
+                    return record
+            await self._until_free(self.locks, call.key)
+            if (record := self._recorded(call.key)) is not None:
+                self.ledger.replayed += 1
+                return record
+
+    async def _until_free(self, locks: KeyLocks, key: str) -> None:
+        """Wait while another makes this call; raises StoreError where another process does so past the deadline."""
+        said = f"The call to the {self.role} model"
+
+        def tell() -> None:
+            process = locks.holder(key)
+            if process not in (None, os.getpid(), *self.told):
+                self.told.add(process)
+                self.say(f"{said} {key[:12]} is being made by {Holder.of(process)}; it is waited for.")
+
+        async def free() -> None:
+            await locks.acquire(key, timeout=self.inner.deadline, call=said)
+            locks.release(key)
+
+        await self.stop.wait(free(), tell=tell)
+
+    async def _make(self, call: Call, request: Request) -> Record:
+        response = await self.inner.acomplete(request)
         answer = Answer(response.message.text or "", own_finish_reason(response))
         record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
         if self.mode == "new":

@@ -11,17 +11,20 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from papillon.errors import EndpointError, Filtered, Unreachable
 from papillon.models.budget import Budget
+from papillon.models.engine import AsyncEngine, LoadedFirst
+from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.ledger import Ledger
 from papillon.models.slots import AdaptiveSlots
+from papillon.models.stop import Stop
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
-__all__ = ["AsyncEngine", "RefusesAll", "Retrying", "TransientFailure"]
+__all__ = ["Retrying"]
 
 
 #: For so many seconds a server that cannot be reached is tried; after so many the user is told that it is.
@@ -31,46 +34,6 @@ LONGEST_REACH = 3.0
 #: So many prompts refused in a row, each perhaps for its own sake, give a model up that has not answered yet; and so
 #: many one that has, since its key can be revoked in mid-run.
 REFUSALS, REFUSALS_AMONG_ANSWERS = 3, 30
-
-
-class AsyncEngine(Protocol):
-    """What answers one request, once."""
-
-    async def acomplete(self, request: Request) -> Response: ...
-
-
-class TransientFailure(EndpointError):
-    """A failure that may pass.
-
-    ``retry_after`` is the server's own wish in seconds; ``throttled`` says it was asked too much;
-    ``unreachable`` that no connection could be made; ``may_have_cost`` that an answer may be billed.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        throttled: bool = False,
-        unreachable: bool = False,
-        may_have_cost: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.retry_after, self.throttled, self.unreachable = retry_after, throttled, unreachable
-        self.may_have_cost = may_have_cost
-
-
-class RefusesAll(EndpointError):
-    """The server would refuse every other call for the same reason (a wrong key, an unknown model, no quota).
-
-    Where ``certain`` is false it may as well be this call alone: only several in a row, and no answer among the calls
-    in flight with them, say that it is not. ``alone`` then says what it means where the model answers other calls: that
-    a filter refused this one.
-    """
-
-    def __init__(self, message: str, *, certain: bool = True, alone: str | None = None) -> None:
-        super().__init__(message)
-        self.certain, self.alone = certain, alone
 
 
 @dataclass
@@ -107,15 +70,32 @@ class Retrying:
     replayed: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
+    stop: Stop = field(default_factory=Stop)
     given_up: EndpointError | None = None
     _away_since: float | None = None
     _named: bool = False
+    _loading_told: bool = False
     _answered: bool = False
     _in_flight: int = 0
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
     #: Prompts refused since the server last did anything else, each perhaps for its own sake.
     _refused: set[int] = field(default_factory=set)
     _resting: set[asyncio.Future[None]] = field(default_factory=set)
+
+    async def load(self) -> None:
+        """Have the model loaded where it has to be; a stop ends the wait."""
+        if not isinstance(self.inner, LoadedFirst) or self.given_up is not None:
+            return
+        try:
+            await self.stop.wait(self.inner.load(), tell=self._tell_of_loading)
+        except RefusesAll as failure:
+            self._give_up(failure)
+            raise
+
+    def _tell_of_loading(self) -> None:
+        if not self._loading_told:
+            self._loading_told = True
+            self.say(f"{self.name} is still being loaded; no call is made before it is.")
 
     async def acomplete(self, request: Request) -> Response:
         await self._doubt_is_over()
@@ -174,7 +154,7 @@ class Retrying:
             # One exception for all lost calls must not gather the frames of each.
             raise self.given_up.with_traceback(None)
         call.asked = self.clock()
-        # The first attempt has the model's own timeout, and may start a server before it asks.
+        # The first attempt has the model's own timeout.
         left = call.began + self.deadline - call.asked if call.attempts else None
         spent, made = 0.0, True
         self._in_flight += 1

@@ -6,6 +6,7 @@ model itself. A role is ``local``, ``untrusted`` or ``judge``.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -20,13 +21,15 @@ import dspy
 from papillon.errors import Unreachable, UsageError
 from papillon.models.adapters import adapter_for
 from papillon.models.budget import Budget
+from papillon.models.engine import AsyncEngine
 from papillon.models.ledger import Ledger
 from papillon.models.local.transformers import missing_transformers
 from papillon.models.loop import ModelLoop
 from papillon.models.providers import HERE, api_key, base_of, identity_of, price_of, provider_of, sampling_of
 from papillon.models.recorded import Recorded
-from papillon.models.retry import AsyncEngine, Retrying
+from papillon.models.retry import Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
+from papillon.models.stop import Stop
 from papillon.models.turn import noting_failure
 from papillon.profile import ModelSettings, Profile, RecordMode
 from papillon.store import Keeper, KeyLocks, Neighbours, Store
@@ -38,6 +41,8 @@ __all__ = ["Models", "open_models"]
 
 logger = logging.getLogger(__name__)
 
+#: Seconds after which a wait for calls in flight is told of.
+CLOSING_TOLD_AFTER = 1.0
 #: A model without a limit of its own is bounded by the run's.
 UNBOUNDED = 100_000
 _SUPPORTED = frozenset({"temperature", "max_tokens", "top_p", "stop", "seed", "response_format"})
@@ -105,6 +110,8 @@ class Models:
         self.ledger = ledger or Ledger()
         self._say = say
         self.slots = Slots(concurrency)
+        self._stop = Stop()
+        self._told: set[int | None] = set()
         self._embedded: AdaptiveSlots | None = None
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
@@ -135,6 +142,7 @@ class Models:
 
     def stop(self) -> None:
         """Let no new call or attempt start; those in flight finish and are recorded."""
+        self._stop.ask()
         self.budget.stop()
         self.slots.stop()
         for engine in list(self._engines.values()):
@@ -157,12 +165,25 @@ class Models:
         return bool(away)
 
     def close(self) -> None:
-        """Let go of connections, models, the loop and the store."""
-        self.loop.run(self._aclose())
-        self.loop.close()
-        self.store.close()
+        """Begin no more calls, wait for those in flight and their records, and let go of everything.
+
+        ``say`` hears of a wait of some seconds. A Ctrl-C meanwhile ends it.
+        """
+        try:
+            self.loop.run(self._aclose())
+        finally:
+            self.loop.close()
+            self.store.close()
 
     async def _aclose(self) -> None:
+        self.stop()
+        under_way = asyncio.ensure_future(self.slots.empty())
+        if not (await asyncio.wait([under_way], timeout=CLOSING_TOLD_AFTER))[0]:
+            self._say(
+                f"Stopping: {int(self.slots.in_use)} calls in flight are waited for and recorded; "
+                "Ctrl-C again ends at once."
+            )
+            await under_way
         for close in self._closers:
             if (closing := close()) is not None:
                 await closing
@@ -192,6 +213,9 @@ class Models:
             role=role,
             made=self._made,
             neighbours=self._neighbours,
+            stop=self._stop,
+            say=self._say,
+            told=self._told,
         )
 
     def _engine(self, role: str) -> Retrying:
@@ -210,7 +234,7 @@ class Models:
             from papillon.models.served.vllm import VllmServer
 
             own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
-            model = VllmServer(settings, self.store.folder.parent / "logs", sampling_of(settings))
+            model = VllmServer(settings, self.store.folder.parent / "logs", sampling_of(settings), self._stop)
             self._closers.append(model.aclose)
         elif provider_of(settings) == "transformers":
             from papillon.models.local.transformers import Transformers
@@ -230,6 +254,7 @@ class Models:
                 key=api_key(settings) if self.record != "none" else None,
                 sampling=sampling_of(settings),
                 timeout=min(settings.timeout, deadline),
+                stop=self._stop,
             )
             self._closers.append(model.aclose)
         price = price_of(settings)
@@ -244,6 +269,7 @@ class Models:
             cost=lambda response: price(response.usage.input_tokens, response.usage.output_tokens),
             name=f"Model {settings.model}",
             say=self._say,
+            stop=self._stop,
             replayed=lambda: any(used.role == role for used in list(self.ledger.used.values())),
         )
         return self._engines[role]
@@ -260,14 +286,11 @@ def open_models(
     say: Callable[[str], None] = logger.warning,
 ) -> Models:
     """The models of a profile over the store in ``cache``; the caller ends with ``models.close()``."""
-    settings = {"local": profile.local, "untrusted": profile.untrusted}
-    if profile.judge.model is not None:
-        settings["judge"] = profile.judge.model
-    for each in settings.values():
+    for each in profile.models.values():
         provider_of(each)
     store = Store(cache, read_only=record == "none")
     return Models(
-        settings,
+        profile.models,
         store=store,
         locks=None if record == "none" else KeyLocks.shared(cache),
         loop=ModelLoop(),

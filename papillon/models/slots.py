@@ -26,6 +26,7 @@ class Slots:
         self.stopped = False
         self._waiting: list[tuple[tuple[int, int], int, asyncio.Future[None]]] = []
         self._arrivals = count()
+        self._empty = asyncio.Event()
 
     @asynccontextmanager
     async def taken(self, priority: tuple[int, int]) -> AsyncIterator[None]:
@@ -36,6 +37,14 @@ class Slots:
         finally:
             self.in_use -= 1
             self._serve()
+            if not self.in_use:
+                self._empty.set()
+
+    async def empty(self) -> None:
+        """Wait until no slot is held."""
+        while self.in_use:
+            self._empty.clear()
+            await self._empty.wait()
 
     async def _take(self, priority: tuple[int, int]) -> None:
         if self.stopped:

@@ -1,4 +1,28 @@
 """Results: what a run came to, as data that cannot change; made by the harness, read without it.
 
-One room per matter: a row (rows).
+One room per matter: a row (rows), what ran (run), the verdicts on gates and controls (gates, controls), the judge's own
+test and its agreement with another (judging), all of it as one value whose JSON is the results file (result), and how
+JSON is read back (reading). Beside it, private: a row's texts (traces), and the folder that holds both (folder).
 """
+
+from papillon.results.controls import ControlResult
+from papillon.results.gates import Flip, Gain, GateResult
+from papillon.results.judging import Agreement, JudgeReport, Measure
+from papillon.results.result import RunResult, read_result
+from papillon.results.rows import Row
+from papillon.results.run import RunInfo, SplitInfo
+
+__all__ = [
+    "Agreement",
+    "ControlResult",
+    "Flip",
+    "Gain",
+    "GateResult",
+    "JudgeReport",
+    "Measure",
+    "Row",
+    "RunInfo",
+    "RunResult",
+    "SplitInfo",
+    "read_result",
+]

@@ -18,9 +18,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 from papillon.errors import StoreError
+from papillon.store.holder import Holder
 
 __all__ = ["KeyLocks"]
 
@@ -93,14 +93,15 @@ class KeyLocks:
         for wake in waiting:
             wake()
 
-    async def acquire(self, key: str, *, timeout: float | None = None) -> None:
+    async def acquire(self, key: str, *, timeout: float | None = None, call: str = "The call") -> None:
         """Takes ``key`` as soon as it is free, without blocking the event loop.
 
-        After ``timeout`` seconds it gives up with a StoreError that names the key and the process that holds
-        it. A caller that is cancelled while it waits holds nothing.
+        After ``timeout`` seconds of waiting for other processes it gives up with a StoreError that names the key
+        and the process that holds it; one of this process ends by itself. ``call`` stands before the key there.
+        A caller that is cancelled while it waits holds nothing.
         """
         loop = asyncio.get_running_loop()
-        for pause, left in self._waits(key, timeout):
+        for pause, left in self._waits(key, timeout, call):
             freed = loop.create_future()
 
             def wake(freed: asyncio.Future[None] = freed) -> None:
@@ -109,18 +110,8 @@ class KeyLocks:
 
             await asyncio.wait([freed], timeout=self._tell(key, wake, pause, left))
 
-    def acquire_blocking(self, key: str, *, timeout: float | None = None) -> None:
-        """What :meth:`acquire` does, for a thread that may block."""
-        for pause, left in self._waits(key, timeout):
-            freed = threading.Event()
-            freed.wait(self._tell(key, freed.set, pause, left))
-
-    def holding(self, key: str, *, timeout: float | None = None) -> Holding:
-        """``async with`` or ``with`` this, and ``key`` is held inside."""
-        return Holding(self, key, timeout)
-
     def holder(self, key: str) -> int | None:
-        """The id of the process that holds ``key``; None where none does or it cannot be told."""
+        """The id of the process that holds ``key``; None where none does or it cannot be told, 0 for a foreign one."""
         offset = _offset(key)
         with self._guard:
             if offset in self._held:
@@ -131,16 +122,20 @@ class KeyLocks:
             kind, _, _, _, process = struct.unpack(FLOCK, fcntl.fcntl(self._opened(), fcntl.F_GETLK, asked))
         return None if kind == fcntl.F_UNLCK else process
 
-    def _waits(self, key: str, timeout: float | None) -> Iterator[tuple[float, float]]:
+    def _waits(self, key: str, timeout: float | None, call: str) -> Iterator[tuple[float, float]]:
         """Tries, and yields the seconds to the next try and to the deadline; ends when the key is held."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        elsewhere: float | None = None
         pause = FIRST_PAUSE
         while not self.try_acquire(key):
-            left = LONG_PAUSE if deadline is None else deadline - time.monotonic()
-            if left <= 0:
+            now, left = time.monotonic(), LONG_PAUSE
+            if _offset(key) in self._held:
+                elsewhere = None
+            elif elsewhere is None:
+                elsewhere = now
+            if timeout is not None and elsewhere is not None and (left := elsewhere + timeout - now) <= 0:
                 raise StoreError(
-                    f"The call {key[:12]} is being made by process {self.holder(key)}, and was not recorded "
-                    f"within {timeout:g} s: let that process go on, or end it, and run again."
+                    f"{call} {key[:12]} is being made by {Holder.of(self.holder(key))}, and was not recorded within "
+                    f"{timeout:g} s: let that process go on, or end it, and run again."
                 )
             yield pause, left
             pause = min(pause * GROWTH, LONGEST_PAUSE)
@@ -170,29 +165,6 @@ class KeyLocks:
         """Holds nothing; a forked child begins like this, on the descriptor of its parent."""
         self._guard = threading.Lock()
         self._held: dict[int, list[Callable[[], None]]] = {}
-
-
-class Holding:
-    """A key held for the length of a ``with`` or an ``async with``."""
-
-    def __init__(self, locks: KeyLocks, key: str, timeout: float | None) -> None:
-        self.locks, self.key, self.timeout = locks, key, timeout
-
-    def __enter__(self) -> None:
-        self.locks.acquire_blocking(self.key, timeout=self.timeout)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.locks.release(self.key)
-
-    async def __aenter__(self) -> None:
-        await self.locks.acquire(self.key, timeout=self.timeout)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.locks.release(self.key)
 
 
 def _offset(key: str) -> int:

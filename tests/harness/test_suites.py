@@ -191,7 +191,7 @@ def test_trials_are_independent_draws_and_rows_of_their_own(evaluator: Evaluator
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "started", [(".",), ("tests/harness/evaluation/test_rows.py", "-m", "dev"), ()], ids=["dot", "tests", "bare"]
+    "started", [(".",), ("tests/papillon/results/test_rows.py", "-m", "dev"), ()], ids=["dot", "tests", "bare"]
 )
 def test_no_evaluation_runs_unless_it_is_asked_for_by_path(evaluator: Evaluator, started: tuple[str, ...]) -> None:
     run = evaluator.run(*started, "--collect-only", "-q", bare=True)

@@ -137,7 +137,8 @@ def test_two_runs_at_once_on_one_cache_pay_each_call_once(evaluator: Evaluator) 
 @pytest.mark.slow
 def test_shards_and_a_last_job_give_what_one_run_gives(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
-        profile = str(evaluator.profile(server.base, gates=GATES))
+        gates = GATES.replace("quality = { min", "overall = { min")
+        profile = str(evaluator.profile(server.base, gates=gates, controls="true", judge='{ kind = "lexical" }'))
         whole = evaluator.run(*BOTH, "--eval-profile", profile)
         calls = server.calls
         parts = []
@@ -149,6 +150,11 @@ def test_shards_and_a_last_job_give_what_one_run_gives(evaluator: Evaluator, tmp
             )
             assert shard.code == 0, shard.out
             assert set(shard.verdicts().values()) == {"deferred"}
+            assert shard.results is not None
+            controls = {f"{each['split']}-{each['name']}": each["verdict"] for each in shard.results["controls"]}
+            deferred = {name for name, verdict in controls.items() if verdict == "deferred"}
+            assert deferred == {f"{split}-{name}" for split in ("dev", "test") for name in ("verbatim", "target")}
+            assert len(controls) == 10
             assert "skipped" in shard.out
             parts.append(export.read_text())
         assert server.calls >= 2 * calls

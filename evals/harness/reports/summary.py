@@ -6,45 +6,41 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from evals.harness.causes import Told
-from evals.harness.evaluation.outcome import Outcome
-from evals.harness.judging import agreement_lines, judge_lines, judges_agreement, undercounted
+from evals.harness.causes import Told, causes_of
+from evals.harness.judging import agreement_lines, judge_lines, undercounted
 from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table, wrapped
-from evals.harness.run import Run, causes_of
-from evals.harness.verdicts.controls import ControlResult
-from judges.lexical import GOOD_ENOUGH
-from papillon.destinations import destinations, where_texts_go
-from papillon.results.rows import Row
+from papillon.results import ControlResult, Row, RunResult, SplitInfo
 
 __all__ = ["clock", "joined", "short_lines", "summary_lines"]
 
 
-def summary_lines(run: Run, width: int) -> list[str]:
+def summary_lines(result: RunResult, width: int) -> list[str]:
     """The whole summary: what ran, scores, gates, controls, judges, the worst examples, and what it cost."""
-    lines = joined(_what_ran(run), width)
-    for remark in _remarks(run):
+    lines = joined(_what_ran(result), width)
+    for remark in [result.run.texts, *result.remarks]:
         lines += wrapped(remark, width)
-    for split in run.examples:
-        lines += wrapped(_split_line(run, split), width)
-        lines += wrapped(_units_line(run, split), width)
-    lines += gate_table(run.verdicts(), width)
-    lines += _without_gates(run, width)
-    lines += _controls(run, width)
-    for question in run.examined:
-        lines += judge_lines(run.examination(question).report, width)
-    lines += _without_bars(run, width)
-    lines += _second_opinion(run, width)
-    lines += _worst(run.all_rows(), width)
-    return lines + wrapped(_cost_line(run), width)
+    for split in result.splits:
+        lines += wrapped(_split_line(result, split), width)
+        lines += wrapped(_units_line(split), width)
+    lines += gate_table(result.gates, width)
+    lines += _without_gates(result, width)
+    lines += _controls(result, width)
+    for report in result.judge:
+        lines += judge_lines(report, width)
+    lines += _without_bars(result, width)
+    if result.agreement is not None:
+        lines += agreement_lines(result.agreement, undercounted(result.rows), width)
+    lines += _worst(result.rows, width)
+    return lines + wrapped(_cost_line(result), width)
 
 
-def short_lines(run: Run, width: int) -> list[str]:
+def short_lines(result: RunResult, width: int) -> list[str]:
     """The summary for who asked for less: where texts go, what did not pass or was not judged, and what it cost."""
-    lines = wrapped(_texts_go(run), width)
-    lines += gate_table([result for result in run.verdicts() if result.verdict != "pass"], width)
-    lines += control_table([result for result in _control_results(run) if result.verdict != "pass"], width)
-    lines += _without_gates(run, width) + _without_bars(run, width)
-    return lines + wrapped(_cost_line(run), width)
+    lines = wrapped(result.run.texts, width)
+    lines += gate_table([gate for gate in result.gates if gate.verdict != "pass"], width)
+    lines += control_table([control for control in _told_once(result) if control.verdict != "pass"], width)
+    lines += _without_gates(result, width) + _without_bars(result, width)
+    return lines + wrapped(_cost_line(result), width)
 
 
 def clock(seconds: float) -> str:
@@ -65,57 +61,15 @@ def joined(parts: Iterable[str], width: int) -> list[str]:
     return lines
 
 
-def _what_ran(run: Run) -> list[str]:
-    profile = run.plan.settings.profile
-    judge = profile.models.get("judge")
-    judged_by = judge.model if judge is not None else "the lexical judge"
+def _what_ran(result: RunResult) -> list[str]:
+    run = result.run
     return [
-        f"profile {profile.name}",
-        f"{run.plan.data.name}, {profile.split} split",
-        f"local {profile.local.model}",
-        f"untrusted {profile.untrusted.model}",
-        f"judged by {judged_by}",
+        f"profile {run.profile}",
+        f"{run.dataset.name}, {run.dataset.split} split",
+        f"local {run.models.local}",
+        f"untrusted {run.models.untrusted}",
+        f"judged by {'the lexical judge' if run.models.judge == 'lexical' else run.models.judge}",
     ]
-
-
-def _texts_go(run: Run) -> str:
-    sent_whole = any(name in ("verbatim", "redacted") for _, name in run.controls)
-    found = destinations(
-        run.plan.settings.profile,
-        rows=bool(run.examples),
-        controls=sent_whole,
-        cases=bool(run.selection.judged),
-    )
-    return where_texts_go(found, replay=run.plan.settings.record == "none")
-
-
-def _remarks(run: Run) -> list[str]:
-    profile, departs = run.plan.settings.profile, run.plan.settings.departs
-    remarks = [_texts_go(run)]
-    if any(model.model.startswith("embedded/") for model in (profile.local, profile.untrusted)):
-        remarks.append(
-            "The embedded model has 135 M parameters: its scores show that the harness works, not how good PAPILLON is."
-        )
-    judge = profile.models.get("judge")
-    if judge is not None and judge.model.startswith("embedded/"):
-        remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
-    if left_out := run.plan.data.left_out:
-        remarks.append(left_out)
-    if run.examples and (reserved := run.plan.data.reserved):
-        rows = "row is" if reserved == 1 else "rows are"
-        remarks.append(f"{reserved} {rows} the train part, which no evaluation asks; --eval-split all has none.")
-    shared = run.plan.data.contamination
-    if not shared.clean:
-        remarks.append(f"The {profile.split} split is contaminated: dev: {shared.dev}; test: {shared.test}.")
-    if departs and profile.regressions and run.plan.settings.baseline_file is None:
-        remarks.append(f"The profile's baseline does not apply: {', '.join(departs)} changed what is compared.")
-    if run.imported:
-        remarks.append(f"Imported: {run.imported}.")
-    if thought := run.ledger.thought:
-        remarks.append(f"{thought} of {len(run.ledger.used)} answers held the model's thinking, which was left out.")
-    if again := len(run.ledger.asked_again):
-        remarks.append(f"The judge was asked again where its recorded answers were unusable: {again} calls made.")
-    return remarks
 
 
 def _mean(rows: list[Row], metric: str) -> str:
@@ -123,10 +77,10 @@ def _mean(rows: list[Row], metric: str) -> str:
     return f"{sum(values) / len(values):.3f}" if values else "–"
 
 
-def _split_line(run: Run, split: str) -> str:
-    rows = run.rows(split)
+def _split_line(result: RunResult, of: SplitInfo) -> str:
+    split, rows = of.name, result.of(of.name)
     counts = Counter[str](row.status for row in rows)
-    whole, seen = run.plan.whole.get(split, 0), len({row.id for row in rows})
+    whole, seen = result.run.dataset.sizes.get(split, 0), len({row.id for row in rows})
     examples = "example" if whole == 1 else "examples"
     parts = [f"{split}: {seen} of {whole} {examples}" if seen != whole else f"{split}: {seen} {examples}"]
     parts.append(f"{counts['scored']} scored")
@@ -138,10 +92,10 @@ def _split_line(run: Run, split: str) -> str:
     return f"{', '.join(parts)}; " + ", ".join(f"{name} {_mean(rows, name)}" for name in names)
 
 
-def _units_line(run: Run, split: str) -> str:
+def _units_line(of: SplitInfo) -> str:
     """What of a split's units can leak at all, and which rows to look at where not all can."""
-    found = run.units(split)
-    said = [f"{split}: {found.without} of {found.rows} rows have no unit"]
+    found = of.units
+    said = [f"{of.name}: {found.without} of {found.rows} rows have no unit"]
     if found.joining:
         said.append(found.joining)
     if ids := list(found.absent):
@@ -152,67 +106,50 @@ def _units_line(run: Run, split: str) -> str:
     return "; ".join(said) + "."
 
 
-def _without_gates(run: Run, width: int) -> list[str]:
+def _without_gates(result: RunResult, width: int) -> list[str]:
     """Which splits were run and not judged, and why."""
     lines = []
-    for split in run.examples:
-        if not any(gate.split == split for gate in run.plan.gates):
-            name = run.plan.settings.profile.name
-            lines += wrapped(f"Profile {name} has no gates for {split}: its scores are shown, not judged.", width)
-        elif not any(gate.split == split for gate in run.gates):
-            lines += wrapped(f"No gate of {split} was selected: its scores are shown, not judged.", width)
+    judged = {gate.split for gate in result.gates}
+    for split in result.splits:
+        if not split.gates:
+            text = f"Profile {result.run.profile} has no gates for {split.name}: its scores are shown, not judged."
+            lines += wrapped(text, width)
+        elif split.name not in judged:
+            lines += wrapped(f"No gate of {split.name} was selected: its scores are shown, not judged.", width)
     return lines
 
 
-def _without_bars(run: Run, width: int) -> list[str]:
+def _without_bars(result: RunResult, width: int) -> list[str]:
     """Which of the judge's own tests nothing was asked of, and why."""
-    bars = run.plan.settings.profile.judge.calibration
-    if bars and "--eval-judge" in run.plan.settings.departs and run.examined:
+    if any(report.bars for report in result.judge) and "--eval-judge" in result.run.departs:
         text = "The profile's bars belong to its own judge, and --eval-judge chose another, so nothing is judged."
         return wrapped(text, width)
-    free = [question for question in run.examined if not bars.get(question)]
+    free = [report.subject for report in result.judge if not report.bars]
     if not free:
         return []
     text = f"judge on {' and '.join(free)}: no bars are set, so nothing is judged"
     return wrapped(f"{text}; a profile sets them under judge.calibration.", width)
 
 
-def _controls(run: Run, width: int) -> list[str]:
-    if not run.controls:
-        return []
-    lines = control_table(_control_results(run), width)
-    for split in run.examples:
-        if (gain := run.gain(split)) is not None and gain.value is not None:
+def _controls(result: RunResult, width: int) -> list[str]:
+    lines = control_table(_told_once(result), width)
+    for gain in result.gains:
+        if gain.value is not None:
             interval = f"{gain.low:+.3f} … {gain.high:+.3f}"
-            lines += wrapped(f"gain over local only on {split}: {gain.value:+.3f} ({interval}, paired)", width)
+            lines += wrapped(f"gain over local only on {gain.split}: {gain.value:+.3f} ({interval}, paired)", width)
     return lines
 
 
-def _control_results(run: Run) -> list[ControlResult]:
+def _told_once(result: RunResult) -> list[ControlResult]:
     """The controls' results, with no cause told twice in their notes: those of the program's rows stand at the end."""
-    told = Told(dict.fromkeys(causes_of(run.all_rows()), "the rows below"))
-    results = []
-    for split, name in run.controls:
-        result = run.control(name, split)
-        note = told.once(result.note, causes_of(run.rows(split, name)), f"{split}-{name}")
-        results.append(replace(result, note=note))
-    return results
-
-
-def _second_opinion(run: Run, width: int) -> list[str]:
-    """How far the LLM judge agrees with the lexical one, which looked at the same rows for nothing."""
-    if run.plan.settings.profile.judge.kind == "lexical" or not run.examples:
-        return []
-    outcomes: list[Outcome] = [outcome for split in run.examples for outcome in run.outcomes(split)]
-    judged = [
-        (outcome.row, int(outcome.closeness >= GOOD_ENOUGH), outcome.row.verbatim_leaked or 0)
-        for outcome in outcomes
-        if outcome.closeness is not None
+    told = Told(dict.fromkeys(causes_of(result.rows), "the rows below"))
+    return [
+        replace(control, note=told.once(control.note, control.causes, f"{control.split}-{control.name}"))
+        for control in result.controls
     ]
-    return agreement_lines(judges_agreement(judged), undercounted(outcome.row for outcome in outcomes), width)
 
 
-def _worst(rows: list[Row], width: int) -> list[str]:
+def _worst(rows: Iterable[Row], width: int) -> list[str]:
     worst = [row for row in rows if row.status != "infrastructure_error" and (row.overall or 0) < 1]
     if not worst:
         return []
@@ -225,15 +162,13 @@ def _worst(rows: list[Row], width: int) -> list[str]:
     return lines
 
 
-def _cost_line(run: Run) -> str:
-    ledger = run.ledger
-    given, taken = ledger.tokens()
-    cost = ledger.usd()
-    price = "cost unknown (a model has no price)" if cost is None else f"{cost:.4f} USD"
-    calls = f"{ledger.made} calls made, {ledger.replayed} replayed"
-    if ledger.retried or ledger.failed:
-        calls += f", {ledger.retried} retried, {ledger.failed} failed"
-    return f"{calls}; {given} tokens in, {taken} out; {price}; {_took(run.seconds)}"
+def _cost_line(result: RunResult) -> str:
+    run, calls = result.run, result.run.calls
+    price = "cost unknown (a model has no price)" if run.cost_usd is None else f"{run.cost_usd:.4f} USD"
+    counts = f"{calls.made} calls made, {calls.replayed} replayed"
+    if calls.retried or calls.failed:
+        counts += f", {calls.retried} retried, {calls.failed} failed"
+    return f"{counts}; {run.tokens.input} tokens in, {run.tokens.output} out; {price}; {_took(run.wall_seconds)}"
 
 
 def _took(seconds: float) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from evals.harness.plan import Plan
-from evals.harness.results import write_json
 from evals.harness.run import Run
 from evals.harness.selection import Selection
 from evals.harness.training.suite import Training
@@ -99,7 +98,7 @@ def full_training(training: Training, say: Callable[[str], None] = print) -> Gai
     )
     report = GainReport(folder, before, after, judge_training(after, before, task.settings.min_gain))
     write_whole(folder / "report.txt", f"{report}\n")
-    write_json(report.to_json(), folder / "report.json")
+    write_whole(folder / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
     return report
 
 

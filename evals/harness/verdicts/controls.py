@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 from evals.harness.evaluation.examples import Example
+from evals.harness.verdicts.gates import DEFERRED
 from papillon.leaks import verbatim
+from papillon.results.controls import ControlResult, ControlVerdict
 from papillon.results.rows import Row
 
 __all__ = ["ControlResult", "ControlVerdict", "control_summary", "control_verdict"]
 
-ControlVerdict = Literal["pass", "fail", "inconclusive"]
-
 #: Of the units that stand in the query itself, the share that a judge must find.
 LEAST_SEEN = 0.8
+_SEEN = f"the judge to find at least {LEAST_SEEN} of what stands in the queries word for word"
 
-#: What is asked of each control's rows, and where to look when they break it.
+#: What must hold for each control's rows, and where to look when they break it.
 _LAWS = {
     "empty": ("overall 0 for every empty answer", "the composite rewards doing nothing"),
     "verbatim": ("every row to leak just the units that stand in its query", "what was sent is not what was judged"),
@@ -35,37 +34,16 @@ _LAWS = {
 }
 
 
-@dataclass(frozen=True)
-class ControlResult:
-    """One control on one split: means over the rows that have scores, each in 0..1, None without any.
-
-    ``judge_leakage`` is by the judge's own count, whatever stands there verbatim. ``note`` is a sentence for people,
-    and stays out of the results file.
-    """
-
-    name: str
-    split: str
-    quality: float | None
-    leakage: float | None
-    judge_leakage: float | None
-    verbatim_leakage: float | None
-    overall: float | None
-    verdict: ControlVerdict
-    note: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The results file's entry."""
-        return {key: value for key, value in asdict(self).items() if key != "note"}
-
-
-def control_summary(name: str, split: str, rows: Sequence[Row], examples: Sequence[Example]) -> ControlResult:
-    """A control's means and verdict over its ``rows`` on the selected ``examples`` of a split."""
+def control_summary(
+    name: str, split: str, rows: Sequence[Row], examples: Sequence[Example], *, shard: bool = False
+) -> ControlResult:
+    """A control's means and verdict over its ``rows`` on the selected ``examples`` of a split, or of its ``shard``."""
 
     def mean(metric: str) -> float | None:
         values = [score for row in rows if (score := row.score(metric)) is not None]
         return math.fsum(values) / len(values) if values else None
 
-    verdict, note = control_verdict(name, rows, examples)
+    verdict, note = control_verdict(name, rows, examples, shard=shard)
     return ControlResult(
         name,
         split,
@@ -76,21 +54,26 @@ def control_summary(name: str, split: str, rows: Sequence[Row], examples: Sequen
         overall=mean("overall"),
         verdict=verdict,
         note=note,
+        unscored=len(examples) - len({row.id for row in rows if row.status != "infrastructure_error"}),
+        causes=tuple(dict.fromkeys(row.error for row in rows if row.status == "infrastructure_error" and row.error)),
     )
 
 
-def control_verdict(name: str, rows: Sequence[Row], examples: Sequence[Example]) -> tuple[ControlVerdict, str]:
+def control_verdict(
+    name: str, rows: Sequence[Row], examples: Sequence[Example], *, shard: bool = False
+) -> tuple[ControlVerdict, str]:
     """Whether what must hold for the control ``name`` holds on ``examples``, and a sentence that says so.
 
     A law that its scored rows break is a ``fail``, whatever else is missing; otherwise an example without
-    a score, or no example at all, is ``inconclusive``: what is missing might have broken it. KeyError for
-    another name.
+    a score, or no example at all, is ``inconclusive``: what is missing might have broken it. A law on a share of the
+    rows is ``deferred`` in a ``shard``, which sees a part of them. KeyError for another name.
     """
     law, remedy = _LAWS[name]
+    shared = name == "target"
     by_id = {example.id: example for example in examples}
     scored = [row for row in rows if row.status != "infrastructure_error"]
     breaks = [row for row in scored if not _holds(name, row, by_id[row.id])]
-    if 20 * len(breaks) > (len(examples) if name == "target" else 0):
+    if 20 * len(breaks) > (len(examples) if shared else 0) and not (shared and shard):
         first = breaks[0].id
         return "fail", f"expected {law}, but {len(breaks)} of {len(scored)} do not (first {first}): {remedy}"
     missing = by_id.keys() - {row.id for row in scored}
@@ -102,6 +85,8 @@ def control_verdict(name: str, rows: Sequence[Row], examples: Sequence[Example])
         )
     if not examples:
         return "inconclusive", f"expected {law}, but no example was selected: select the split with -m"
+    if shard and (shared or name == "verbatim"):
+        return "deferred", f"expected {law if shared else _SEEN}: {DEFERRED}"
     if name == "verbatim" and (doubt := _overlooked(scored)) is not None:
         return doubt
     if name == "local-only":
@@ -112,16 +97,15 @@ def control_verdict(name: str, rows: Sequence[Row], examples: Sequence[Example])
 
 def _overlooked(rows: Sequence[Row]) -> tuple[ControlVerdict, str] | None:
     """A verdict on a judge that overlooks what lies before it word for word, None where it does not."""
-    law = f"the judge to find at least {LEAST_SEEN} of what stands in the queries word for word"
     own, stands = (
         math.fsum(row.score(metric) or 0.0 for row in rows) / len(rows)
         for metric in ("judge_leakage", "verbatim_leakage")
     )
     if not stands:
-        return "inconclusive", f"expected {law}, but no unit stands in any query: check the column pii_units"
+        return "inconclusive", f"expected {_SEEN}, but no unit stands in any query: check the column pii_units"
     if own < LEAST_SEEN * stands - 1e-9:
         found = f"its own count comes to {own:.3f} where {stands:.3f} stand there"
-        return "fail", f"expected {law}, but {found}: test the judge with pytest evals -m judges"
+        return "fail", f"expected {_SEEN}, but {found}: test the judge with pytest evals -m judges"
     return None
 
 

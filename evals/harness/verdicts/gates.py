@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from evals.harness.verdicts.baseline import Baseline
 from evals.harness.verdicts.evidence import lacking
-from evals.harness.verdicts.pairs import Flip, Pairs, mean_by_example, trials_by_example
+from evals.harness.verdicts.pairs import Pairs, mean_by_example, trials_by_example
 from evals.harness.verdicts.statistics import (
     GroupedMean,
     Interval,
@@ -25,11 +25,13 @@ from evals.harness.verdicts.statistics import (
     z_value,
 )
 from papillon.profile import GateSettings
+from papillon.results.gates import Flip, GateResult, GateVerdict
 from papillon.results.rows import Row
 from papillon.units import UnitsCheck
 
 __all__ = [
     "COSTS",
+    "DEFERRED",
     "GateResult",
     "GateVerdict",
     "Regression",
@@ -45,7 +47,8 @@ __all__ = [
     "threshold_verdict",
 ]
 
-GateVerdict = Literal["pass", "fail", "inconclusive", "deferred"]
+#: Why a shard leaves a verdict to the last job.
+DEFERRED = "this shard saw a part of its split; the job that imports what all shards exported judges the whole"
 
 ALPHA = 0.05
 #: Metrics of which more is worse.
@@ -70,58 +73,6 @@ class Regression:
     baseline_name: str
     max_drop: float | None = None
     max_unproven_drop: float = 0.10
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """One gate's verdict as the results file has it; ``value`` with its 95% interval ``low`` .. ``high``.
-
-    In a regression these are the change of the metric, ``after`` − ``before``. ``n`` counts examples, ``groups``
-    those that are independent. ``smallest`` is the smallest difference that it could have seen, ``default``
-    whether nobody asked for it. ``note`` is a sentence for people, ``flipped`` what a regression saw change.
-    """
-
-    kind: Literal["threshold", "regression", "judge"]
-    split: str
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    groups: int
-    verdict: GateVerdict
-    min: float | None = None
-    max: float | None = None
-    baseline: str | None = None
-    max_drop: float | None = None
-    note: str = ""
-    flipped: tuple[Flip, ...] = ()
-    before: float | None = None
-    after: float | None = None
-    smallest: float | None = None
-    default: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """The gate's object: its bound alone among the optional keys, the interval rounded to 6 places."""
-        asked = {name: getattr(self, name) for name in ("min", "max", "baseline", "max_drop")}
-        data: dict[str, Any] = {
-            "kind": self.kind,
-            "split": self.split,
-            "metric": self.metric,
-            "value": self.value,
-            "low": None if self.low is None else round(self.low, 6),
-            "high": None if self.high is None else round(self.high, 6),
-            "n": self.n,
-            "groups": self.groups,
-            **{name: bound for name, bound in asked.items() if bound is not None},
-            "verdict": self.verdict,
-            "note": self.note,
-        }
-        if self.default:
-            data["default"] = True
-        if self.kind == "regression":
-            data["flipped"] = [flip.to_json() for flip in self.flipped]
-        return data
 
 
 def threshold_verdict(
@@ -319,8 +270,7 @@ def judge_regressions(
 
 def deferred(result: GateResult) -> GateResult:
     """The same numbers without a verdict: a shard sees a part of its split, the last job judges the whole."""
-    note = "this shard saw a part of its split; the job that imports what all shards exported judges the whole"
-    return replace(result, verdict="deferred", note=note)
+    return replace(result, verdict="deferred", note=DEFERRED)
 
 
 def _result(

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
 
 from evals.harness.verdicts.statistics import GroupedMean
+from papillon.results.gates import Flip
 from papillon.results.rows import Row
 
 __all__ = ["Flip", "Pairs", "mean_by_example", "trials_by_example"]
@@ -31,18 +30,6 @@ def trials_by_example(rows: Iterable[Row], metric: str) -> dict[str, list[float]
 def mean_by_example(samples: Mapping[str, list[float]]) -> dict[str, float]:
     """Each example's mean over its trials: what one example contributes to a split's metric."""
     return {example: math.fsum(scores) / len(scores) for example, scores in samples.items()}
-
-
-@dataclass(frozen=True)
-class Flip:
-    """An example whose score differs between two runs; both scores are means over its trials."""
-
-    id: str
-    before: float
-    after: float
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Pairs:

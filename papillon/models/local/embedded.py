@@ -87,6 +87,12 @@ class Embedded:
         reply = await asyncio.get_running_loop().run_in_executor(pool.threads, pool.ask, body)
         return self._response(reply, request, body["max_tokens"])
 
+    async def load(self) -> None:
+        """Load a first copy of the model, where none is."""
+        pool = self._pool()
+        if not pool.loaded:
+            await asyncio.get_running_loop().run_in_executor(pool.threads, pool.load)
+
     def close(self) -> None:
         """Let go of the loaded model, also for engines that share it; a later call loads it again."""
         with _pools_lock:
@@ -198,6 +204,14 @@ class _Pool:
         self._turns = threading.BoundedSemaphore(size)
         self._loading = threading.Lock()
         self._idle: list[tuple[Any, int]] = []
+        self.loaded = False
+
+    def load(self) -> None:
+        """Have a first copy at hand."""
+        with self._turns:
+            if not self.loaded:
+                room = min(FIRST_ROOM, self.context)
+                self._idle.append((self._load(room), room))
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """One answer, or llama.cpp's own error as it words it; waits where all copies are busy."""
@@ -246,9 +260,11 @@ class _Pool:
             # llama.cpp opens its own port on the loopback beside us; a key that nobody knows keeps it shut.
             params.n_threads_http, params.api_keys = 1, [secrets.token_hex(32)]
             try:
-                return xllamacpp.Server(params)
+                server = xllamacpp.Server(params)
             except Exception as error:
                 raise EndpointError(f"llama.cpp cannot load {self.weights}: {_one_line(error)}.") from error
+            self.loaded = True
+            return server
 
 
 _pools: dict[tuple[Path, Path | None, int], _Pool] = {}

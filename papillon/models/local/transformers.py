@@ -67,6 +67,10 @@ class Transformers:
         self._sampler: BatchingSampler | None = None
         self._starting = threading.Lock()
 
+    async def load(self) -> None:
+        """Load the model, once; the event loop goes on meanwhile."""
+        await asyncio.to_thread(self._start)
+
     async def acomplete(self, request: Request) -> Response:
         """Answer one request; the event loop goes on meanwhile."""
         from dspy.lm15 import Message, Response, Usage
@@ -103,7 +107,7 @@ class Transformers:
                 try:
                     model = _load(self.settings)
                 except UsageError as error:
-                    from papillon.models.retry import RefusesAll
+                    from papillon.models.failures import RefusesAll
 
                     raise RefusesAll(str(error)) from error
                 from papillon.models.local.batching import BatchingSampler

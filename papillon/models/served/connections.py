@@ -19,7 +19,7 @@ import aiohttp
 
 from papillon.errors import EndpointError
 from papillon.hosts import host_of, is_loopback
-from papillon.models.retry import RefusesAll, TransientFailure
+from papillon.models.failures import RefusesAll, TransientFailure
 
 __all__ = ["Proxy", "Route", "proxy_for"]
 

@@ -22,6 +22,7 @@ from papillon.models.served.error_bodies import ErrorBody, read_error
 from papillon.models.served.masking import Mask
 from papillon.models.served.refusals import failed_reply, refusal
 from papillon.models.served.replies import NoAnswer, read_reply, refused_generation
+from papillon.models.stop import Stop
 
 __all__ = ["Endpoint", "chat_messages"]
 
@@ -44,13 +45,23 @@ class Endpoint:
     """``model`` as the server knows it, at ``base``; ``sampling`` goes into every body as it stands.
 
     What ``sampling`` holds under ``extra_body`` goes in last. ``key`` is sent as a bearer token and nowhere else,
-    and never comes back: replies are masked before they are read. Times in seconds. Raises TransientFailure for
+    and never comes back: replies are masked before they are read. Times in seconds. After ``stop`` nothing is sent
+    again. Raises TransientFailure for
     what may pass, RefusesAll or EndpointError for what will not, Filtered where a filter refused the prompt, and
     lm15's ContextLengthError where it does not fit the model.
     """
 
-    def __init__(self, model: str, *, base: str, key: str | None, sampling: dict[str, Any], timeout: float) -> None:
-        self.model, self.base = model, base.rstrip("/")
+    def __init__(
+        self,
+        model: str,
+        *,
+        base: str,
+        key: str | None,
+        sampling: dict[str, Any],
+        timeout: float,
+        stop: Stop | None = None,
+    ) -> None:
+        self.model, self.base, self._stop = model, base.rstrip("/"), stop or Stop()
         self.sampling = {name: value for name, value in sampling.items() if value is not None}
         self._extra = self.sampling.pop("extra_body", {})
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -94,6 +105,7 @@ class Endpoint:
             # A refused form costs nothing: in the one that the server takes, the call is sent again at once.
             if not self._dialect.learns(status, error, sent):
                 raise refusal(self._name, status, error, sent, headers)
+            self._stop.refuse()
 
     def _error(self, raw: bytes, body: dict[str, Any]) -> ErrorBody:
         return read_error(raw, body["messages"], self._mask)

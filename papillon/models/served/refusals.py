@@ -17,7 +17,7 @@ from dspy.lm15 import ContextLengthError
 
 from papillon.errors import EndpointError, Filtered
 from papillon.hosts import host_of
-from papillon.models.retry import RefusesAll, TransientFailure
+from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.served.error_bodies import ErrorBody
 from papillon.models.served.wordings import (
     ACCOUNT,

@@ -38,7 +38,7 @@ def keep_adapter(adapter: Path, target: Path, model: Any, say: Callable[[str], N
 
 
 def write_gguf_adapter(adapter: Path, target: Path, model: Any) -> None:
-    """Convert peft's folder ``adapter`` to the file ``target``; ``model`` is the base model's configuration.
+    """Convert peft's folder ``adapter`` to the new file ``target``; ``model`` is the base model's configuration.
 
     Raises UsageError for a model or a layer that llama.cpp has no name for.
     """

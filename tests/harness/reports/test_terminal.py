@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from evals.harness.reports.terminal import _unscored
 from tests.harness.evaluation.test_scheduler import jobs, outcome
+from tests.papillon.results.samples import result
 
 SPENT = "The judge m gave no usable answer in 30 recorded attempts; make every call anew with --eval-record all."
 AWAY = "It cannot be reached."
@@ -18,7 +16,5 @@ AWAY = "It cannot be reached."
 def test_running_the_same_again_is_advised_unless_it_would_make_no_call(causes: list[str]) -> None:
     named = zip(jobs(3), [*causes, None], strict=False)
     rows = [outcome(job, status="infrastructure_error" if cause else "scored", error=cause).row for job, cause in named]
-    settings = SimpleNamespace(record="new")
-    run: Any = SimpleNamespace(all_rows=lambda: rows, plan=SimpleNamespace(settings=settings))
-    advised = "Run the same command again to go on: what is recorded is replayed." in _unscored(run)
+    advised = "Run the same command again to go on: what is recorded is replayed." in _unscored(result(*rows))
     assert advised == (AWAY in causes)

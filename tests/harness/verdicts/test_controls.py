@@ -319,3 +319,55 @@ def test_a_summary_is_the_results_files_entry() -> None:
     lost = control_summary("empty", "dev", *many(BROKEN)).to_json()
     means = ("quality", "leakage", "judge_leakage", "verbatim_leakage", "overall")
     assert {key: lost[key] for key in means} == dict.fromkeys(means)
+
+
+class TestShard:
+    """A shard sees a part of its split: what holds for every row is judged, what holds for a share is left."""
+
+    def verdict(self, name: str, *rows: Row) -> tuple[str, str]:
+        return control_verdict(name, *many(*rows), shard=True)
+
+    @pytest.mark.parametrize("off", [0, 1, 19])
+    def test_the_share_of_ties_is_left_to_the_job_that_sees_all_rows(self, off: int) -> None:
+        verdict, note = self.verdict("target", *[ROW] * (20 - off), *[replace(ROW, verdict="inconsistent")] * off)
+        assert verdict == "deferred"
+        assert note == (
+            "expected the target to tie with itself in at least 95% of the rows: this shard saw a part of its split; "
+            "the job that imports what all shards exported judges the whole"
+        )
+
+    @pytest.mark.parametrize("own", [0, 10])
+    def test_so_is_the_share_of_units_that_the_judge_must_find(self, own: int) -> None:
+        seen = run("verbatim", example("Ana Brandt||Zenturo"))
+        rows, _ = many(*[replace(seen, judge_leaked=2 * (i < own)) for i in range(10)])
+        examples = [example("Ana Brandt||Zenturo", name=row.id) for row in rows]
+        verdict, note = control_verdict("verbatim", rows, examples, shard=True)
+        assert verdict == "deferred"
+        assert note.startswith("expected the judge to find at least 0.8 of what stands in the queries")
+
+    def test_a_shard_without_a_unit_may_belong_to_a_split_that_has_some(self) -> None:
+        on = example("")
+        assert control_verdict("verbatim", [run("verbatim", on)], [on], shard=True)[0] == "deferred"
+
+    @pytest.mark.parametrize(
+        ("name", "row"),
+        [
+            ("empty", replace(ROW, overall=0.5)),
+            ("verbatim", replace(ROW, verbatim_leaked=1)),
+            ("redacted", replace(ROW, verbatim_leaked=1)),
+        ],
+    )
+    def test_what_must_hold_for_every_row_fails_here_already(self, name: str, row: Row) -> None:
+        assert self.verdict(name, row)[0] == "fail"
+
+    @pytest.mark.parametrize("name", CONTROLS)
+    def test_a_row_without_a_score_is_no_part_of_the_whole(self, name: str) -> None:
+        verdict, note = self.verdict(name, run(name, example()), BROKEN)
+        assert verdict == "inconclusive"
+        assert "1 of 2 examples have no score" in note
+
+    def test_a_score_for_every_row_and_nothing_in_any_request_are_judged(self) -> None:
+        assert {name: self.verdict(name, run(name, example()))[0] for name in CONTROLS} == {
+            **dict.fromkeys(("empty", "redacted", "local-only"), "pass"),
+            **dict.fromkeys(("verbatim", "target"), "deferred"),
+        }

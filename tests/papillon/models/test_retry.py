@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from papillon.errors import BudgetSpent, EndpointError, Filtered, RunStopped, Unreachable
 from papillon.models.budget import Budget
+from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.ledger import Ledger
-from papillon.models.retry import REFUSALS, REFUSALS_AMONG_ANSWERS, RefusesAll, Retrying, TransientFailure
+from papillon.models.retry import REFUSALS, REFUSALS_AMONG_ANSWERS, Retrying
 from papillon.models.slots import AdaptiveSlots
 from papillon.profile import ModelSettings
 

@@ -19,13 +19,14 @@ KEY, OTHER = a_call().key, a_call(1).key
 
 #: Takes the key, says so, and gives it back when told.
 HOLDER = """
-import sys
+import asyncio, sys
 from pathlib import Path
 from papillon.store import KeyLocks
 locks = KeyLocks.shared(Path(sys.argv[1]))
-with locks.holding(sys.argv[2]):
-    print("held", flush=True)
-    sys.stdin.readline()
+asyncio.run(locks.acquire(sys.argv[2]))
+print("held", flush=True)
+sys.stdin.readline()
+locks.release(sys.argv[2])
 print("released", flush=True)
 """
 
@@ -93,25 +94,29 @@ def test_the_dead_hold_nothing(tmp_path: Path, locks: KeyLocks) -> None:
 def test_one_who_waits_for_a_stopped_process_gives_up_and_names_it(tmp_path: Path, locks: KeyLocks) -> None:
     process = holder(tmp_path)
     process.send_signal(signal.SIGSTOP)
-    said = (
-        f"The call {KEY[:12]} is being made by process {process.pid}, and was not recorded within 0.2 s: let that "
-        "process go on, or end it, and run again."
-    )
-
-    async def wait() -> None:
-        async with locks.holding(KEY, timeout=0.2):
-            raise AssertionError("two hold the key")
-
     started = time.monotonic()
     with pytest.raises(StoreError) as refused:
-        locks.acquire_blocking(KEY, timeout=0.2)
-    assert str(refused.value) == said
-    with pytest.raises(StoreError) as refused:
-        asyncio.run(wait())
-    assert str(refused.value) == said
-    assert 0.4 <= time.monotonic() - started < 3
+        asyncio.run(locks.acquire(KEY, timeout=0.2, call="The call to the judge"))
+    assert 0.2 <= time.monotonic() - started < 2
+    said = str(refused.value)
+    assert said.startswith(f"The call to the judge {KEY[:12]} is being made by process {process.pid} (")
+    assert said.endswith(
+        "stopped at the moment), and was not recorded within 0.2 s: let that process go on, or end it, and run again."
+    )
     process.send_signal(signal.SIGCONT)
     process.communicate("go\n")
+
+
+def test_no_time_is_too_long_for_a_caller_of_the_same_process_which_ends_by_itself(locks: KeyLocks) -> None:
+    async def wait() -> None:
+        assert locks.try_acquire(KEY)
+        waiting = asyncio.create_task(locks.acquire(KEY, timeout=0.01))
+        await asyncio.sleep(0.2)
+        locks.release(KEY)
+        await waiting
+        locks.release(KEY)
+
+    asyncio.run(wait())
 
 
 def test_a_fork_holds_nothing_and_its_end_frees_nothing(tmp_path: Path) -> None:
@@ -146,20 +151,16 @@ def test_threads_and_event_loops_take_turns(locks: KeyLocks) -> None:
         time.sleep(0.001)
         inside.pop()
 
-    def in_a_thread(_: int) -> None:
-        with locks.holding(KEY):
-            enter()
-
-    async def in_a_loop() -> None:
+    async def in_a_loop(callers: int) -> None:
         async def one() -> None:
-            async with locks.holding(KEY):
-                enter()
+            await locks.acquire(KEY)
+            enter()
+            locks.release(KEY)
 
-        await asyncio.gather(*(one() for _ in range(20)))
+        await asyncio.gather(*(one() for _ in range(callers)))
 
     with ThreadPoolExecutor(6) as pool:
-        loops = [pool.submit(asyncio.run, in_a_loop()) for _ in range(2)]
-        list(pool.map(in_a_thread, range(20)))
+        loops = [pool.submit(asyncio.run, in_a_loop(callers)) for callers in (20, 20, *[1] * 20)]
         for loop in loops:
             loop.result()
     assert most == 1

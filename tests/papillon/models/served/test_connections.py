@@ -13,7 +13,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from papillon.models.retry import RefusesAll, TransientFailure
+from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.served.connections import proxy_for
 from papillon.models.served.endpoint import Endpoint
 from tests.model_server import ModelServer

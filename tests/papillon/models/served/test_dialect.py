@@ -10,7 +10,7 @@ import dspy
 import pytest
 
 from papillon.models.budget import Budget
-from papillon.models.retry import RefusesAll
+from papillon.models.failures import RefusesAll
 from papillon.models.served.dialect import Dialect
 from papillon.models.served.endpoint import Endpoint
 from tests.misbehaviour import Reply

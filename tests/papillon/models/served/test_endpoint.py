@@ -13,8 +13,9 @@ from dspy.lm15 import Config, ContextLengthError, Message, Request, Response
 
 from papillon.errors import EndpointError
 from papillon.models.budget import Budget
+from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.ledger import Ledger
-from papillon.models.retry import RefusesAll, Retrying, TransientFailure
+from papillon.models.retry import Retrying
 from papillon.models.served.endpoint import Endpoint
 from papillon.models.slots import AdaptiveSlots
 from tests.model_server import Failure, ModelServer

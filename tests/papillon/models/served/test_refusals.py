@@ -10,7 +10,7 @@ import pytest
 from dspy.lm15 import ContextLengthError
 
 from papillon.errors import EndpointError, Filtered
-from papillon.models.retry import RefusesAll, TransientFailure
+from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.served.endpoint import Endpoint
 from papillon.models.served.error_bodies import read_error
 from papillon.models.served.masking import Mask

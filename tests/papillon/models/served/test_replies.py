@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papillon.errors import EndpointError, Filtered
-from papillon.models.retry import RefusesAll, TransientFailure
+from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.served.replies import NoAnswer, finish_reason_of, read_reply
 from tests.misbehaviour import completion
 from tests.model_server import ModelServer

@@ -15,7 +15,7 @@ import pytest
 from dspy.lm15 import Message, Request
 
 from papillon.errors import EndpointError
-from papillon.models.retry import RefusesAll
+from papillon.models.failures import RefusesAll
 from papillon.models.served import vllm
 from papillon.models.served.vllm import VllmServer, missing_server, served_name
 from papillon.profile import ModelSettings

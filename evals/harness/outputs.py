@@ -1,0 +1,97 @@
+"""Outputs: the files that a run leaves where they were asked for, each on its own: one that fails costs no other.
+
+What is known to be wrong is refused before anything is spent; what fails later is a problem of the run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from evals.harness.accepting import write_accepted
+from evals.harness.options import RunSettings
+from evals.harness.run import Run
+from papillon.errors import PapillonError, UsageError, one_line
+from papillon.files import write_whole
+from papillon.results import RunResult
+
+__all__ = ["Outputs", "refuse_unwritable"]
+
+STOPPED = "Stopped while the run's files were written: run the same command again, what is recorded is replayed."
+
+
+def refuse_unwritable(settings: RunSettings) -> None:
+    """UsageError, naming the option, for a file that could not be written whatever the run comes to."""
+    asked = {"--eval-export": settings.export_file, "--eval-results": settings.results_file}
+    if settings.accept:
+        asked["--eval-baseline"] = settings.baseline_file
+    paths: dict[Path, str] = {}
+    for option, path in asked.items():
+        if path is None:
+            continue
+        # An export makes no folders, unlike the others.
+        if why := _unwritable(path, makes_folders=option != "--eval-export"):
+            raise UsageError(f"{option}: expected a file that can be written, got {path}: {why}.")
+        if (other := paths.setdefault(path.resolve(), option)) != option:
+            raise UsageError(f"{option}: expected another file than that of {other}, got {path} for both.")
+
+
+def _unwritable(path: Path, *, makes_folders: bool) -> str:
+    """Why a file cannot be written there, or ``""`` where nothing is known to be in its way."""
+    folder = path.parent
+    try:
+        if path.exists() and not path.is_file():
+            return "that is a folder" if path.is_dir() else "that is no regular file"
+        while makes_folders and not folder.exists():
+            folder = folder.parent
+        if not folder.exists():
+            return f"there is no folder {folder}"
+        if not folder.is_dir():
+            return f"{folder} is no folder"
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+class Outputs:
+    """What became of a closed run's files: its ``result``, with what failed among its problems, the ``accepted`` files,
+    and whether the user ``stopped`` the writing."""
+
+    def __init__(self, run: Run, result: RunResult) -> None:
+        self.result = result
+        self.accepted: list[str] = []
+        self.stopped = False
+        self._run, self._settings = run, run.plan.settings
+
+    def write(self) -> None:
+        """Write what was asked for; the results come last, since they tell of the others' problems."""
+        settings = self._settings
+        try:
+            if settings.export_file is not None:
+                self._try(f"--eval-export {settings.export_file}", self._run.export)
+            if settings.accept and self.result.run.begun:
+                self._try("--eval-accept", self._accept)
+            self._try("--eval-runs", self._leave)
+            if (file := settings.results_file) is not None:
+                self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
+        except KeyboardInterrupt:
+            self.stopped = True
+            self.result = self.result.with_problems(STOPPED)
+
+    def _leave(self) -> None:
+        self._run.leave(self.result.to_text())
+
+    def _accept(self) -> None:
+        self.accepted = write_accepted(self._run, self.result)
+
+    def _try(self, asked: str, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except PapillonError as error:
+            self.result = self.result.with_problems(str(error))
+        except Exception as error:
+            # A fault of the harness itself, on a run that is paid for: the other files are still written.
+            fault = f"{asked}: the harness could not write it ({type(error).__name__}: {one_line(error)})."
+            self.result = self.result.with_problems(fault)

@@ -1,0 +1,50 @@
+"""Remarks: what a reader of a run's scores should know of its models, its data and its calls, a sentence each."""
+
+from __future__ import annotations
+
+from evals.harness.run import Run
+from papillon.destinations import destinations, where_texts_go
+
+__all__ = ["remarks", "texts_go"]
+
+
+def texts_go(run: Run) -> str:
+    """Where the run's texts went, in one sentence."""
+    sent_whole = any(name in ("verbatim", "redacted") for _, name in run.controls)
+    found = destinations(
+        run.plan.settings.profile,
+        rows=bool(run.examples),
+        controls=sent_whole,
+        cases=bool(run.selection.judged),
+    )
+    return where_texts_go(found, replay=run.plan.settings.record == "none")
+
+
+def remarks(run: Run) -> list[str]:
+    """What there is to say; nothing for a run over clean data whose models are what they seem."""
+    profile, departs = run.plan.settings.profile, run.plan.settings.departs
+    remarks = []
+    if any(model.model.startswith("embedded/") for model in (profile.local, profile.untrusted)):
+        remarks.append(
+            "The embedded model has 135 M parameters: its scores show that the harness works, not how good PAPILLON is."
+        )
+    judge = profile.models.get("judge")
+    if judge is not None and judge.model.startswith("embedded/"):
+        remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
+    if left_out := run.plan.data.left_out:
+        remarks.append(left_out)
+    if run.examples and (reserved := run.plan.data.reserved):
+        rows = "row is" if reserved == 1 else "rows are"
+        remarks.append(f"{reserved} {rows} the train part, which no evaluation asks; --eval-split all has none.")
+    shared = run.plan.data.contamination
+    if not shared.clean:
+        remarks.append(f"The {profile.split} split is contaminated: dev: {shared.dev}; test: {shared.test}.")
+    if departs and profile.regressions and run.plan.settings.baseline_file is None:
+        remarks.append(f"The profile's baseline does not apply: {', '.join(departs)} changed what is compared.")
+    if run.imported:
+        remarks.append(f"Imported: {run.imported}.")
+    if thought := run.ledger.thought:
+        remarks.append(f"{thought} of {len(run.ledger.used)} answers held the model's thinking, which was left out.")
+    if again := len(run.ledger.asked_again):
+        remarks.append(f"The judge was asked again where its recorded answers were unusable: {again} calls made.")
+    return remarks

@@ -1,0 +1,46 @@
+"""Controls: what came of the programs whose scores are known beforehand, as the results file has it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from papillon.results.reading import read
+
+__all__ = ["ControlResult", "ControlVerdict"]
+
+ControlVerdict = Literal["pass", "fail", "inconclusive", "deferred"]
+
+
+@dataclass(frozen=True)
+class ControlResult:
+    """One control on one split: means over the rows that have scores, each in 0..1, None without any.
+
+    ``judge_leakage`` is by the judge's own count, whatever stands there verbatim. ``note`` is a sentence for people;
+    ``unscored`` counts the selected examples without a score, ``causes`` says why, each once.
+    """
+
+    name: str
+    split: str
+    quality: float | None
+    leakage: float | None
+    judge_leakage: float | None
+    verbatim_leakage: float | None
+    overall: float | None
+    verdict: ControlVerdict
+    note: str = ""
+    unscored: int = 0
+    causes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's object: the figures and the verdict."""
+        return {key: value for key, value in asdict(self).items() if key not in ("note", "unscored", "causes")}
+
+    def entry(self) -> dict[str, Any]:
+        """The results file's entry: the contract's object, and what only its views show."""
+        return self.to_json() | {"note": self.note, "unscored": self.unscored, "causes": list(self.causes)}
+
+    @classmethod
+    def from_json(cls, data: object) -> ControlResult:
+        """The other way, from either form; raises :class:`papillon.results.reading.Unreadable`."""
+        return read(cls, data)

@@ -1,0 +1,106 @@
+"""Gates: what was asked of a split or of the judge, and the verdict, as the results file has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from papillon.results.reading import read
+
+__all__ = ["Flip", "Gain", "GateResult", "GateVerdict"]
+
+GateVerdict = Literal["pass", "fail", "inconclusive", "deferred"]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An example whose score differs between two runs; both scores are means over its trials."""
+
+    id: str
+    before: float
+    after: float
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The program's mean paired gain in ``overall`` over never delegating, -1..1, with its 95% interval; None
+    without a pair. ``n`` counts examples, ``groups`` those that are independent."""
+
+    split: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One gate's verdict as the results file has it; ``value`` with its 95% interval ``low`` .. ``high``.
+
+    In a regression these are the change of the metric, ``after`` − ``before``. ``n`` counts examples, ``groups``
+    those that are independent. ``smallest`` is the smallest difference that it could have seen, ``default``
+    whether nobody asked for it. ``note`` is a sentence for people, ``flipped`` what a regression saw change.
+    Interval and ``smallest`` are rounded to 6 places, beyond which two machines may differ.
+    """
+
+    kind: Literal["threshold", "regression", "judge"]
+    split: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    groups: int
+    verdict: GateVerdict
+    min: float | None = None
+    max: float | None = None
+    baseline: str | None = None
+    max_drop: float | None = None
+    note: str = ""
+    flipped: tuple[Flip, ...] = ()
+    before: float | None = None
+    after: float | None = None
+    smallest: float | None = None
+    default: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "smallest"):
+            figure = getattr(self, name)
+            if figure is not None:
+                object.__setattr__(self, name, round(figure, 6))
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's object: its bound alone among the optional keys, with words and flips."""
+        asked = {name: getattr(self, name) for name in ("min", "max", "baseline", "max_drop")}
+        data: dict[str, Any] = {
+            "kind": self.kind,
+            "split": self.split,
+            "metric": self.metric,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "n": self.n,
+            "groups": self.groups,
+            **{name: bound for name, bound in asked.items() if bound is not None},
+            "verdict": self.verdict,
+            "note": self.note,
+        }
+        if self.default:
+            data["default"] = True
+        if self.kind == "regression" or self.flipped:
+            data["flipped"] = [flip.to_json() for flip in self.flipped]
+        return data
+
+    def entry(self) -> dict[str, Any]:
+        """The results file's entry: the contract's object, and what only its views show, where it is there."""
+        more = {name: getattr(self, name) for name in ("before", "after", "smallest")}
+        return self.to_json() | {name: figure for name, figure in more.items() if figure is not None}
+
+    @classmethod
+    def from_json(cls, data: object) -> GateResult:
+        """The other way, from either form; raises :class:`papillon.results.reading.Unreadable`."""
+        return read(cls, data)

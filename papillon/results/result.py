@@ -1,0 +1,135 @@
+"""RunResult: everything that a run came to, in one value without any text of a row; its JSON is the results file.
+
+Whether a run is clean, how it exits and what every report says are functions of it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from papillon.errors import UsageError
+from papillon.results.controls import ControlResult
+from papillon.results.gates import Gain, GateResult
+from papillon.results.judging import Agreement, JudgeReport
+from papillon.results.reading import Unreadable, read
+from papillon.results.rows import Row
+from papillon.results.run import RunInfo, SplitInfo
+
+__all__ = ["SCHEMA", "RunResult", "read_result"]
+
+#: The version of the results file.
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run, when it is over or for what is known so far.
+
+    ``rows`` are the program's, split by split in the split's order, then by trial; those of controls are in their
+    ``controls`` alone. ``gates`` are in the profile's order, the judge's own last. ``judge`` is its examination, one
+    report for each question that was put to it, ``agreement`` how far it agrees with the lexical judge, None where
+    that was the judge. ``remarks`` are sentences on what to know when reading the scores, ``problems`` what keeps the
+    run from a clean end beside its rows and verdicts.
+    """
+
+    run: RunInfo
+    rows: tuple[Row, ...]
+    gates: tuple[GateResult, ...]
+    controls: tuple[ControlResult, ...]
+    splits: tuple[SplitInfo, ...] = ()
+    gains: tuple[Gain, ...] = ()
+    judge: tuple[JudgeReport, ...] = ()
+    agreement: Agreement | None = None
+    remarks: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every selected example and case has its answer, and none is an infrastructure error."""
+        wanted = self.run.trials * sum(split.selected for split in self.splits)
+        answered = all(row.status != "infrastructure_error" for row in self.rows) and len(self.rows) >= wanted
+        return (
+            answered
+            and not any(control.unscored for control in self.controls)
+            and not any(report.failed for report in self.judge)
+        )
+
+    @property
+    def clean(self) -> bool:
+        """Whether it began, is complete, every gate and control that was asked for holds, or is left to a later job,
+        and there are no problems."""
+        verdicts = {*(gate.verdict for gate in self.gates), *(control.verdict for control in self.controls)}
+        return self.run.begun and self.complete and verdicts <= {"pass", "deferred"} and not self.problems
+
+    @property
+    def exit_code(self) -> int:
+        """0 for a clean run, else 1, as pytest has them."""
+        return 0 if self.clean else 1
+
+    def of(self, split: str) -> list[Row]:
+        """The program's rows on a split."""
+        return [row for row in self.rows if row.split == split]
+
+    def with_problems(self, *problems: str) -> RunResult:
+        """The same with more that keeps it from a clean end."""
+        return replace(self, problems=(*self.problems, *problems))
+
+    def to_json(self) -> dict[str, Any]:
+        """The results file's object; docs/results.md says what each field is."""
+        return {
+            "schema": SCHEMA,
+            "run": asdict(self.run) | {"departs": list(self.run.departs)},
+            "rows": [row.to_json() for row in self.rows],
+            "gates": [gate.entry() for gate in self.gates],
+            "controls": [control.entry() for control in self.controls],
+            "splits": [asdict(split) for split in self.splits],
+            "gains": [asdict(gain) for gain in self.gains],
+            "judge": [report.to_json() for report in self.judge],
+            "agreement": None if self.agreement is None else self.agreement.to_json(),
+            "remarks": list(self.remarks),
+            "problems": list(self.problems),
+        }
+
+    def to_text(self) -> str:
+        """The results file's text."""
+        text = json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        # Half of a surrogate pair, as in a path that is no UTF-8, can stand in a file as JSON's escape alone.
+        return text.encode("utf-8", "backslashreplace").decode()
+
+    @classmethod
+    def from_json(cls, data: object, *, source: str = "") -> RunResult:
+        """The run of such an object, exactly; ``source`` names its file in the UsageError for anything else."""
+        where = f" in {source}" if source else ""
+        if isinstance(data, dict) and "schema" in data and data["schema"] != SCHEMA:
+            raise UsageError(
+                f"Expected a run's results{where} in schema {SCHEMA}, but their schema is {data['schema']!r:.40}; "
+                "read them with the version of papillon that wrote them."
+            )
+        try:
+            if isinstance(data, dict) and "schema" not in data:
+                raise Unreadable("is not there", ".schema")
+            return read(cls, data)
+        except Unreadable as error:
+            raise UsageError(
+                f"Expected a run's results{where}, but {error}; write them anew with --eval-results."
+            ) from None
+
+
+def read_result(path: Path) -> RunResult:
+    """The run in a results file; UsageError, naming it, where it cannot be read as one."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    except (ValueError, RecursionError):
+        why = "it is no JSON"
+    else:
+        return RunResult.from_json(data, source=str(path))
+    raise UsageError(f"Expected a run's results in {path}, but {why}; write them with --eval-results.")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)
