@@ -5,12 +5,22 @@ A judge answers or raises :class:`papillon.errors.JudgeError`; an answer that ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-__all__ = ["Judge", "Leakage", "Quality", "Verdict"]
+from papillon.results.traces import Judgement
+
+__all__ = ["Judge", "Leakage", "Opinion", "Quality", "Verdict"]
 
 Verdict = Literal["better", "tie", "worse", "inconsistent"]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """One answer of a judge that asks a model, and the keys of the calls that it took, the last the one that counts."""
+
+    said: Judgement
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -18,11 +28,12 @@ class Leakage:
     """How many of the units a request gives away, by the judge's own count.
 
     ``leaked`` is in 0..len(units). ``near`` is how many of these were found by a fuzzy
-    match alone; None where the judge does not tell them apart.
+    match alone; None where the judge does not tell them apart. ``opinions`` are a model's answers behind it.
     """
 
     leaked: int
     near: int | None = None
+    opinions: tuple[Opinion, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -30,12 +41,14 @@ class Quality:
     """Whether an answer is at least as good as the target.
 
     ``score`` is 0 or 1; ``verdict`` is what the two orders of the pair said together, None for a
-    judge that asks only once; ``closeness`` in 0..1 is a graded judge's own scale, else None.
+    judge that asks only once; ``closeness`` in 0..1 is a graded judge's own scale, else None. ``opinions``
+    are a model's answers behind it.
     """
 
     score: int
     verdict: Verdict | None = None
     closeness: float | None = None
+    opinions: tuple[Opinion, ...] = field(default=(), compare=False)
 
 
 class Judge(Protocol):

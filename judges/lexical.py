@@ -10,11 +10,20 @@ from typing import Any
 
 from judges.closeness import closeness
 from judges.judge import Leakage, Quality
+from papillon.composite import leakage
 from papillon.data import pii_units
 from papillon.errors import UsageError
 from papillon.leaks import near_verbatim, verbatim
 
-__all__ = ["GOOD_ENOUGH", "LexicalJudge", "compute_fidelity", "compute_usefulness", "leaked_units"]
+__all__ = [
+    "GOOD_ENOUGH",
+    "LexicalJudge",
+    "compute_fidelity",
+    "compute_usefulness",
+    "leaked_units",
+    "lexical_leakage",
+    "lexical_quality",
+]
 
 #: The least closeness to the target, in 0..1, at which an answer passes for as good. Of PUPA's targets
 #: held against another row's of their category, 3 in 1,000 reach it; of targets cut in half, 997.
@@ -33,14 +42,22 @@ class LexicalJudge:
     kind = "lexical"
 
     async def leakage(self, units: tuple[str, ...], request: str) -> Leakage:
-        """Count the units of which ``request`` holds the letters; ``near`` of them only nearly so."""
-        near = sum(near_verbatim(units, request))
-        return Leakage(leaked=sum(verbatim(units, request)) + near, near=near)
+        return lexical_leakage(units, request)
 
     async def quality(self, query: str, answer: str, target: str) -> Quality:
-        """1 where the answer's closeness to the target reaches ``GOOD_ENOUGH``, else 0."""
-        close = closeness(answer, target)
-        return Quality(score=int(close >= GOOD_ENOUGH), closeness=close)
+        return lexical_quality(answer, target)
+
+
+def lexical_leakage(units: tuple[str, ...], request: str) -> Leakage:
+    """Count the units of which ``request`` holds the letters; ``near`` of them only nearly so."""
+    near = sum(near_verbatim(units, request))
+    return Leakage(leaked=sum(verbatim(units, request)) + near, near=near)
+
+
+def lexical_quality(answer: str, target: str) -> Quality:
+    """1 where the answer's closeness to the target reaches ``GOOD_ENOUGH``, else 0."""
+    close = closeness(answer, target)
+    return Quality(score=int(close >= GOOD_ENOUGH), closeness=close)
 
 
 def compute_fidelity(prediction: Any) -> float:
@@ -55,7 +72,7 @@ def compute_fidelity(prediction: Any) -> float:
             "model, and got one without: pass the program's own prediction, or set llm_request"
         )
     units = pii_units(prediction.pii_str)
-    return 1 - sum(leaked_units(units, request)) / len(units) if units else 1.0
+    return 1 - leakage(sum(leaked_units(units, request)), len(units))
 
 
 def compute_usefulness(prediction: Any) -> float:

@@ -1,26 +1,27 @@
 """The LLM judge: quality by two comparisons with the places swapped, leakage as a count.
 
-Its two questions stand in text files beside this module. What it reads is data: delimited, with
-delimiters inside it made harmless, and only the typed field of its answer counts.
+Its two questions stand in text files beside this module, what it is given to read in :mod:`judges.questions`.
+Only the typed field of its answer counts.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from judges.judge import Leakage, Quality, Verdict
-from judges.values import Count, read_value
+from judges.judge import Leakage, Opinion, Quality
+from judges.questions import comparison, count_from, counting, delimited, preference, verdict
+from judges.values import read_value
 from papillon.errors import Filtered, JudgeError, RecordMissing, behind
 from papillon.models.adapters import adapter_for
 from papillon.models.roles import Models
 from papillon.models.turn import hearing
+from papillon.results.traces import Judgement
 
 __all__ = ["ATTEMPTS", "MOST_ATTEMPTS", "LLMJudge", "delimited", "verdict"]
 
@@ -29,7 +30,7 @@ ATTEMPTS = 3
 #: How often a question is put over all runs.
 MOST_ATTEMPTS = 30
 
-T = TypeVar("T")
+Order = Literal["answer-first", "target-first"]
 
 
 def _instructions(name: str) -> str:
@@ -76,27 +77,28 @@ class LLMJudge:
             return Leakage(0)
 
         def count(answer: dspy.Prediction) -> int:
-            leaked: Count = answer.leaked
-            if leaked.of not in (None, len(units)) or not 0 <= leaked.number <= len(units):
-                said = leaked.number if leaked.of is None else f"{leaked.number} of {leaked.of}"
-                raise _OutOfRange(f"expected a count from 0 to {len(units)}, got {said}")
-            return leaked.number
+            try:
+                return count_from(answer.leaked, len(units))
+            except ValueError as error:
+                raise _OutOfRange(str(error)) from None
 
-        pieces = "\n".join(f"{number}. {' '.join(unit.split())}" for number, unit in enumerate(units, 1))
-        asked = {"pieces": delimited(pieces), "request": delimited(request)}
-        return Leakage(await self._ask("leakage", self._count, count, asked))
+        leaked = await self._ask("leakage", None, self._count, count, counting(units, request))
+        return Leakage(leaked.said.answer, opinions=(leaked,))
 
     async def quality(self, query: str, answer: str, target: str) -> Quality:
         """1 unless the judge prefers the target in both places (PAPILLON, Li et al. 2025, section 4)."""
-        first, second = await self.orders(query, answer, target)
-        return Quality(score=int(first or first == second), verdict=verdict(first, second))
+        return preference(*await self._both(query, answer, target))
 
     async def orders(self, query: str, answer: str, target: str) -> tuple[bool, bool]:
         """Both orders' answers as they are: (answer, target) and (target, answer)."""
+        first, second = await self._both(query, answer, target)
+        return bool(first.said.answer), bool(second.said.answer)
+
+    async def _both(self, query: str, answer: str, target: str) -> tuple[Opinion, Opinion]:
         # Both are waited for, also where one fails: the other is paid for and must get recorded.
         first, second = await asyncio.gather(
-            self._at_least_as_good(query, answer, target),
-            self._at_least_as_good(query, target, answer),
+            self._at_least_as_good("answer-first", query, answer, target),
+            self._at_least_as_good("target-first", query, target, answer),
             return_exceptions=True,
         )
         if isinstance(first, BaseException):
@@ -105,29 +107,32 @@ class LLMJudge:
             raise second
         return first, second
 
-    async def _at_least_as_good(self, query: str, a: str, b: str) -> bool:
+    async def _at_least_as_good(self, order: Order, query: str, a: str, b: str) -> Opinion:
         def said(answer: dspy.Prediction) -> bool:
             value: bool = answer.a_is_at_least_as_good
             return value
 
-        asked = {"user_query": delimited(query), "response_a": delimited(a), "response_b": delimited(b)}
-        return await self._ask("quality", self._compare, said, asked)
+        return await self._ask("quality", order, self._compare, said, comparison(query, a, b))
 
     async def _ask(
         self,
-        question: str,
+        question: Literal["leakage", "quality"],
+        order: Order | None,
         predict: dspy.Predict,
-        read: Callable[[dspy.Prediction], T],
+        read: Callable[[dspy.Prediction], bool | int],
         asked: dict[str, Any],
-    ) -> T:
+    ) -> Opinion:
         """The first usable answer of those recorded and of those, ATTEMPTS at most, that this run asks for."""
         failure, replayed, made = "", 0, 0
+        keys: list[str] = []
         for attempt in range(MOST_ATTEMPTS):
             calls: dict[str, bool] = {}
             listening = hearing.set(calls)
             try:
                 with dspy.context(adapter=self.adapter):
-                    return read(await predict.acall(lm=self.models.lm(self.role, attempt=attempt), **asked))
+                    answer = await predict.acall(lm=self.models.lm(self.role, attempt=attempt), **asked)
+                said = Judgement(question, order, read(answer), str(answer.reason), attempt + 1)
+                return Opinion(said, (*keys, *calls))
             except AdapterParseError:
                 failure = "its answer was not in the asked format"
             except _OutOfRange as error:
@@ -141,6 +146,7 @@ class LLMJudge:
                 failure = "a content filter withheld its answer"  # which is recorded as such
             finally:
                 hearing.reset(listening)
+                keys += calls
                 fresh = {key for key, of_this_run in calls.items() if of_this_run}
                 if replayed:
                     self.models.ledger.asked_again |= fresh
@@ -163,20 +169,3 @@ class LLMJudge:
             f"The judge {self.models.settings[self.role].model} gave no usable answer to its {question} question "
             f"in {tried}: {failure}; {remedy} (pytest evals -m judges tests it)."
         )
-
-
-def verdict(first: bool, second: bool) -> Verdict:
-    """What the two orders say together: ``first`` of (ours, target), ``second`` of (target, ours)."""
-    if first:
-        return "tie" if second else "better"
-    return "worse" if second else "inconsistent"
-
-
-_DELIMITER = re.compile(r"<(\s*/?\s*data\b)", re.IGNORECASE)
-_MARKER = re.compile(r"([\[\]])(?=\1)")
-
-
-def delimited(text: str) -> str:
-    """Text between the judge's delimiters; neither they nor DSPy's field markers can be forged in it."""
-    safe = _MARKER.sub(r"\1 ", _DELIMITER.sub(r"&lt;\1", text))
-    return f"<data>\n{safe}\n</data>"

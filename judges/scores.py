@@ -1,4 +1,4 @@
-"""Scores: what a judge's two answers about one example come to; the one place that has the formulas.
+"""Scores: what a judge's two answers about one example come to, by the formulas of :mod:`papillon.composite`.
 
 The harness, the tutorial's metrics and so training and prompt optimisation all score by it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from papillon.composite import composite, leakage
 from papillon.leaks import verbatim
 
 __all__ = ["SCORES", "SCORES_CHANGED", "Scores", "score"]
@@ -47,13 +48,13 @@ def score(
     """
     stands = sum(verbatim(units, sent))
     leaked = max(judge_leaked, stands)
-    leakage, said = (count / len(units) if units else 0.0 for count in (leaked, judge_leaked))
+    share, said = (leakage(count, len(units)) for count in (leaked, judge_leaked))
     return Scores(
         quality=float(quality),
         leaked=leaked,
         judge_leaked=judge_leaked,
         verbatim_leaked=stands,
-        leakage=leakage,
-        overall=(quality + 1 - leakage) / 2 if usable else 0.0,
-        tutorial_overall=0.0 if raised else (quality + 1 - said) / 2,
+        leakage=share,
+        overall=composite(quality, share) if usable else 0.0,
+        tutorial_overall=0.0 if raised else composite(quality, said),
     )

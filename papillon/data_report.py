@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from papillon.composite import leakage
 from papillon.data import Dataset, PupaRow
 from papillon.leaks import verbatim
 from papillon.screen import visible
@@ -118,7 +119,7 @@ def unit_facts(rows: Sequence[PupaRow]) -> UnitFacts:
             if not stands
         ),
         pooled=sum(found) / count if count else 0.0,
-        mean=sum(hits / len(own) for hits, own in zip(found, units, strict=True) if own) / len(rows),
+        mean=sum(leakage(hits, len(own)) for hits, own in zip(found, units, strict=True)) / len(rows),
     )
 
 

@@ -12,10 +12,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from operator import add
+from typing import Literal
 
-__all__ = ["NEAR_THRESHOLD", "fold", "near_verbatim", "places", "redact", "verbatim", "words"]
+__all__ = ["NEAR_THRESHOLD", "Place", "fold", "leaks", "near_verbatim", "places", "redact", "verbatim", "words"]
 
 #: Least similarity at which a unit counts as nearly verbatim: 1 − edits / length of the longer.
 NEAR_THRESHOLD = 0.85
@@ -57,6 +58,8 @@ _RUN = re.compile(rf"[{_SPACELESS}]+|[^ {_SPACELESS}]+")
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0670]")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"})
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+# Whether there is anything to translate, which takes longer than to look.
+_SPELT_OUT, _PLAIN = (re.compile(f"[{''.join(map(chr, table))}]") for table in (_UMLAUTS, _LETTERS))
 _NO_DIGIT = re.compile(r"\D+")
 
 
@@ -158,7 +161,9 @@ def near_verbatim(units: Sequence[str], text: str, *, threshold: float = NEAR_TH
     exact = verbatim(units, text)
     if all(exact):
         return (False,) * len(exact)
-    spellings = [_Spelling.of(text), _Spelling.of(text, umlauts=True)]
+    spellings = [_Spelling.of(text)]
+    if any(map(_SPELT_OUT.search, map(fold, (text, *units)))):
+        spellings.append(_Spelling.of(text, umlauts=True))
     return tuple(
         not found
         and any(
@@ -167,6 +172,51 @@ def near_verbatim(units: Sequence[str], text: str, *, threshold: float = NEAR_TH
         )
         for unit, found in zip(units, exact, strict=True)
     )
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of a text at which ``unit`` stands, verbatim or nearly: the slice from ``start`` to ``end``."""
+
+    unit: str
+    how: Literal["verbatim", "near"]
+    start: int
+    end: int
+
+
+def leaks(units: Sequence[str], text: str) -> list[Place]:
+    """Where each of ``units`` stands in ``text``: every verbatim place, else one where it stands nearly.
+
+    In the order of ``units``, then of places; the offsets count characters of ``text`` as it is.
+    """
+    found: list[Place] = []
+    exact, near = verbatim(units, text), near_verbatim(units, text)
+    for unit, stands, nearly in zip(units, exact, near, strict=True):
+        if stands:
+            found += [Place(unit, "verbatim", start, end) for start, end in places(unit, text)]
+        elif nearly:
+            found.append(Place(unit, "near", *_near_place(unit, text)))
+    return found
+
+
+def _near_place(unit: str, text: str) -> tuple[int, int]:
+    """A smallest slice of whole words of ``text`` in which ``unit`` stands nearly, as it does in all of ``text``."""
+
+    def stands(start: int, end: int) -> bool:
+        return any(near_verbatim((unit,), text[start:end]))
+
+    spans = [
+        (m.start() + at, m.start() + at + 1) if _IS_SPACELESS.search(m[0]) else m.span()
+        for m in _WORD.finditer(text)
+        for at in range(len(m[0]) if _IS_SPACELESS.search(m[0]) else 1)
+    ]
+    # The first word at which it has stood, then the last from which on it still stands.
+    end = bisect_left(spans, True, key=lambda span: stands(0, span[1]))
+    if end == len(spans):
+        return 0, len(text)
+    start = bisect_left(spans[: end + 1], True, key=lambda span: not stands(span[0], spans[end][1])) - 1
+    first, last = spans[max(start, 0)][0], spans[end][1]
+    return (first, last) if stands(first, last) else (0, len(text))
 
 
 @dataclass(frozen=True)
@@ -179,19 +229,17 @@ class _Spelling:
 
     @classmethod
     def of(cls, text: str, *, umlauts: bool = False) -> _Spelling:
-        folded = fold(text)
-        if umlauts:
-            folded = folded.translate(_UMLAUTS)
-        plain = _ACCENTS.sub("", unicodedata.normalize("NFD", folded)).translate(_LETTERS)
-        found = words(unicodedata.normalize("NFC", plain))
-        starts: list[int] = []
-        ends: list[int] = []
-        at = 0
-        for word in found:
-            starts.append(at)
-            at += len(word)
-            ends.append(at)
-        return cls("".join(found), starts, ends)
+        plain = fold(text)
+        if not plain.isascii():
+            if umlauts:
+                plain = plain.translate(_UMLAUTS)
+            plain = _ACCENTS.sub("", unicodedata.normalize("NFD", plain))
+            if _PLAIN.search(plain):
+                plain = plain.translate(_LETTERS)
+            plain = unicodedata.normalize("NFC", plain)
+        found = words(plain)
+        starts = [0, *accumulate(map(len, found))]
+        return cls("".join(found), starts[:-1], starts[1:])
 
 
 def _nearly(unit: _Spelling, text: _Spelling, threshold: float) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from papillon.errors import UsageError
 from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
+from papillon.results.folder import RUNS
 from papillon.splits import CHOICES
 
 __all__ = ["OPTIONS", "Option", "RunSettings", "Shard", "resolve"]
@@ -59,6 +60,7 @@ OPTIONS = (
     Option("--eval-export", "FILE.jsonl", "write the recorded calls that this run rests on"),
     Option("--eval-max-calls", "N", "stop before more than N model calls are made (default: no cap)"),
     Option("--eval-max-cost", "USD", "stop before more than that is spent (default: no cap)"),
+    Option("--eval-runs", "DIR|none", "where the run's folder goes, private (default: .papillon/runs)"),
     Option("--eval-baseline", "FILE.json", "accepted scores to compare with (default: the profile's)"),
     Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
     Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
@@ -90,6 +92,9 @@ class RunSettings:
     import_files: tuple[Path, ...]
     export_file: Path | None
     results_file: Path | None
+    #: The folder in which the run leaves its own, None for nowhere, and whether an option named it.
+    runs: Path | None
+    runs_named: bool
     baseline_file: Path | None
     accept: bool
     #: Options that changed data, split or judge, so that the profile's own baselines and bars do not apply.
@@ -147,6 +152,8 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         import_files=_imports(given, folder),
         export_file=_writable(given, "--eval-export", folder),
         results_file=_writable(given, "--eval-results", folder),
+        runs=None if given["eval_runs"] == "none" else _folder(given, "--eval-runs", folder) or RUNS,
+        runs_named=given["eval_runs"] is not None,
         baseline_file=_path(given, "--eval-baseline", folder),
         accept=bool(given["eval_accept"]),
         departs=tuple(flag for flag, differs in changed.items() if differs),

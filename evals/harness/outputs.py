@@ -73,11 +73,15 @@ class Outputs:
                 self._try(f"--eval-export {settings.export_file}", self._run.export)
             if settings.accept and self.result.run.begun:
                 self._try("--eval-accept", self._accept)
+            self._try("--eval-runs", self._leave)
             if (file := settings.results_file) is not None:
                 self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
         except KeyboardInterrupt:
             self.stopped = True
             self.result = self.result.with_problems(STOPPED)
+
+    def _leave(self) -> None:
+        self._run.leave(self.result.to_text())
 
     def _accept(self) -> None:
         self.accepted = write_accepted(self._run, self.result)

@@ -1,34 +1,36 @@
-"""Kept rows: finished rows beside the recorded calls, so that a rerun need not go through the program again.
+"""The row cache: rows that earlier runs finished, read again from the recorded calls, with no model and no DSPy.
 
-A kept row is derived: it stands under a hash of everything that it follows from, is used only while every call
-that it rests on is still recorded, is never exported, and can be thrown away at any time.
+It keeps which calls each row rests on, under a hash of everything that the row follows from. A row is taken only where
+the records of these calls are there, sound, and give it again; whatever does not is dropped and made anew.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import platform
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from evals.harness.evaluation.outcome import Outcome
-from evals.harness.evaluation.scheduler import PROGRAM, Job
+from evals.harness.evaluation.outcome import PROGRAM, Outcome, Part, role_of
+from evals.harness.evaluation.rereading import Rereader
+from evals.harness.evaluation.scheduler import Job
 from papillon.models.ledger import CallCost, Ledger
 from papillon.models.providers import identity_of, price_of
+from papillon.models.thinking import split_thinking
 from papillon.profile import ROOT, Profile
-from papillon.results.rows import Row
-from papillon.store import Store
+from papillon.store import FinishedRows, Named, Store
 
-__all__ = ["KeptRows", "Shelf"]
+__all__ = ["RowCache"]
 
 #: The folders whose every file a row follows from.
 _ROOMS = (ROOT / "papillon", ROOT / "judges", Path(__file__).resolve().with_name("evaluation"))
+#: How many jobs' records are in memory at once.
+_BATCH = 50
+_FINGERPRINT = "fingerprint"
 
 
 @cache
@@ -45,14 +47,13 @@ class RowKeys:
     """The key of each job's row, under one profile."""
 
     def __init__(self, profile: Profile) -> None:
-        judge = profile.judge
-        self.prices = {role: price_of(settings) for role, settings in profile.models.items()}
         program = profile.program.read_bytes() if profile.program is not None else b""
         self._base = {
             "sources": _sources(),
+            "python": platform.python_version(),
             "dspy": version("dspy"),
             "models": {role: identity_of(settings) for role, settings in profile.models.items()},
-            "judge": judge.kind,
+            "judge": profile.judge.kind,
             "program": hashlib.sha256(program).hexdigest(),
         }
 
@@ -69,98 +70,67 @@ class RowKeys:
         return hashlib.sha256(json.dumps({**self._base, **own}, sort_keys=True).encode()).hexdigest()
 
 
-class KeptRows:
-    """What is kept for one run's jobs: taken out at its start, put back at its end."""
+class RowCache:
+    """What is known of one run's jobs: taken out at its start, put back at its end."""
 
-    def __init__(self, profile: Profile, cache: Path) -> None:
-        self.keys, self.shelf = RowKeys(profile), Shelf(cache)
+    def __init__(self, profile: Profile, folder: Path) -> None:
+        self.keys, self.file, self.rereader = RowKeys(profile), FinishedRows(folder), Rereader(profile)
+        self.prices = {role: price_of(settings) for role, settings in profile.models.items()}
         #: The program's fingerprint where a run has kept it, so that nothing need be imported to know it.
         self.fingerprint: str | None = None
         self._taken: set[str] = set()
+        self._new: dict[str, Named] = {}
 
-    def take(self, jobs: Iterable[Job], store: Store, ledger: Ledger) -> dict[Job, Outcome]:
-        """The outcomes of those jobs that are kept whole, their calls counted as replayed."""
+    def take(
+        self, jobs: Iterable[Job], store: Store, ledger: Ledger, heard: Callable[[Job, Outcome], None]
+    ) -> dict[Job, Outcome]:
+        """The bare outcomes of those jobs whose rows their records give, each whole one ``heard`` on the way.
+
+        Their calls are counted as replayed.
+        """
         # Identical rows of a data set share a key.
         keys = {job: self.keys.of(job) for job in jobs}
-        found = self.shelf.get([self.keys.program, *dict.fromkeys(keys.values())])
-        self.fingerprint = found.pop(self.keys.program, None)
-        recorded = set(store.keys()) if found else set()
+        found = self.file.get([self.keys.program, *dict.fromkeys(keys.values())])
+        for part, value in found.pop(self.keys.program, ()):
+            if part == _FINGERPRINT:
+                self.fingerprint = value
         taken = {}
-        for job, key in keys.items():
-            data = found.get(key)
-            if data is None or not data["calls"].keys() <= recorded:
-                continue
-            for call, (count, role, given, spent, thought) in data["calls"].items():
-                ledger.used[call] = CallCost(role, given, spent, self.keys.prices[role](given, spent), thought)
-                ledger.replayed += count
-            taken[job] = _from_json(data, job)
-            self._taken.add(key)
+        known = [job for job, key in keys.items() if key in found]
+        for start in range(0, len(known), _BATCH):
+            batch = known[start : start + _BATCH]
+            records = store.sound(dict.fromkeys(call for job in batch for _, call in found[keys[job]]))
+            for job in batch:
+                named = cast("tuple[tuple[Part, str], ...]", found[keys[job]])
+                outcome = self.rereader.outcome(job.subject, job.example, job.trial, named, records)
+                if outcome is None:
+                    continue
+                self._count(outcome, ledger)
+                heard(job, outcome)
+                taken[job] = outcome.bare
+                self._taken.add(keys[job])
         return taken
 
-    def put(self, outcomes: Mapping[Job, Outcome], ledger: Ledger, fingerprint: str) -> None:
-        """Keep the rows that have a score and rest on recorded calls alone, and the program's fingerprint."""
-        new = {
-            key: _to_json(outcome, ledger)
-            for job, outcome in outcomes.items()
-            if outcome.row.status != "infrastructure_error"
-            and outcome.on_record
-            and (key := self.keys.of(job)) not in self._taken
-        }
-        if new or self.fingerprint is None:
-            self.shelf.put({**new, self.keys.program: fingerprint})
+    def _count(self, outcome: Outcome, ledger: Ledger) -> None:
+        for part, use in outcome.uses:
+            role, usage = role_of(part), use.record.usage
+            cost = self.prices[role](usage.input, usage.output)
+            thought = bool(split_thinking(use.record.answer.text)[0])
+            ledger.used[use.record.key] = CallCost(role, usage.input, usage.output, cost, thought)
+            ledger.replayed += 1
 
-
-@dataclass(frozen=True)
-class Shelf:
-    """The file of a cache folder that holds them; what cannot be read is as good as not there."""
-
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "rows.db"
-
-    def get(self, keys: Iterable[str]) -> dict[str, Any]:
-        """What is kept under those keys."""
-        found: dict[str, Any] = {}
-        if not self.path.exists():
-            return found
-        with contextlib.suppress(sqlite3.Error, ValueError), contextlib.closing(self._connect("ro")) as database:
-            for key in keys:
-                line = database.execute("SELECT checksum, value FROM kept WHERE key = ?", (key,)).fetchone()
-                if line is not None and line[0] == _checksum(key, line[1]):
-                    found[key] = json.loads(line[1])
-        return found
-
-    def put(self, values: Mapping[str, Any]) -> None:
-        """Keep values, all or none."""
-        if not values or not self.folder.is_dir():
+    def note(self, job: Job, outcome: Outcome) -> None:
+        """Remember a finished sample for the end, where its records alone give it again."""
+        if outcome.row.status == "infrastructure_error" or not outcome.on_record:
             return
-        lines = [(key, _checksum(key, text), text) for key, value in values.items() if (text := json.dumps(value))]
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(self._connect("rwc")) as database, database:
-            database.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, checksum TEXT, value TEXT)")
-            database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", lines)
+        calls = tuple((part, use.record.key) for part, use in outcome.uses)
+        records = {use.record.key: use.record for _, use in outcome.uses}
+        again = self.rereader.outcome(job.subject, job.example, job.trial, calls, records)
+        if again is not None and (again.heard, again.heard.opinions) == (outcome.heard, outcome.heard.opinions):
+            self._new[self.keys.of(job)] = calls
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
-        return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=5)
-
-
-def _checksum(key: str, text: str) -> str:
-    return hashlib.sha256((key + text).encode()).hexdigest()
-
-
-def _to_json(outcome: Outcome, ledger: Ledger) -> dict[str, Any]:
-    used = {key: (count, *_kept(ledger.used[key])) for key, count in outcome.calls.items()}
-    return {"row": outcome.row.to_json(), "calls": used, "closeness": outcome.closeness, "near": outcome.near}
-
-
-def _kept(cost: CallCost) -> tuple[str, int | None, int | None, bool]:
-    return cost.role, cost.input, cost.output, cost.thought
-
-
-def _from_json(data: dict[str, Any], job: Job) -> Outcome:
-    """A kept outcome for this job; the row takes the job's own id, split and group."""
-    example = job.example
-    row = replace(Row.from_json(data["row"]), id=example.id, split=example.split, group=example.group)
-    calls = {key: count for key, (count, *_) in data["calls"].items()}
-    return Outcome(row, calls, data["closeness"], data["near"])
+    def put(self, fingerprint: str) -> None:
+        """Keep what was noted, and the program's fingerprint."""
+        new = {key: calls for key, calls in self._new.items() if key not in self._taken}
+        if new or self.fingerprint is None:
+            new[self.keys.program] = ((_FINGERPRINT, fingerprint),)
+        self.file.put(new, self._taken)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import gc
-import secrets
 import threading
 import time
 from collections import deque
@@ -21,8 +20,9 @@ from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler, result_of
 from evals.harness.judging import Examination, examine_judge, judge_bars
+from evals.harness.leaving import Leaving
 from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
-from evals.harness.row_cache import KeptRows
+from evals.harness.row_cache import RowCache
 from evals.harness.selection import Selection
 from evals.harness.verdicts.controls import ControlResult, control_summary
 from evals.harness.verdicts.gates import GateResult, Threshold, judge_gain
@@ -30,6 +30,7 @@ from evals.harness.verdicts.splits import judge_gates
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
+from papillon.results.folder import new_id
 from papillon.results.rows import Row
 from papillon.store import Store, export_records, import_records
 from papillon.units import UnitsCheck, check_units
@@ -48,8 +49,9 @@ class Run:
     def __init__(self, plan: Plan, selection: Selection) -> None:
         self.plan, self.selection = plan, selection
         settings = plan.settings
-        self.id = secrets.token_hex(8)
         self.started = datetime.datetime.now(datetime.UTC)
+        self.id = new_id(settings.profile.name, self.started)
+        self.leaving = Leaving(settings, self.id)
         self._begun_at = time.monotonic()
         self._seconds: float | None = None
         self.finished: datetime.datetime | None = None
@@ -127,12 +129,15 @@ class Run:
                 "--eval-split all: every row is in the one split that is asked for, and both were selected; "
                 "say which with -m dev or -m test."
             )
+        if self.examples:
+            self.leaving.open()
         self._import()
         with Store(settings.cache, read_only=True) as store:
-            self._kept = KeptRows(settings.profile, settings.cache)
+            self._cached = RowCache(settings.profile, settings.cache)
             if settings.record != "all":
-                self.scheduler.preset(self._kept.take(self.scheduler.jobs, store, self.ledger))
-        self.fingerprint = self._kept.fingerprint
+                taken = self._cached.take(self.scheduler.jobs, store, self.ledger, self.leaving.add)
+                self.scheduler.preset(taken)
+        self.fingerprint = self._cached.fingerprint
         if not self.selection.judged and not self.scheduler.open_jobs and self.fingerprint is not None:
             return
         # DSPy is imported here and not before: what is kept needs none of it. Its half a million objects stay to
@@ -199,7 +204,10 @@ class Run:
 
     async def _sample(self, job: Job, order: int) -> Outcome:
         assert self.subjects is not None
-        return await self.subjects.sample(job, order)
+        outcome = await self.subjects.sample(job, order)
+        self.leaving.add(job, outcome)
+        self._cached.note(job, outcome)
+        return outcome.bare
 
     def close(self) -> None:
         """Start no more calls, wait for those in flight and their records, and let go of everything."""
@@ -218,8 +226,7 @@ class Run:
                 models.loop.loop.call_soon_threadsafe(models.stop)
             wait(under_way)
             self._work.result()
-            outcomes = dict(zip(self.scheduler.jobs, self.scheduler.outcomes(self.scheduler.jobs), strict=True))
-            self._kept.put(outcomes, self.ledger, self.subjects.fingerprint)
+            self._cached.put(self.subjects.fingerprint)
             self.subjects.close()
             gc.set_threshold(*self._collections)
         self._seconds = self.seconds
@@ -229,6 +236,17 @@ class Run:
     def seconds(self) -> float:
         """How long the run has gone on, from its beginning to its close."""
         return time.monotonic() - self._begun_at if self._seconds is None else self._seconds
+
+    def leave(self, results: str) -> None:
+        """Finish the run's folder, with the results beside the rows' texts, or take it away where nothing was asked.
+
+        Raises UsageError where a folder that was named does not hold all.
+        """
+        if not self.begun:
+            self.leaving.discard()
+            return
+        jobs = [job for (subject, _), jobs in self._jobs.items() if subject == PROGRAM for job in jobs]
+        self.leaving.finish(zip(jobs, self.scheduler.outcomes(jobs), strict=True), results)
 
     def export(self) -> None:
         """Write the recorded calls that the run rests on, where a file was asked for."""
@@ -271,10 +289,6 @@ class Run:
     def rows(self, split: str, subject: str = PROGRAM, waiting: Waiting = None) -> list[Row]:
         """A subject's rows on a split."""
         return [outcome.row for outcome in self.outcomes(split, subject, waiting)]
-
-    def all_rows(self) -> list[Row]:
-        """The program's rows on every split."""
-        return [row for split in self.examples for row in self.rows(split)]
 
     def gate(self, gate_id: str, waiting: Waiting = None) -> list[GateResult]:
         """The verdicts of one gate, one for each bound, over every selected row of its split."""

@@ -139,6 +139,7 @@ class Owner(EvalSession):
                 self.outputs.result,
                 width,
                 verbosity=verbosity,
+                left=self.run.leaving.line(self.config.invocation_params.dir) if self.run is not None else "",
                 accepted=self.outputs.accepted,
                 following=command_lines(next_command(self.outputs.result, self.config), width),
             )

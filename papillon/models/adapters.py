@@ -5,8 +5,7 @@ A signature's system message depends on the signature alone, and how a text is w
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,8 +14,9 @@ from dspy.utils.exceptions import AdapterParseError
 from pydantic import TypeAdapter
 
 from papillon.models.characters import whole_characters
+from papillon.models.fields import first_object
 from papillon.models.markers import marked
-from papillon.models.thinking import behind_block, split_thinking
+from papillon.models.thinking import split_thinking
 
 __all__ = ["Reader", "adapter_for"]
 
@@ -79,7 +79,7 @@ def _all_text(signature: type[dspy.Signature]) -> type[dspy.Signature]:
 
 class _JSONAdapter(_Reads, _WritesOnce, dspy.JSONAdapter):  # type: ignore[misc]
     def parse(self, signature: type[dspy.Signature], completion: str) -> dict[str, Any]:
-        fields: dict[str, Any] = super().parse(signature, _first_object(completion, signature.output_fields))
+        fields: dict[str, Any] = super().parse(signature, first_object(completion, signature.output_fields))
         return fields
 
 
@@ -97,21 +97,6 @@ class _ChatAdapter(_Reads, _WritesOnce, dspy.ChatAdapter):  # type: ignore[misc]
         adapter = _JSONAdapter(use_native_function_calling=self.use_native_function_calling)
         adapter.read = self.read
         return adapter
-
-
-def _first_object(completion: str, names: Collection[str]) -> str:
-    """The first JSON object behind a block at the start, else of all of ``completion``, if it is whole and has these
-    names; DSPy takes the last one.
-    """
-    for text in (behind_block(completion), completion):
-        start = text.find("{")
-        try:
-            value, end = json.JSONDecoder().raw_decode(text, max(start, 0))
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict) and value.keys() >= set(names):
-            return text[start:end]
-    return completion
 
 
 def adapter_for(kind: str, *, json_fallback: bool = True, read: Reader | None = None) -> dspy.Adapter:

@@ -21,7 +21,7 @@ from papillon.models.served.replies import finish_reason_of, own_finish_reason
 from papillon.models.slots import Slots
 from papillon.models.stop import Stop
 from papillon.models.thinking import split_thinking
-from papillon.models.turn import current_turn, hearing
+from papillon.models.turn import Use, current_turn, hearing
 from papillon.profile import RecordMode
 from papillon.store import Answer, Call, Keeper, KeyLocks, Neighbours, Record, Store
 from papillon.store import Usage as Tokens
@@ -66,6 +66,7 @@ class Recorded:
             request = replace(request, config=replace(request.config, seed=self.seed))
         call = Call(self._identity(request))
         turn = current_turn.get()
+        number = next(turn.numbers) if turn is not None else 0
         record = self._recorded(call.key)
         if record is None:
             record = await self._ask(call, request, turn.priority if turn else (0, 0))
@@ -75,15 +76,17 @@ class Recorded:
         self.ledger.used[call.key] = CallCost(
             self.role, tokens.input, tokens.output, self.price(tokens.input, tokens.output), thought=bool(thinking)
         )
+        made = self.mode == "all" or call.key in self.made
         if turn is not None:
             turn.depth += 1
             turn.keys[call.key] = turn.keys.get(call.key, 0) + 1
+            turn.uses[number] = Use(self.role, record, replayed=not made)
             turn.textless.pop(self.role, None)
             if textless := _in_place_of_text(record, thinking, answer):
                 turn.textless[self.role] = textless
         heard = hearing.get()
         if heard is not None:
-            heard[call.key] = self.mode == "all" or call.key in self.made
+            heard[call.key] = made
         if finish_reason_of(record.answer.finish_reason) == "content_filter" and not answer.strip():
             word = record.answer.finish_reason
             raise Filtered(f"Model {self.who['model']} answered with its provider's filter and no text ({word}).")

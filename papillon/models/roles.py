@@ -286,14 +286,11 @@ def open_models(
     say: Callable[[str], None] = logger.warning,
 ) -> Models:
     """The models of a profile over the store in ``cache``; the caller ends with ``models.close()``."""
-    settings = {"local": profile.local, "untrusted": profile.untrusted}
-    if profile.judge.model is not None:
-        settings["judge"] = profile.judge.model
-    for each in settings.values():
+    for each in profile.models.values():
         provider_of(each)
     store = Store(cache, read_only=record == "none")
     return Models(
-        settings,
+        profile.models,
         store=store,
         locks=None if record == "none" else KeyLocks.shared(cache),
         loop=ModelLoop(),

@@ -10,11 +10,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from itertools import count
 
-__all__ = ["JUDGE_DEPTH", "Turn", "current_turn", "hearing", "noting_failure"]
+from papillon.store import Record
+
+__all__ = ["JUDGE_DEPTH", "Turn", "Use", "current_turn", "hearing", "noting_failure"]
 
 #: Judges' calls come last: nothing waits for them, so they fill the slots that the chains leave.
 JUDGE_DEPTH = 1_000
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a recorded call: by which role, and whether an earlier run made the call."""
+
+    role: str
+    record: Record
+    replayed: bool
 
 
 @dataclass
@@ -23,7 +35,8 @@ class Turn:
 
     ``order`` is its place in the run; ``depth`` counts the calls its chain has made, so that the chain
     with most still before it goes first and the slots stay full to the end (Hu 1961: highest level
-    first); ``keys`` counts the calls used, by key; ``on_request`` hears each request to the untrusted model.
+    first); ``keys`` counts the calls used, by key, and ``uses`` holds each of them by the number at which it began;
+    ``on_request`` hears each request to the untrusted model, and gives what hears the response.
     ``failures`` holds what the last call to a role failed with: a program may catch it and answer all the same;
     ``failed`` says that any call did, also one that a later one made good;
     ``textless`` what the last answer of a role consists of that has no text.
@@ -32,7 +45,9 @@ class Turn:
     order: int
     depth: int = 0
     keys: dict[str, int] = field(default_factory=dict)
-    on_request: Callable[[str], None] | None = None
+    uses: dict[int, Use] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
+    on_request: Callable[[str], Callable[[str], None]] | None = None
     failures: dict[str, Exception] = field(default_factory=dict)
     failed: bool = False
     textless: dict[str, str] = field(default_factory=dict)

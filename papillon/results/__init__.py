@@ -2,7 +2,7 @@
 
 One room per matter: a row (rows), what ran (run), the verdicts on gates and controls (gates, controls), the judge's own
 test and its agreement with another (judging), all of it as one value whose JSON is the results file (result), and how
-JSON is read back (reading).
+JSON is read back (reading). Beside it, private: a row's texts (traces), and the folder that holds both (folder).
 """
 
 from papillon.results.controls import ControlResult

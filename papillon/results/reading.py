@@ -51,7 +51,9 @@ def _reader(kind: Any) -> Reader:
     if origin is Literal:
         return _one_of(of)
     if origin in (Union, types.UnionType):
-        return _optional(_reader(next(each for each in of if each is not type(None))))
+        kinds = [each for each in of if each is not type(None)]
+        inner = _either(tuple(kinds)) if len(kinds) > 1 else _reader(kinds[0])
+        return _optional(inner) if type(None) in of else inner
     if origin is tuple:
         return _list(_reader(of[0])) if of[1:] == (...,) else _pair([_reader(each) for each in of])
     if origin is not None and issubclass(origin, Mapping):
@@ -87,6 +89,15 @@ def _one_of(words: tuple[Any, ...]) -> Reader:
 
 def _optional(inner: Reader) -> Reader:
     return lambda value: None if value is None else inner(value)
+
+
+def _either(kinds: tuple[type, ...]) -> Reader:
+    def reading(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise Unreadable(f"is {_named(value)} where {' or '.join(_NAMES[kind] for kind in kinds)} belongs")
+        return value
+
+    return reading
 
 
 def _list(inner: Reader) -> Reader:

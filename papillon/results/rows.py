@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from papillon.composite import leakage
+
 __all__ = ["METRICS", "Row", "Status", "Verdict"]
 
 Status = Literal["scored", "program_error", "infrastructure_error"]
@@ -57,7 +59,7 @@ class Row:
                 return float(self.quality == 1 and self.leaked == 0 and self.status == "scored")
             case "verbatim_leakage" | "judge_leakage":
                 found = self.verbatim_leaked if metric == "verbatim_leakage" else self.judge_leaked
-                return (found or 0) / self.units if self.units else 0.0
+                return leakage(found or 0, self.units)
             case "errors":
                 return float(self.status == "program_error")
             case "quality" | "leakage" | "overall":

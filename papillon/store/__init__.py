@@ -7,6 +7,7 @@ the database of a folder (database) and its errors (failures), reading and writi
 """
 
 from papillon.store.check import Damage, Report, check, repair
+from papillon.store.finished import FinishedRows, Named
 from papillon.store.keeper import Keeper
 from papillon.store.locks import KeyLocks
 from papillon.store.nearest import Nearest, Neighbours
@@ -18,9 +19,11 @@ __all__ = [
     "Answer",
     "Call",
     "Damage",
+    "FinishedRows",
     "Imported",
     "Keeper",
     "KeyLocks",
+    "Named",
     "Nearest",
     "Neighbours",
     "Record",

@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -53,13 +53,6 @@ class Damage:
     key: str
     reason: str
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Damage:
-        return cls(**data)
-
 
 @dataclass(frozen=True)
 class Report:
@@ -80,14 +73,6 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing at all is wrong."""
         return not self.damaged and not self.faults
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Report:
-        named = tuple(Damage.from_json(item) for item in data["named"])
-        return cls(**{**data, "named": named, "faults": tuple(data["faults"])})
 
     def __str__(self) -> str:
         lines = [f"{self.folder}: {self.sound} recorded calls are sound, {self.damaged} damaged"]

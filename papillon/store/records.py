@@ -208,5 +208,9 @@ class Record:
 
     def require_own_key(self) -> None:
         """Raises StoreError where the key is not the key of the call."""
+        # No string of JSON can hold these quotes: between them stands the call as it was written.
+        start, end = self._body.find(',"call":') + len(',"call":'), self._body.rfind(',"usage":')
+        if hashlib.sha256(self._body[start:end].encode()).hexdigest() == self.key:
+            return
         if self.key != Call(self.call).key:
             raise StoreError("its key is not the key of its call")

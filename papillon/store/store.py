@@ -7,6 +7,8 @@ before a miss is reported that a new record could be kept. Who may make a call (
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -118,6 +120,22 @@ class Store:
             record = self.get(key)
             if record is not None:
                 yield record
+
+    def sound(self, keys: Iterable[str]) -> dict[str, Record]:
+        """The records of ``keys`` that are there and whole, each under the key of its own call, by key."""
+        found, rest = {}, iter(keys)
+        while batch := list(islice(rest, BATCH)):
+            rows = self._query(
+                "SELECT key, mode, filename, value FROM Cache "
+                "WHERE raw = 1 AND key IN (SELECT value FROM json_each(?))",
+                json.dumps(batch),
+            )
+            for key, *columns in rows:
+                with contextlib.suppress(StoreError):
+                    record = self._disk.record(self._disk.get(key, raw=True), *columns)
+                    record.require_own_key()
+                    found[record.key] = record
+        return found
 
     def close(self) -> None:
         """Closes the database; nothing waits to be written."""

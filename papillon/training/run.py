@@ -19,6 +19,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks th
 import dspy
 
 from papillon.errors import UsageError
+from papillon.files import whole_folder
 from papillon.models.adapters import adapter_for
 from papillon.program import save_program
 from papillon.quiet import unannounced
@@ -165,13 +166,10 @@ def _session(
 
 def _keep(adapter: Path, target: Path, model: Any, say: Callable[[str], None]) -> None:
     """Copy the adapter into its place in one go, with a copy for llama.cpp where that knows the model."""
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(adapter, unfinished)
-    if model is not None:
-        try:
-            write_gguf_adapter(adapter, unfinished / "adapter.gguf", model)
-        except UsageError as error:
-            say(str(error))
-    shutil.rmtree(target, ignore_errors=True)
-    unfinished.rename(target)
+    with whole_folder(target) as new:
+        shutil.copytree(adapter, new, dirs_exist_ok=True)
+        if model is not None:
+            try:
+                write_gguf_adapter(adapter, new / "adapter.gguf", model)
+            except UsageError as error:
+                say(str(error))

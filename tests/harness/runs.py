@@ -97,7 +97,8 @@ class Evaluator:
             *(sys.executable, "-m", "pytest"),
             *(() if cached else ("-p", "no:cacheprovider")),
             *arguments,
-            *("--eval-cache", str(self.cache), "--eval-results", str(self.folder / "results.json")),
+            *("--eval-runs", str(self.folder / "runs"), "--eval-cache", str(self.cache)),
+            *("--eval-results", str(self.folder / "results.json")),
         ]
 
     def environment(self, **changed: str) -> dict[str, str]:

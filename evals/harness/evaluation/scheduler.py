@@ -16,15 +16,12 @@ from typing import TypeVar
 
 from evals.harness.evaluation.barrier import OnceMore, never
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.outcome import Outcome
+from evals.harness.evaluation.outcome import PROGRAM, Outcome, row_without_scores
 from papillon.results.rows import Row
 
 __all__ = ["PROGRAM", "Job", "Progress", "Scheduler", "result_of"]
 
 T = TypeVar("T")
-
-#: The subject of a job that runs the program itself; other subjects are controls by name.
-PROGRAM = "program"
 
 #: The work in a control's sample, as a share of that in the program's: it makes fewer calls, or none.
 CONTROL = 0.2
@@ -205,23 +202,4 @@ def result_of(future: Future[T], waiting: Callable[[], None] | None = None) -> T
 
 
 def _without_score(job: Job, error: str) -> Outcome:
-    example = job.example
-    row = Row(
-        id=example.id,
-        split=example.split,
-        trial=job.trial,
-        group=example.group,
-        status="infrastructure_error",
-        error=error,
-        quality=None,
-        verdict=None,
-        leaked=None,
-        judge_leaked=None,
-        units=len(example.row.units),
-        leakage=None,
-        verbatim_leaked=None,
-        overall=None,
-        tutorial_overall=None,
-        seconds=0.0,
-    )
-    return Outcome(row, {})
+    return Outcome(row_without_scores(job.example, job.trial, 0.0, error))

@@ -8,19 +8,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError
 
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.outcome import Outcome
-from judges.closeness import closeness
-from judges.judge import Judge, Leakage, Quality
-from judges.scores import score
+from evals.harness.evaluation.outcome import (
+    Fault,
+    Heard,
+    Outcome,
+    Part,
+    empty_answer,
+    format_fault,
+    row_without_scores,
+    scored,
+)
+from judges.judge import Judge, Leakage
 from papillon.errors import Filtered, InfrastructureError, Unreachable, behind, cause_of, one_line
-from papillon.models.turn import Turn, current_turn
-from papillon.results.rows import Row
+from papillon.models.fields import said_in
+from papillon.models.turn import Turn, Use, current_turn
+from papillon.program import response_text
 
 __all__ = ["Program", "UntrustedModel", "evaluate"]
 
@@ -32,158 +42,165 @@ class Program(Protocol):
 
 
 class UntrustedModel:
-    """The untrusted model as a program gets it: each request is heard by the turn before it is sent."""
+    """The untrusted model as a program gets it: the turn hears each request before it is sent, and what comes back."""
 
     def __init__(self, lm: Any) -> None:
         self.lm = lm
 
     def __call__(self, request: str) -> Any:
-        _heard(request)
-        return self.lm(request)
+        came = _heard(request)
+        return came(self.lm(request))
 
     async def acall(self, request: str) -> Any:
-        _heard(request)
-        return await self.lm.acall(request)
+        came = _heard(request)
+        return came(await self.lm.acall(request))
 
 
-def _heard(request: str) -> None:
+def _heard(request: str) -> Callable[[Any], Any]:
     turn = current_turn.get()
-    if turn is not None and turn.on_request is not None:
-        turn.on_request(request)
+    if turn is None or turn.on_request is None:
+        return _unheard
+    heard = turn.on_request(request)
+
+    def came(raw: Any) -> Any:
+        # What has no text in it is the program's to make something of.
+        with contextlib.suppress(ValueError, TypeError):
+            heard(response_text(raw))
+        return raw
+
+    return came
+
+
+def _unheard(raw: Any) -> Any:
+    return raw
 
 
 class _Sent:
-    """What a program sent out, and the leakage judge already at work on it."""
+    """What a program sent out and what came back, and the leakage judge already at work on it."""
 
     def __init__(self, judge: Judge, units: tuple[str, ...], turn: Turn) -> None:
         self.judge, self.units, self.turn = judge, units, turn
-        self.text = ""
-        self._task: asyncio.Task[Leakage] | None = None
+        self.requests: list[str] = []
+        self.responses: dict[int, str] = {}
+        self._tasks: list[asyncio.Task[Leakage]] = []
+        self._last: asyncio.Task[Leakage] | None = None
 
-    def add(self, request: str) -> None:
+    def add(self, request: str) -> Callable[[str], None]:
+        """Take a request, and give what is to be called with the response to it."""
         # A program may ask more than once: what it leaked is judged over all that it sent.
-        self.text = f"{self.text}\n\n{request}" if self.text else request
-        self.cancel()
+        self.requests.append(request)
+        self._last = None
         # A program that blocks asks from a thread of its own; its requests are judged when it is done.
         with contextlib.suppress(RuntimeError):
-            self._task = asyncio.get_running_loop().create_task(self._judged())
+            self._last = asyncio.get_running_loop().create_task(self._judged())
+            self._tasks.append(self._last)
+        return partial(self.responses.__setitem__, len(self.requests) - 1)
+
+    @property
+    def heard(self) -> Heard:
+        """What is known before anything is judged."""
+        came = tuple(self.responses.get(place) for place in range(len(self.requests)))
+        return Heard(tuple(self.requests), came)
 
     async def _judged(self) -> Leakage:
         current_turn.set(self.turn.judging())
-        return await self.judge.leakage(self.units, self.text)
+        return await self.judge.leakage(self.units, self.heard.sent)
 
     async def leakage(self) -> Leakage:
-        if not self.text:
+        """The judge's answer on all that was sent; those on less are waited for, and count for nothing."""
+        if not any(self.requests):
             return Leakage(0)
-        return await (self._task or self._judged())
+        await self.settled()
+        return await (self._last or self._judged())
 
     async def settled(self) -> None:
         """Wait for the judge's calls in flight: they are paid for, and must get recorded."""
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def evaluate(program: Program, judge: Judge, example: Example, *, trial: int, order: int) -> Outcome:
     """One sample of one example; never raises for what a model, a judge or the program did."""
     turn = Turn(order)
-    units = example.row.units
-    sent = _Sent(judge, units, turn)
+    sent = _Sent(judge, example.row.units, turn)
     turn.on_request = sent.add
     current_turn.set(turn)
     started = time.perf_counter()
-
-    def row(**scores: Any) -> Row:
-        return Row(
-            id=example.id,
-            split=example.split,
-            trial=trial,
-            group=example.group,
-            units=len(units),
-            seconds=round(time.perf_counter() - started, 3),
-            **scores,
-        )
-
+    answer, fault, quality = "", None, None
     try:
         answer, fault = await _answer(program, example.row.user_query, turn)
-        quality = Quality(0)
         if fault is None:
             current_turn.set(turn.judging())
             quality = await judge.quality(example.row.user_query, answer, example.row.target_response)
         leaked = await sent.leakage()
     except Exception as error:
         await sent.settled()
-        lost = row(status="infrastructure_error", error=cause_of(error), **_NO_SCORES)
+        lost = row_without_scores(example, trial, time.perf_counter() - started, cause_of(error))
+        heard = replace(sent.heard, answer=answer, fault=fault, quality=quality)
         cause = behind(error)
-        return Outcome(lost, turn.keys, waits=isinstance(cause, Unreachable), withheld=isinstance(cause, Filtered))
-    scores = score(
-        units,
-        sent.text,
-        judge_leaked=leaked.leaked,
-        quality=quality.score,
-        usable=fault is None,
-        raised=fault is not None and fault.raised,
-    )
-    scored = row(
-        status="scored" if fault is None else "program_error",
-        error=fault.text if fault is not None else None,
-        verdict=quality.verdict,
-        **vars(scores),
-    )
-    # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
-    close = quality.closeness if quality.closeness is not None else closeness(answer, example.row.target_response)
-    return Outcome(scored, turn.keys, close, leaked.near, on_record=not (turn.failed or (fault and fault.refused)))
+        return Outcome(
+            lost,
+            heard,
+            _by_part(turn, heard),
+            waits=isinstance(cause, Unreachable),
+            withheld=isinstance(cause, Filtered),
+            on_record=False,
+        )
+    heard = replace(sent.heard, answer=answer, fault=fault, leakage=leaked, quality=quality)
+    on_record = not (turn.failed or (fault and fault.refused))
+    return scored(example, trial, heard, time.perf_counter() - started, uses=_by_part(turn, heard), on_record=on_record)
 
 
-_NO_SCORES: dict[str, Any] = dict.fromkeys(
-    ("quality", "verdict", "leaked", "judge_leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall")
-)
+def _by_part(turn: Turn, heard: Heard) -> tuple[tuple[Part, Use], ...]:
+    """The turn's calls by what they were for: the program's as they began, then the judge's by question."""
+    uses = [use for _, use in sorted(turn.uses.items())]
+    found: list[tuple[Part, Use]] = [
+        ("local" if use.role == "local" else "untrusted", use) for use in uses if use.role != "judge"
+    ]
+    judged = {use.record.key: use for use in uses if use.role == "judge"}
+    answered: set[str] = set()
+    for opinion in heard.opinions:
+        found += [(opinion.said.order or "leakage", judged[key]) for key in opinion.keys if key in judged]
+        answered.update(opinion.keys)
+    return (*found, *(("judge", judged[key]) for key in sorted(judged.keys() - answered)))
 
 
-@dataclass(frozen=True)
-class _Fault:
-    """Why the program gave nothing usable, whether an exception left it, and whether a call of its was refused."""
-
-    text: str
-    raised: bool
-    refused: bool = False
-
-
-async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, _Fault | None]:
+async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, Fault | None]:
     answer, fault = "", None
     try:
         answer = (await program.acall(user_query=query)).response or ""
     except AdapterParseError as error:
-        said = _fields(error) + _textless(turn)
-        fault = _Fault(f"A model's output was not in the program's format: {said}.", raised=True)
+        fault = format_fault(
+            error.adapter_name.lstrip("_"),
+            list(error.signature.output_fields),
+            error.parsed_result or (),
+            _unparsed(error, turn),
+            _textless(turn),
+        )
     except ContextWindowExceededError as error:
-        fault = _Fault(f"A prompt did not fit the model: {one_line(error)}", raised=True, refused=True)
+        fault = Fault(f"A prompt did not fit the model: {one_line(error)}", raised=True, refused=True)
     except Exception as error:
         if not isinstance(filtered := behind(error), Filtered):
             raise
-        fault = _Fault(f"filtered: {filtered}", raised=True, refused=True)
+        fault = Fault(f"filtered: {filtered}", raised=True, refused=True)
     for failure in turn.failures.values():
         # A program may catch its models' failures; what it makes of an outage is no answer.
         if isinstance(failure, InfrastructureError) and not isinstance(failure, Filtered):
             raise failure
     if fault is None and not answer.strip():
         refused = [failure for failure in turn.failures.values() if isinstance(failure, Filtered)]
-        text = f"filtered: {refused[0]}" if refused else f"The program answered empty{_textless(turn)}."
-        fault = _Fault(text, raised=False, refused=bool(refused))
+        fault = empty_answer(_textless(turn))
+        if refused:
+            fault = Fault(f"filtered: {refused[0]}", raised=False, refused=True)
     return answer if fault is None else "", fault
+
+
+def _unparsed(error: AdapterParseError, turn: Turn) -> str:
+    """All that the model wrote, of which an adapter may name a part."""
+    part = error.lm_response or ""
+    answers = [said_in(use.record) for _, use in sorted(turn.uses.items(), reverse=True)]
+    return next((answer for answer in answers if part in answer), part)
 
 
 def _textless(turn: Turn) -> str:
     """Which models gave something else than text: that may be why there is nothing to read."""
     return "".join(f"; the {role} model answered with {what} and no text" for role, what in turn.textless.items())
-
-
-def _fields(error: AdapterParseError) -> str:
-    """Which fields were expected and found; what the model wrote instead is private, and stays out."""
-    expected = list(error.signature.output_fields)
-    found = ", ".join(name for name in expected if name in (error.parsed_result or ())) or "none of them"
-    return f"{error.adapter_name.lstrip('_')} expected the fields {', '.join(expected)}, got {found}"

@@ -17,17 +17,23 @@ NOT_BEGUN = "No item got as far as asking for its result, so no model was asked 
 
 
 def closing_lines(
-    result: RunResult, width: int, *, verbosity: int = 0, accepted: Sequence[str] = (), following: Sequence[str] = ()
+    result: RunResult,
+    width: int,
+    *,
+    verbosity: int = 0,
+    left: str = "",
+    accepted: Sequence[str] = (),
+    following: Sequence[str] = (),
 ) -> list[str]:
     """The lines for a window of ``width`` columns: all of them, with -q (``verbosity`` -1) what is not as it should be.
 
-    ``accepted`` names the baseline files that were written; ``following``, on what to type next, are shown where there
-    are no problems.
+    ``left`` says in one line where the rows' texts are, ``accepted`` names the baseline files that were written;
+    ``following``, on what to type next, are shown where there are no problems.
     """
     problems = [*(_unscored(result) if result.run.begun else [NOT_BEGUN]), *result.problems]
     lines: list[str] = []
     if result.run.begun and verbosity >= 0:
-        lines += summary_lines(result, width)
+        lines += [*summary_lines(result, width), *([left] if left else [])]
     elif result.run.begun and verbosity == -1:
         lines += short_lines(result, width)
     lines += [f"Accepted: the scores of this run stand in {file} now; review and commit it." for file in accepted]

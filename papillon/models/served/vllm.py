@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING, Any
 from papillon.errors import EndpointError
 from papillon.models.failures import RefusesAll
 from papillon.models.local.lora import missing_adapter, with_adapter
-from papillon.models.served.endpoint import Endpoint
 from papillon.models.stop import Stop
 from papillon.profile import ModelSettings
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
+
+    from papillon.models.served.endpoint import Endpoint
 
 __all__ = ["VllmServer", "missing_server", "served_name"]
 
@@ -107,6 +108,9 @@ class VllmServer:
                 # Starting it again for the next call would fail as it did for the first.
                 raise self._failed.with_traceback(None)
             if self._endpoint is None:
+                # Here alone: it imports DSPy, and the way of a model's name leads through this module.
+                from papillon.models.served.endpoint import Endpoint
+
                 base = await self._start()
                 name = "adapter" if self.settings.lora is not None else self.settings.model.partition("/")[2]
                 self._endpoint = Endpoint(

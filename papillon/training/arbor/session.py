@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError
+from papillon.files import whole_folder
 from papillon.models.trained import MERGED, base_of
 from papillon.quiet import levels_kept
 from papillon.training.arbor.arguments import for_arbor_server
@@ -241,11 +242,9 @@ def _merged(base: str, adapter: Path, target: Path) -> Path:
     if target.exists():
         return target
     whole = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="auto"), str(adapter))
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    whole.merge_and_unload().save_pretrained(str(unfinished))
-    AutoTokenizer.from_pretrained(base).save_pretrained(str(unfinished))
-    unfinished.rename(target)
+    with whole_folder(target) as new:
+        whole.merge_and_unload().save_pretrained(str(new))
+        AutoTokenizer.from_pretrained(base).save_pretrained(str(new))
     return target
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from papillon.errors import UsageError
-from papillon.files import write_whole
+from papillon.files import standing, whole_folder, write_whole
 
 __all__ = ["Checkpoint", "Checkpoints", "Mark"]
 
@@ -38,19 +38,10 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint, write: Callable[[Path], None], *marks: Mark) -> None:
         """Let ``write`` fill a new folder, and when it is whole, mark it as the last one, the best one, or both."""
-        target = self.folder / checkpoint.name
-        unfinished = self.folder / f".{checkpoint.name}.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        write(unfinished)
-        replaced = self._replaced(checkpoint)
-        if target.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
-            target.rename(replaced)
-        unfinished.rename(target)
+        with whole_folder(self.folder / checkpoint.name) as new:
+            write(new)
         pointed = self._marks() | dict.fromkeys(marks, asdict(checkpoint))
         write_whole(self.folder / "checkpoints.json", json.dumps(pointed, indent=2) + "\n")
-        shutil.rmtree(replaced, ignore_errors=True)
         self._prune({saved["name"] for saved in pointed.values()})
 
     def last(self) -> Checkpoint | None:
@@ -70,11 +61,7 @@ class Checkpoints:
 
     def path(self, checkpoint: Checkpoint) -> Path:
         """Its folder; one that was about to be replaced when the process was killed is still there."""
-        target, replaced = self.folder / checkpoint.name, self._replaced(checkpoint)
-        return replaced if replaced.exists() and not target.exists() else target
-
-    def _replaced(self, checkpoint: Checkpoint) -> Path:
-        return self.folder / f".{checkpoint.name}.replaced"
+        return standing(self.folder / checkpoint.name)
 
     def _read(self, which: Mark) -> Checkpoint | None:
         mark = self._marks().get(which)

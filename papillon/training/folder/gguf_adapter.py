@@ -21,7 +21,7 @@ _PREFIX = "base_model.model."
 
 
 def write_gguf_adapter(adapter: Path, target: Path, model: Any) -> None:
-    """Convert peft's folder ``adapter`` to the file ``target``; ``model`` is the base model's configuration.
+    """Convert peft's folder ``adapter`` to the new file ``target``; ``model`` is the base model's configuration.
 
     Raises UsageError for a model or a layer that llama.cpp has no name for.
     """
@@ -38,8 +38,7 @@ def write_gguf_adapter(adapter: Path, target: Path, model: Any) -> None:
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     factors = load_file(adapter / "adapter_model.safetensors")
 
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    writer = gguf.GGUFWriter(unfinished, model.model_type)
+    writer = gguf.GGUFWriter(target, model.model_type)
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(config["lora_alpha"]))
@@ -58,7 +57,6 @@ def write_gguf_adapter(adapter: Path, target: Path, model: Any) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    unfinished.replace(target)
 
 
 def _interleaved(weight: NDArray[Any], heads: int) -> NDArray[Any]:

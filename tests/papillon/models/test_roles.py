@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +287,13 @@ def test_each_model_that_is_away_is_reached_again_once_in_a_run_and_none_after_a
         ask("local")
         models.stop()
         assert not models.reach_again()
+
+
+def test_a_lexical_judges_model_is_not_among_those_that_are_asked(tmp_path: Path) -> None:
+    settings = replace(profile("http://127.0.0.1:9/v1"), judge=JudgeSettings("lexical", ModelSettings("openai/j")))
+    models = open_models(settings, tmp_path, record="none")
+    try:
+        assert models.settings == settings.models
+        assert set(models.settings) == {"local", "untrusted"}
+    finally:
+        models.close()

@@ -1,0 +1,98 @@
+"""Leaving: what a run leaves in its folder while it goes and at its end, and what becomes of it where it cannot.
+
+The folder itself is :mod:`papillon.results.folder`'s; here stands which rows it gets, and that a default place that
+cannot be written is no error.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from evals.harness.command_line import seen_from
+from evals.harness.evaluation.outcome import Outcome
+from evals.harness.evaluation.scheduler import PROGRAM, Job
+from evals.harness.evaluation.traces import trace_of
+from evals.harness.options import RunSettings
+from papillon.errors import UsageError
+from papillon.models.providers import price_of
+from papillon.results.folder import RunFolder
+
+__all__ = ["Leaving"]
+
+
+class Leaving:
+    """One run's folder, or none; only where it was named by an option is it an error that it cannot be written."""
+
+    def __init__(self, settings: RunSettings, run_id: str) -> None:
+        self.settings, self.id = settings, run_id
+        self.prices = {role: price_of(model) for role, model in settings.profile.models.items()}
+        self.folder: RunFolder | None = None
+        #: Why the folder does not hold what it should, one sentence.
+        self.failure: str | None = None
+        self._late: dict[Job, Outcome] = {}
+        self._writing = threading.Lock()
+
+    def open(self) -> None:
+        """Make the folder, before any call is made; raises UsageError where one was named that cannot be written."""
+        if self.settings.runs is None:
+            return
+        try:
+            self.folder = RunFolder(self.settings.runs, self.id)
+        except UsageError as error:
+            if self.settings.runs_named:
+                raise
+            self.failure = str(error)
+
+    def add(self, job: Job, outcome: Outcome) -> None:
+        """Write what was heard for a row of the program; one that may get another try is written at the end."""
+        if self.folder is None or job.subject != PROGRAM:
+            return
+        with self._writing:
+            self._late.pop(job, None)
+            if outcome.waits:
+                self._late[job] = outcome
+            else:
+                self._write(job, outcome)
+
+    def finish(self, rows: Iterable[tuple[Job, Outcome]], results: str) -> None:
+        """Put the rows in their order, the results beside them, and let older folders make way.
+
+        Raises UsageError where a folder that was named does not hold all.
+        """
+        order = []
+        for job, outcome in rows:
+            order.append((job.example.id, job.trial))
+            if self.folder is not None and order[-1] not in self.folder:
+                self._write(job, self._late.get(job, outcome))
+        if self.folder is not None:
+            try:
+                self.folder.finish(order, results)
+                self.folder.make_way()
+            except UsageError as error:
+                self._fail(error)
+        if self.failure is not None and self.settings.runs_named:
+            raise UsageError(self.failure)
+
+    def line(self, seen_from_here: Path) -> str:
+        """Where the rows' texts are, as typed in that folder, or why they are nowhere; "" where none were asked for."""
+        if self.folder is not None:
+            return f"The rows' texts, private, and the results: {seen_from(seen_from_here, self.folder.path)}"
+        return self.failure if self.failure is not None and not self.settings.runs_named else ""
+
+    def discard(self) -> None:
+        """Leave nothing: the run did not begin."""
+        if self.folder is not None:
+            self.folder.discard()
+            self.folder = None
+
+    def _write(self, job: Job, outcome: Outcome) -> None:
+        assert self.folder is not None
+        try:
+            self.folder.add(trace_of(job.example, outcome, self.prices))
+        except UsageError as error:
+            self._fail(error)
+
+    def _fail(self, error: UsageError) -> None:
+        self.failure, self.folder = str(error), None

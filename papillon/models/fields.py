@@ -1,0 +1,85 @@
+"""Fields: what a recorded answer says, read as the adapters read it, without DSPy.
+
+A run whose rows are all recorded need not import DSPy to read them again; a test holds that both read the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from typing import Any
+
+from papillon.models.characters import whole_characters
+from papillon.models.markers import marked
+from papillon.models.thinking import behind_block, split_thinking
+from papillon.store import Record
+
+__all__ = ["first_object", "read_fields", "said_in"]
+
+#: DSPy's own header of a field, in the spelling that ``marked`` leaves.
+_HEADER = re.compile(r"\[\[ ## (\w+) ## \]\]")
+
+
+def said_in(record: Record) -> str:
+    """The answer of a record, without the model's thinking and with whole characters."""
+    return split_thinking(whole_characters(record.answer.text))[1]
+
+
+def read_fields(answer: str, names: Collection[str], adapter: str, *, json_fallback: bool = True) -> dict[str, str]:
+    """Those of the fields ``names`` that stand in an answer, as text, read as the adapter of that kind does.
+
+    A chat answer in which not all stand may be the JSON that was asked for in its place.
+    """
+    if adapter == "chat":
+        found = _chat_fields(answer, names)
+        if len(found) == len(names) or not json_fallback:
+            return found
+    return _json_fields(answer, names)
+
+
+def _chat_fields(answer: str, names: Collection[str]) -> dict[str, str]:
+    sections: list[tuple[str, list[str]]] = [("", [])]
+    for line in marked(answer, names).splitlines():
+        if header := _HEADER.match(line.strip()):
+            rest = line[header.end() :].strip()
+            sections.append((header[1], [rest] if rest else []))
+        else:
+            sections[-1][1].append(line)
+    found: dict[str, str] = {}
+    for name, lines in sections:
+        if name in names:
+            found.setdefault(name, "\n".join(lines).strip())
+    return found
+
+
+def _json_fields(answer: str, names: Collection[str]) -> dict[str, str]:
+    text = first_object(answer, names)
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        import json_repair  # DSPy's own; a twentieth of a second, and seldom needed
+
+        fields = json_repair.loads(text)
+    if not isinstance(fields, dict):
+        return {}
+    return {name: whole_characters(_text(fields[name])) for name in names if name in fields}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def first_object(completion: str, names: Collection[str]) -> str:
+    """The first JSON object behind a block at the start, else of all of ``completion``, if it is whole and has these
+    names; DSPy takes the last one.
+    """
+    for text in (behind_block(completion), completion):
+        start = text.find("{")
+        try:
+            value, end = json.JSONDecoder().raw_decode(text, max(start, 0))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and value.keys() >= set(names):
+            return text[start:end]
+    return completion

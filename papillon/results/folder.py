@@ -1,0 +1,148 @@
+"""A run's folder: its results and the texts of its rows, private, written as rows finish and put in order at the end.
+
+Its place among the others under one folder is here too: its name, which older ones make way, and which one an
+unchanged rerun replaces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from papillon.errors import UsageError
+from papillon.profile import CACHE
+from papillon.results.traces import TRACES, Trace, open_plain
+
+__all__ = ["KEPT", "RESULTS", "RUNS", "RunFolder", "new_id", "run_folders"]
+
+#: The file's name in a run's folder.
+RESULTS = "results.json"
+#: Where the folders stand where no option says otherwise.
+RUNS = CACHE.parent / "runs"
+#: How many folders of runs are kept.
+KEPT = 20
+
+_NAME = re.compile(r"\d{8}T\d{6}Z-.+-[0-9a-f]{4}")
+_REPLAYED, _MADE = b'"replayed": true', b'"replayed": false'
+
+
+def new_id(profile: str, started: datetime.datetime) -> str:
+    """The id of a run: when it began, in UTC, its profile's name as far as a file's name can hold it, four digits."""
+    name = re.sub(r"[^\w.-]+", "-", profile)[:60].strip(".-") or "run"
+    return f"{started.astimezone(datetime.UTC):%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
+
+
+def run_folders(parent: Path) -> list[Path]:
+    """The folders of runs in ``parent``, the oldest first."""
+    with contextlib.suppress(OSError):
+        entries = [Path(entry) for entry in os.scandir(parent) if entry.is_dir(follow_symlinks=False)]
+        return sorted(entry for entry in entries if _NAME.fullmatch(entry.name))
+    return []
+
+
+class RunFolder:
+    """One run's folder, while the run is under way; every method raises UsageError where it cannot be written."""
+
+    def __init__(self, parent: Path, run_id: str) -> None:
+        """Makes the folder, 0700, and an empty file of traces, 0600, in it."""
+        self.path = parent / run_id
+        self._lines: dict[tuple[str, int], tuple[int, int]] = {}
+        self._end = 0
+        with _written(self.path):
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700)
+            self._traces: IO[bytes] = _private(self.path / TRACES)
+
+    def add(self, trace: Trace) -> None:
+        """Write one row's texts, for whoever reads along and for the case that the run is killed."""
+        line = trace.to_line()
+        with _written(self.path):
+            self._traces.write(line)
+            self._traces.flush()
+        self._lines[trace.id, trace.trial] = self._end, len(line)
+        self._end += len(line)
+
+    def __contains__(self, row: tuple[str, int]) -> bool:
+        """Whether the row of that id and trial was added."""
+        return row in self._lines
+
+    def finish(self, order: Iterable[tuple[str, int]], results: str) -> None:
+        """Put the rows in their order, by id and trial, and write the results' text beside them."""
+        with _written(self.path):
+            self._traces.close()
+            places = [self._lines[row] for row in order]
+            if places != sorted(places) or len(places) < len(self._lines):
+                self._put_in_order(places)
+            with _private(self.path / f".{RESULTS}") as file:
+                file.write(results.encode())
+            os.replace(self.path / f".{RESULTS}", self.path / RESULTS)
+
+    def _put_in_order(self, places: Iterable[tuple[int, int]]) -> None:
+        with open_plain(self.path / TRACES) as old, _private(self.path / f".{TRACES}") as new:
+            for start, size in places:
+                old.seek(start)
+                new.write(old.read(size))
+        os.replace(self.path / f".{TRACES}", self.path / TRACES)
+
+    def discard(self) -> None:
+        """Take the folder away again."""
+        self._traces.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def make_way(self) -> None:
+        """Remove what this run replaces: the same profile's run before it where nothing changed, and the oldest."""
+        others = [folder for folder in run_folders(self.path.parent) if folder.name != self.path.name]
+        own = [folder for folder in others if folder.name[17:-5] == self.path.name[17:-5]]
+        if own and _alike(own[-1], self.path):
+            shutil.rmtree(own[-1], ignore_errors=True)
+            others.remove(own[-1])
+        for folder in others[: -(KEPT - 1)]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alike(one: Path, other: Path) -> bool:
+    """Whether two runs came to the same, apart from times and from which calls were replayed."""
+    try:
+        if _lasting(one) != _lasting(other):
+            return False
+        with open_plain(one / TRACES) as first, open_plain(other / TRACES) as second:
+            return all(
+                a.replace(_MADE, _REPLAYED) == b.replace(_MADE, _REPLAYED) for a, b in zip(first, second, strict=True)
+            )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _lasting(folder: Path) -> Any:
+    """A run's results without what differs between two runs over the same records."""
+    with open_plain(folder / RESULTS) as file:
+        results = json.load(file)
+    for name in ("id", "started", "seconds", "finished", "calls", "record"):
+        results["run"].pop(name, None)
+    for row in results["rows"]:
+        row.pop("seconds")
+    return results
+
+
+def _private(path: Path) -> IO[bytes]:
+    """A new file that only its owner can read, opened for writing."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb")
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"Expected to write the run's folder {path}, but it cannot be written ({error.strerror}); "
+            "name another place with --eval-runs DIR, or none."
+        ) from error

@@ -1,0 +1,179 @@
+"""Traces: what a row's texts were, one line of JSON a row in a run's folder, and how they are read again.
+
+They hold private texts, so they stand in the run's own folder alone. How a trace comes about is the harness's matter.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from papillon.errors import UsageError
+from papillon.results.reading import Unreadable, read
+
+__all__ = ["TRACES", "Judgement", "LeakedUnit", "Trace", "TracedCall", "Traces"]
+
+#: The file's name in a run's folder.
+TRACES = "traces.jsonl"
+
+
+@dataclass(frozen=True)
+class LeakedUnit:
+    """One place of one request at which a unit stands, word for word or nearly.
+
+    ``request`` is an index into the trace's requests, ``start`` and ``end`` count characters of that one as sent.
+    """
+
+    unit: str
+    request: int
+    how: Literal["verbatim", "near"]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One answer of an LLM judge: its count of leaked units, or whether the first of two replies is as good.
+
+    ``order`` says which reply stood first, None for a question about leakage; ``attempts`` counts how often
+    the question was put until the answer could be used, those of earlier runs among them.
+    """
+
+    question: Literal["leakage", "quality"]
+    order: Literal["answer-first", "target-first"] | None
+    answer: bool | int
+    reason: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class TracedCall:
+    """One recorded call that the row rests on; tokens and USD are None where they are unknown.
+
+    ``replayed`` says that this run found it recorded.
+    """
+
+    role: str
+    key: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The texts of one row; fields and meaning as in a line of the file.
+
+    ``requests`` are what the program sent to the untrusted model, ``untrusted_responses`` what came back to each,
+    None where nothing did. ``unparsed`` is what a model wrote that was in no format, None where all was;
+    ``judge_extra`` how many more units than those in ``leaked_units`` an LLM judge counted, None for a row without
+    scores. ``judge`` is empty for the lexical judge.
+    """
+
+    id: str
+    trial: int
+    query: str
+    redacted_query: str
+    units: tuple[str, ...]
+    target: str
+    requests: tuple[str, ...]
+    untrusted_responses: tuple[str | None, ...]
+    response: str
+    unparsed: str | None
+    leaked_units: tuple[LeakedUnit, ...]
+    judge_extra: int | None
+    judge: tuple[Judgement, ...]
+    calls: tuple[TracedCall, ...]
+    error: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        parts = {name: [dict(vars(part)) for part in getattr(self, name)] for name in _PARTS}
+        return vars(self) | parts | {name: list(getattr(self, name)) for name in _LISTS}
+
+    def to_line(self) -> bytes:
+        """One line of the file, its end included."""
+        return json.dumps(self.to_json(), ensure_ascii=False).encode(errors="surrogatepass") + b"\n"
+
+    @classmethod
+    def from_json(cls, data: object) -> Trace:
+        """The trace that :meth:`to_json` wrote; raises Unreadable, which quotes no text, for anything else."""
+        return read(cls, data)
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Trace:
+        """The trace of one line of the file; raises Unreadable, which quotes no text."""
+        try:
+            data = json.loads(line.decode(errors="surrogatepass"))
+        except (ValueError, RecursionError):
+            raise Unreadable("is no JSON", "the line") from None
+        return cls.from_json(data)
+
+
+_PARTS = ("leaked_units", "judge", "calls")
+_LISTS = ("units", "requests", "untrusted_responses")
+
+
+class Traces:
+    """The traces of one run's folder, read from the file row by row whenever they are asked for.
+
+    Every way to read raises UsageError, in one sentence with file and line, for what is no plain file or no trace.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / TRACES
+
+    def __iter__(self) -> Iterator[Trace]:
+        """Every trace, in the file's order."""
+        with self._opened() as file:
+            for number, line in enumerate(file, 1):
+                yield self._read(line, number)
+
+    def find(self, id: str, trial: int = 0) -> Trace | None:
+        """The trace of one row, None where the file has none; the last one, where a run was killed before it said."""
+        sought, found = f'{{"id": {json.dumps(id, ensure_ascii=False)}, "trial": {trial},'.encode(), None
+        with self._opened() as file:
+            for number, line in enumerate(file, 1):
+                if line.startswith(sought):
+                    found = self._read(line, number)
+        return found
+
+    def _read(self, line: bytes, number: int) -> Trace:
+        try:
+            return Trace.from_line(line)
+        except Unreadable as error:
+            raise UsageError(
+                f"Expected the trace of one row in line {number} of {self.path}, but {error}; "
+                "make the run again: what is recorded is replayed."
+            ) from None
+
+    def _opened(self) -> IO[bytes]:
+        try:
+            return open_plain(self.path)
+        except OSError as error:
+            raise UsageError(f"Expected a run's traces in {self.path}, but {cause(error)}; name another run.") from None
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """A plain file, opened for reading: no link is followed and nothing is waited for; raises OSError."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.ELOOP, "not a plain file")
+    return file
+
+
+def cause(error: OSError) -> str:
+    """What keeps a file from being read, as the end of a sentence."""
+    match error.errno:
+        case errno.ENOENT:
+            return "there is none"
+        case errno.ELOOP:
+            return "it is no plain file"
+    return f"it cannot be read ({error.strerror})"

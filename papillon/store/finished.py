@@ -1,0 +1,154 @@
+"""Finished rows: which recorded calls each finished row of an evaluation rests on, in ``rows.db`` beside them.
+
+No text and no score stands here, so there is nothing in it to believe: a row is read again from the records that are
+named. What a row's key is, and what its calls must hold, is the harness's matter; here stand the file and its form.
+The file can be thrown away at any time, is private (0600), and holds the rows that were used last, up to LIMIT.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sqlite3
+import stat
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from papillon.store.records import is_key
+
+__all__ = ["LIMIT", "FinishedRows", "Named"]
+
+#: The calls of one row, in order: what each was for, and its key.
+Named = tuple[tuple[str, str], ...]
+
+#: How many rows are kept; the ones that were not used for longest go first. Each takes some 600 bytes.
+LIMIT = 50_000
+#: The longest text that may name a row's calls.
+LONGEST = 100_000
+
+FORMAT = 2
+TABLE = "CREATE TABLE rows (key TEXT PRIMARY KEY, calls TEXT NOT NULL, day INTEGER NOT NULL) WITHOUT ROWID"
+_PART = re.compile(r"[a-z-]{1,20}")
+_SECONDS = 86_400
+
+
+class FinishedRows:
+    """The file of one cache folder; what cannot be read is as good as not there, and made anew when it is written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / "rows.db"
+        self._old: set[str] = set()
+
+    def get(self, keys: Iterable[str]) -> dict[str, Named]:
+        """The calls of those rows that are kept."""
+        found: dict[str, Named] = {}
+        today = _today()
+        if self.fault() is not None:
+            return found
+        with contextlib.suppress(sqlite3.Error, OSError), self._connected("ro") as database:
+            select = "SELECT key, substr(calls, 1, ?), day FROM rows WHERE key IN (SELECT value FROM json_each(?))"
+            for key, calls, day in database.execute(select, (LONGEST, json.dumps(list(keys)))):
+                if (named := _read(calls)) is not None:
+                    found[key] = named
+                    if day != today:
+                        self._old.add(key)
+        return found
+
+    def put(self, rows: Mapping[str, Named], used: Iterable[str] = ()) -> None:
+        """Keep rows, all or none, note which others were ``used``, and let those go that are too many."""
+        old = self._old.intersection(used)
+        if not (rows or old) or not self.folder.is_dir():
+            return
+        today = _today()
+        lines = [(key, json.dumps(named), today) for key, named in rows.items()]
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if self.fault() is not None:
+                self.remove()
+            if not self.path.exists():
+                self._create()
+            with self._connected("rw") as database, database:
+                database.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", lines)
+                database.executemany("UPDATE rows SET day = ? WHERE key = ?", [(today, key) for key in old])
+                (many,) = database.execute("SELECT COUNT(*) FROM rows").fetchone()
+                database.execute(
+                    "DELETE FROM rows WHERE key IN (SELECT key FROM rows ORDER BY day, key LIMIT ?)",
+                    (max(0, many - LIMIT),),
+                )
+
+    def all(self) -> Iterator[Named | None]:
+        """The calls of every row, None for one that names none; raises sqlite3.Error."""
+        with self._connected("ro") as database:
+            for (calls,) in database.execute("SELECT substr(calls, 1, ?) FROM rows", (LONGEST,)):
+                yield _read(calls)
+
+    def fault(self) -> str | None:
+        """What is wrong with the file as a whole; None where all is well, and where there is none."""
+        try:
+            if not os.path.lexists(self.path):
+                return None
+            for path in self._files:
+                with contextlib.suppress(FileNotFoundError):
+                    if not stat.S_ISREG(os.lstat(path).st_mode):
+                        return f"{path.name} is no plain file"
+            if mode := stat.S_IMODE(os.lstat(self.path).st_mode) & 0o077:
+                return f"others may read or write it ({mode:03o})"
+            with self._connected("ro") as database:
+                if database.execute("PRAGMA user_version").fetchone() != (FORMAT,):
+                    return "it is of another version"
+                if database.execute("SELECT type, sql FROM sqlite_master").fetchall() != [("table", TABLE)]:
+                    return "its tables are others"
+        except (sqlite3.Error, OSError) as error:
+            return str(error)
+        return None
+
+    def remove(self) -> None:
+        """Take the file away, be it a link or anything but a folder; raises OSError."""
+        for path in self._files:
+            path.unlink(missing_ok=True)
+
+    @property
+    def _files(self) -> list[Path]:
+        return [self.path, *(self.path.with_name(f"{self.path.name}-{kind}") for kind in ("journal", "wal", "shm"))]
+
+    def _create(self) -> None:
+        made, name = tempfile.mkstemp(prefix=".rows-", dir=self.folder)  # 0600
+        os.close(made)
+        new = Path(name)
+        try:
+            with contextlib.closing(sqlite3.connect(new)) as database:
+                database.execute(TABLE)
+                database.execute(f"PRAGMA user_version = {FORMAT}")
+            new.replace(self.path)
+        finally:
+            new.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:
+        address = f"{self.path.absolute().as_uri()}?mode={mode}"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
+            database.execute("PRAGMA trusted_schema = 0")
+            yield database
+
+
+def _today() -> int:
+    return int(time.time()) // _SECONDS
+
+
+def _read(calls: object) -> Named | None:
+    try:
+        named = json.loads(calls) if isinstance(calls, str) else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(named, list) or not all(
+        isinstance(each, list) and len(each) == 2 and _is_part(each[0]) and is_key(each[1]) for each in named
+    ):
+        return None
+    return tuple((part, key) for part, key in named)
+
+
+def _is_part(value: object) -> bool:
+    return isinstance(value, str) and _PART.fullmatch(value) is not None
