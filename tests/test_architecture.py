@@ -110,10 +110,10 @@ HARNESS = "evals.harness"
 FLOORS = (
     ("causes", "verdicts", "reports"),
     ("evaluation",),
-    ("interrupt", "marks", "options", "command_line", "protocol", "plan", "selection", "row_cache", "leaving"),
+    ("interrupt", "marks", "options", "command_line", "protocol", "items", "plan", "selection", "row_cache", "leaving"),
     ("run",),
     ("remarks", "run_result", "accepting", "outputs", "progress", "next_command", "training"),
-    ("session",),
+    ("session", "workers"),
     ("plugin",),
 )
 #: What the pure rooms may not import, by the beginnings of modules' names.
