@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from papillon.errors import ProfileError
-from papillon.fields import Bound, Unfit, Unknown, check_keys, fit
+from papillon.shape import Bound, Unfit, Unknown, check_keys, fit
 from papillon.spelling import did_you_mean
 
 __all__ = ["Lora", "TrainSettings"]

@@ -18,12 +18,16 @@ from evals.harness.plan import Plan
 from evals.harness.run import Run
 from evals.harness.selection import Selection
 from evals.harness.training.suite import Training
-from evals.harness.verdicts.gates import GateResult, Threshold, judge_gain
+from evals.harness.verdicts.gates import Threshold
 from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
+from evals.harness.verdicts.thresholds import judge_gain
 from papillon.files import write_whole
 from papillon.models.trained import engine_of, with_program
 from papillon.profile import Profile
-from papillon.results.rows import METRICS, Row
+from papillon.results import GateResult, Row
+from papillon.results.rows import METRICS
+from papillon.results.words import number
+from papillon.tables import Column, table
 from papillon.training.folder.record import TASK
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask
@@ -52,11 +56,11 @@ class GainReport:
     def __str__(self) -> str:
         """The report for people, a table of means and the gate's sentence."""
         before, after = _means(self.before), _means(self.after)
-        lines = [f"Full training in {self.folder}", "", f"{'on dev':<18}{'before':>8}{'after':>8}"]
-        for metric in METRICS:
-            shown = [" –" if (mean := side[metric]) is None else f"{mean:.3f}" for side in (before, after)]
-            lines.append(f"{metric:<18}{shown[0]:>8}{shown[1]:>8}")
-        return "\n".join([*lines, "", f"{self.gate.verdict}: {self.gate.note}"])
+        heads = (Column("on dev", least=18), *(Column(side, right=True, least=8) for side in ("before", "after")))
+        body = [(metric, number(before[metric]), number(after[metric])) for metric in METRICS]
+        means = table(heads, body, 80, gap=0)
+        said = f"{self.gate.verdict}: {self.gate.note}"
+        return "\n".join([f"Full training in {self.folder}", "", *means, "", said])
 
 
 def full_training(training: Training, say: Callable[[str], None] = print) -> GainReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -35,11 +36,11 @@ def test_examples_whose_model_could_not_be_reached_are_tried_once_more(tmp_path:
         models = open_models(own, tmp_path / "cache")
         stack.callback(models.close)
 
-        def back() -> bool:
+        def back(besides: Collection[str]) -> set[str]:
             if comes_back:
                 stack.enter_context(ModelServer(port=port))
-            reached = type(models).reach_again(models)
-            again.extend(["back"] * reached)
+            reached = type(models).reach_again(models, besides)
+            again.extend(["back"] * bool(reached))
             return reached
 
         models.reach_again = back  # type: ignore[method-assign]
