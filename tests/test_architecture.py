@@ -95,6 +95,13 @@ class TestRooms:
         source = "if TYPE_CHECKING:\n    import evals.x\ndef f():\n    from judges import y\n"
         assert set(imported(ast.parse(source))) == {"evals", "judges"}
 
+    @pytest.mark.parametrize(
+        "module", [module for module in MODULES if module.startswith(("papillon/models/", "papillon/quiet.py"))]
+    )
+    def test_models_know_nothing_of_training(self, module: str) -> None:
+        source = [node.module for node in ast.walk(tree(module)) if isinstance(node, ast.ImportFrom)]
+        assert not [name for name in source if name and name.startswith("papillon.training")]
+
     def test_the_command_line_alone_is_pythons_entry(self) -> None:
         mains = [module for module in MODULES if module.endswith("__main__.py")]
         assert mains == [WIRING]
