@@ -36,13 +36,13 @@ def judge_gates(
     for gate in plan.gates:
         if gate.split != split:
             continue
-        if isinstance(gate.asked, RegressionSettings):
-            compared.setdefault(gate.asked, []).append(gate)
+        if isinstance(gate.settings, RegressionSettings):
+            compared.setdefault(gate.settings, []).append(gate)
         elif gate.metric != "gain":
-            results = judge_threshold(gate.asked, rows, of=of, units=units)
+            results = judge_threshold(gate.settings, rows, of=of, units=units)
             judged[gate.id] = [replace(result, default=gate.default) for result in results]
         elif control:
-            judged[gate.id] = judge_gain(gate.asked, rows, control, of=of)
+            judged[gate.id] = judge_gain(gate.settings, rows, control, of=of)
     for settings, gates in compared.items():
         name, drops = settings.baseline.name, (settings.max_drop, settings.max_unproven_drop)
         asked = [Regression(split, gate.metric, name, *drops) for gate in gates]
