@@ -6,7 +6,7 @@ It reads data and settings and nothing else: no model, no DSPy.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -14,30 +14,17 @@ from typing import Literal
 from evals.harness.evaluation.examples import Example, RunData
 from evals.harness.options import RunSettings
 from evals.harness.verdicts.baseline import Baseline, read_baseline, refuse_mismatch
+from evals.harness.verdicts.splits import GateItem
 from papillon.data import load
 from papillon.profile import ROOT, GateSettings, RegressionSettings
 
-__all__ = ["CONTROLS", "JUDGED", "SPLITS", "GateItem", "Plan"]
+__all__ = ["CONTROLS", "JUDGED", "SPLITS", "Plan"]
 
 CONTROLS = ("empty", "verbatim", "redacted", "local-only", "target")
 JUDGED: tuple[Literal["leakage", "quality"], ...] = ("leakage", "quality")
 SPLITS = ("dev", "test")
 #: The largest share of program errors under which a gate on anything else still means something.
 MOST_ERRORS = 0.10
-
-
-@dataclass(frozen=True)
-class GateItem:
-    """One gate to collect: a threshold, or one metric of a regression; ``id`` names its test item.
-
-    ``settings`` says what it requires, ``default`` that no profile sets it.
-    """
-
-    id: str
-    split: str
-    metric: str
-    settings: GateSettings | RegressionSettings
-    default: bool = False
 
 
 class Plan:

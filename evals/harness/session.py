@@ -109,6 +109,7 @@ class Owner(EvalSession):
                 warnings.simplefilter("default")
                 run.prepare()
         except PapillonError as error:
+            run.leaving.discard()
             raise pytest.UsageError(str(error)) from None
         self.run = run
         self.progress.begin(run)

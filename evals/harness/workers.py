@@ -75,8 +75,12 @@ class ControllerSession(Owner):
             threading.Thread(target=self._show_progress, name="papillon-progress", daemon=True).start()
 
     def _show_progress(self) -> None:
+        workers: Any = self.config.pluginmanager.get_plugin("dsession")
         while not self._over.wait(0.5):
             self.progress.tick()
+            if getattr(workers, "shouldstop", False) and self.run is not None:
+                # With -x, xdist lets its workers end the items that they are at, and these wait for the run.
+                self.run.stop()
 
     def _stop_listening(self) -> None:
         self._over.set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,6 @@ class Models:
         self._neighbours = Neighbours(store)
         self._keeper = Keeper(store, replace=record == "all")
         self._engines: dict[str, Retrying] = {}
-        self._reached_again: set[str] = set()
         self._closers: list[Callable[[], Any]] = []
         self._lms: dict[tuple[str, int, int], dspy.LM] = {}
 
@@ -149,20 +148,17 @@ class Models:
             engine.slots.stop()
             engine.wake()
 
-    def reach_again(self, *, once: bool = True) -> bool:
-        """Let models be asked again that were given up as unreachable; whether there was one.
+    def reach_again(self, besides: Collection[str] = ()) -> set[str]:
+        """Let models be asked again that were given up as unreachable, and say which: their roles, without ``besides``.
 
-        With ``once`` each is let so one time in a run. There is none once the run was stopped.
+        There is none once the run was stopped.
         """
-        away = {role for role, engine in list(self._engines.items()) if isinstance(engine.given_up, Unreachable)}
         if self.budget.stopped:
-            return False
-        if once:
-            away -= self._reached_again
-        for role in sorted(away):
+            return set()
+        away = {role for role, engine in list(self._engines.items()) if isinstance(engine.given_up, Unreachable)}
+        for role in sorted(away := away.difference(besides)):
             self._engines[role].reach_again()
-        self._reached_again |= away
-        return bool(away)
+        return away
 
     def close(self) -> None:
         """Begin no more calls, wait for those in flight and their records, and let go of everything.
@@ -179,10 +175,7 @@ class Models:
         self.stop()
         under_way = asyncio.ensure_future(self.slots.empty())
         if not (await asyncio.wait([under_way], timeout=CLOSING_TOLD_AFTER))[0]:
-            self._say(
-                f"Stopping: {int(self.slots.in_use)} calls in flight are waited for and recorded; "
-                "Ctrl-C again ends at once."
-            )
+            self._say("Stopping: calls in flight are waited for and recorded; Ctrl-C again ends at once.")
             await under_way
         for close in self._closers:
             if (closing := close()) is not None:

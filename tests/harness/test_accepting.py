@@ -21,8 +21,8 @@ from papillon.units import check_units
 from tests.harness.runs import EvalRun, Evaluator, alone_and_with_workers
 from tests.harness.test_earned import rewritten, words
 from tests.harness.test_suites import DEV, rubbish
+from tests.harness.verdicts.samples import row
 from tests.harness.verdicts.test_baseline import baseline
-from tests.harness.verdicts.test_gates import row
 from tests.model_server import ModelServer
 
 

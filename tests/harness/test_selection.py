@@ -17,8 +17,8 @@ from evals.harness.verdicts.baseline import write_baseline
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 from tests.harness.runs import Evaluator, alone_and_with_workers
+from tests.harness.verdicts.samples import row
 from tests.harness.verdicts.test_baseline import baseline
-from tests.harness.verdicts.test_gates import row
 
 
 def plan(**named: Any) -> Plan:

@@ -23,7 +23,7 @@ from evals.harness.verdicts.baseline import (
 from judges.scores import SCORES
 from papillon.errors import UsageError
 from papillon.results.rows import METRICS
-from tests.harness.verdicts.test_gates import row
+from tests.harness.verdicts.samples import row
 
 DATA = {"name": "mini", "sha256": "ab" * 32, "split": "grouped"}
 JUDGE = {"kind": "lexical"}
