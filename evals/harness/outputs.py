@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evals.harness.accepting import write_accepted
+from evals.harness.causes import again
 from evals.harness.options import RunSettings
 from evals.harness.run import Run
 from papillon.errors import PapillonError, UsageError, one_line
@@ -17,8 +18,6 @@ from papillon.files import write_whole
 from papillon.results import RunResult
 
 __all__ = ["Outputs", "refuse_unwritable"]
-
-STOPPED = "Stopped while the run's files were written: run the same command again, what is recorded is replayed."
 
 
 def refuse_unwritable(settings: RunSettings) -> None:
@@ -83,13 +82,14 @@ class Outputs:
                 self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
         except KeyboardInterrupt:
             self.stopped = True
-            self.result = self.result.with_problems(STOPPED)
+            go_on = f"{again(settings.record)}, what is recorded is replayed"
+            self.result = self.result.with_problems(f"Stopped while the run's files were written: {go_on}.")
 
     def _leave(self) -> None:
         self._run.leave(self.result.to_text())
 
     def _accept(self) -> None:
-        self.accepted = write_accepted(self._run, self.result)
+        self.accepted = write_accepted(self.result, self._run.plan)
 
     def _try(self, asked: str, write: Callable[[], object]) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from evals.harness.accepting import refuse_acceptance
 from evals.harness.command_line import only_shows
 from evals.harness.interrupt import Interrupts
 from evals.harness.items import Line
@@ -101,6 +102,8 @@ class Owner(EvalSession):
         run = Run(self.plan, selection)
         try:
             refuse_selection(selection, self.plan)
+            if self.plan.settings.accept:
+                refuse_acceptance(selection, self.plan)
             # What the models' libraries warn of is no error here, whatever the tests beside make of warnings.
             with warnings.catch_warnings():
                 warnings.simplefilter("default")

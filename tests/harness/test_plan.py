@@ -48,7 +48,7 @@ def test_a_split_that_is_gated_gates_its_program_errors(
 ) -> None:
     plan = Plan(settings(gates, regressions))
     assert shown(plan.gates) == items
-    assert {gate.asked for gate in plan.gates if gate.default} <= {
+    assert {gate.settings for gate in plan.gates if gate.default} <= {
         GateSettings(split, "errors", max=0.10) for split in ("dev", "test")
     }
 

@@ -22,13 +22,13 @@ __all__ = ["GateItem", "judge_gates"]
 class GateItem:
     """One gate to collect: a threshold, or one metric of a regression; ``id`` names its test item.
 
-    ``default`` says that no profile asked for it.
+    ``settings`` says what it requires, ``default`` that no profile sets it.
     """
 
     id: str
     split: str
     metric: str
-    asked: GateSettings | RegressionSettings
+    settings: GateSettings | RegressionSettings
     default: bool = False
 
 
@@ -52,17 +52,17 @@ def judge_gates(
     judged: dict[str, list[GateResult]] = {}
     compared: dict[RegressionSettings, list[GateItem]] = {}
     for gate in gates:
-        if isinstance(gate.asked, RegressionSettings):
-            compared.setdefault(gate.asked, []).append(gate)
+        if isinstance(gate.settings, RegressionSettings):
+            compared.setdefault(gate.settings, []).append(gate)
         elif gate.metric != "gain":
-            results = judge_threshold(gate.asked, rows, of=of, units=units)
+            results = judge_threshold(gate.settings, rows, of=of, units=units)
             judged[gate.id] = [replace(result, default=gate.default) for result in results]
         elif control:
-            judged[gate.id] = judge_gain(gate.asked, rows, control, of=of)
+            judged[gate.id] = judge_gain(gate.settings, rows, control, of=of)
     for settings, items in compared.items():
         name, drops = settings.baseline.name, (settings.max_drop, settings.max_unproven_drop)
-        asked = [Regression(gate.split, gate.metric, name, *drops) for gate in items]
-        results = judge_regressions(asked, rows, baselines[settings.baseline], of=of, units=units)
+        regressions = [Regression(gate.split, gate.metric, name, *drops) for gate in items]
+        results = judge_regressions(regressions, rows, baselines[settings.baseline], of=of, units=units)
         judged |= {gate.id: [result] for gate, result in zip(items, results, strict=True)}
     if sharded:
         judged = {gate_id: [deferred(result) for result in results] for gate_id, results in judged.items()}
