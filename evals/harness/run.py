@@ -12,26 +12,29 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from evals.harness.causes import Told, causes_of
 from evals.harness.evaluation.barrier import Barrier
 from evals.harness.evaluation.examples import Example
+from evals.harness.evaluation.judge_cases import Examination, examine_judge
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler, result_of
-from evals.harness.judging import Examination, examine_judge, judge_bars
 from evals.harness.leaving import Leaving
-from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
+from evals.harness.plan import JUDGED, SPLITS, Plan
 from evals.harness.row_cache import RowCache
 from evals.harness.selection import Selection
-from evals.harness.verdicts.controls import ControlResult, control_summary
-from evals.harness.verdicts.gates import GateResult, Threshold, judge_gain
-from evals.harness.verdicts.splits import judge_gates
+from evals.harness.verdicts.controls import control_summary
+from evals.harness.verdicts.gates import Threshold
+from evals.harness.verdicts.judge_bars import judge_bars
+from evals.harness.verdicts.splits import GateItem, judge_gates
+from evals.harness.verdicts.thresholds import judge_gain
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
+from papillon.results import ControlResult, GateResult, Row
 from papillon.results.folder import new_id
-from papillon.results.rows import Row
 from papillon.store import Store, export_records, import_records
 from papillon.units import UnitsCheck, check_units
 
@@ -80,7 +83,8 @@ class Run:
         self._starting = threading.Lock()
         self._told = Told()
         self._work: Future[None] | None = None
-        self._collections = gc.get_threshold()
+        #: What :meth:`close` lets go of.
+        self._opened = ExitStack()
         self._examined: dict[str, Future[Examination]] = {}
         #: How many of its labelled cases the judge has answered.
         self.cases_answered = 0
@@ -121,8 +125,16 @@ class Run:
     def prepare(self) -> None:
         """Take what is kept and open the models for the rest; raises UsageError for what a user can mend.
 
-        No model is asked yet: that begins with :meth:`start`.
+        No model is asked yet: that begins with :meth:`start`. Where it fails, nothing stays open.
         """
+        try:
+            self._prepare()
+        except BaseException:
+            self._opened.close()
+            self.leaving.discard()
+            raise
+
+    def _prepare(self) -> None:
         settings = self.plan.settings
         if settings.profile.split == "all" and len(self.selection.splits) > 1:
             raise UsageError(
@@ -144,11 +156,14 @@ class Run:
         # the end, so the garbage collector need not walk through them again and again, nor look at every 700th new
         # object of calls that leave few cycles behind: that took 7% of the CPU time with 512 calls in flight.
         gc.disable()
-        from evals.harness.evaluation.subjects import Subjects
-        from papillon.models.roles import open_models
+        try:
+            from evals.harness.evaluation.subjects import Subjects
+            from papillon.models.roles import open_models
 
-        gc.freeze()
-        gc.enable()
+            gc.freeze()
+        finally:
+            gc.enable()
+        self._opened.callback(gc.set_threshold, *gc.get_threshold())
         gc.set_threshold(20_000, 50, 100)
 
         models = open_models(
@@ -159,7 +174,12 @@ class Run:
             ledger=self.ledger,
             say=self._said.append,
         )
-        self.subjects = Subjects(models, settings.profile)
+        try:
+            self.subjects = Subjects(models, settings.profile)
+        except BaseException:
+            models.close()
+            raise
+        self._opened.callback(self.subjects.close)
         self.fingerprint = self.subjects.fingerprint
 
     def start(self) -> None:
@@ -209,28 +229,35 @@ class Run:
         self._cached.note(job, outcome)
         return outcome.bare
 
+    def stop(self) -> None:
+        """Start no more calls; what has not had its turn ends without a score. From any thread."""
+        self.scheduler.stop()
+        if self.subjects is not None:
+            self.subjects.models.stop_soon()
+
     def close(self) -> None:
         """Start no more calls, wait for those in flight and their records, and let go of everything."""
         if self.finished is not None:
             return
-        if self.subjects is not None:
-            models = self.subjects.models
-            if self._work is None:
-                # No item asked: what was selected is without a score, and the models are let go unasked.
-                self.scheduler.stop()
-                unasked = self.subjects.running(self.scheduler, Barrier(1, models.reach_again))
-                self._work = models.loop.submit(unasked)
-            under_way: list[Future[Any]] = [self._work, *self._examined.values()]
-            if not all(work.done() for work in under_way):
-                self.scheduler.stop()
-                models.loop.loop.call_soon_threadsafe(models.stop)
-            wait(under_way)
-            self._work.result()
-            self._cached.put(self.subjects.fingerprint)
-            self.subjects.close()
-            gc.set_threshold(*self._collections)
+        with self._opened:
+            if self.subjects is not None:
+                self._end(self.subjects)
         self._seconds = self.seconds
         self.finished = datetime.datetime.now(datetime.UTC)
+
+    def _end(self, subjects: Subjects) -> None:
+        """Wait for what is under way; what has not begun ends without a score."""
+        if self._work is None:
+            # No item asked: what was selected is without a score, and the models are let go unasked.
+            self.scheduler.stop()
+            unasked = subjects.running(self.scheduler, Barrier(1, subjects.models.reach_again))
+            self._work = subjects.models.loop.submit(unasked)
+        under_way: list[Future[Any]] = [self._work, *self._examined.values()]
+        if not all(work.done() for work in under_way):
+            self.stop()
+        wait(under_way)
+        self._work.result()
+        self._cached.put(subjects.fingerprint)
 
     @property
     def seconds(self) -> float:
@@ -296,7 +323,15 @@ class Run:
             split = next(gate.split for gate in self.gates if gate.id == gate_id)
             control = self.rows(split, "local-only", waiting)
             rows = self.rows(split, waiting=waiting)
-            self._judged |= judge_gates(self.plan, split, rows, control, self.units(split))
+            self._judged |= judge_gates(
+                [gate for gate in self.plan.gates if gate.split == split],
+                rows,
+                control,
+                of=self.plan.whole[split],
+                units=self.units(split),
+                baselines=self.plan.baselines,
+                sharded=self.plan.settings.shard is not None,
+            )
         return self._judged[gate_id]
 
     def units(self, split: str) -> UnitsCheck:

@@ -105,7 +105,7 @@ def optimize(
         max_calls,
         say,
         names,
-        lambda: models.reach_again(once=False),
+        models.reach_again,
     )
     local = watch.lm(models, "local")
     room = models.settings["local"].max_tokens

@@ -131,7 +131,7 @@ class TrainingTask:
             told=self.told(),
             resume=resume,
             say=say,
-            reach_again=lambda: models.reach_again(once=False),
+            reach_again=models.reach_again,
         )
 
 

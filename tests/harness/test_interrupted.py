@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
+from evals.harness.evaluation.examples import select_examples
+from papillon.data import load
+from papillon.profile import Profile
 from papillon.store import Store
 from tests.harness.runs import Evaluator, alone_and_with_workers
-from tests.model_server import ModelServer
+from tests.model_server import Failure, ModelServer
 
 DEV = ("evals", "-m", "dev")
 
@@ -52,6 +56,62 @@ def test_ctrl_c_stops_new_calls_records_those_in_flight_and_says_how_to_go_on(
         again = evaluator.run(*DEV, "--eval-profile", profile)
         assert again.code == 0, again.out
         assert server.calls == server.distinct
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "x"])
+@alone_and_with_workers
+def test_a_stop_ends_the_pauses_before_calls_that_are_tried_again(
+    evaluator: Evaluator, workers: tuple[str, ...], how: str
+) -> None:
+    options = ("-x",) if how == "x" else ()
+    busy: Failure = (429, {"Retry-After": "15"}, "")
+
+    def failing(body: dict[str, Any], number: int) -> Failure | None:
+        if how == "ctrl-c":
+            return busy if number > 10 else None
+        return (400, {}, "") if any(first in message["content"] for message in body["messages"]) else busy
+
+    # With -x the first item fails while the calls of others pause.
+    dataset = load("mini")
+    first = select_examples(dataset, Profile.split, limit=1, shard=None)["dev"][0].row.user_query[:40]
+    with ModelServer(latency=0.1, failing=failing) as server:
+        profile = str(evaluator.profile(server.base, concurrency="12"))
+        process = evaluator.start(*DEV, *options, *workers, "--eval-profile", profile)
+        # With Ctrl-C the ten that are answered are followed by others, which are not.
+        while server.calls < (22 if how == "ctrl-c" else 12) or server.in_flight:
+            time.sleep(0.02)
+        paused, asked = time.monotonic(), server.calls
+        if how == "ctrl-c":
+            os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+        assert time.monotonic() - paused < 10, out
+        assert process.returncode != 0
+        assert server.calls <= asked + 2, out
+        with Store(evaluator.cache, read_only=True) as store:
+            assert len(store) == (10 if how == "ctrl-c" else 0)
+
+
+def test_a_call_that_another_run_holds_is_named_and_a_stop_ends_the_wait_for_it(evaluator: Evaluator) -> None:
+    with ModelServer(latency=2) as server:
+        profile = str(evaluator.profile(server.base, concurrency="4"))
+        holds = started(evaluator, server, "--eval-profile", profile)
+        os.killpg(holds.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        waits = evaluator.start(*DEV, "--eval-profile", profile, "--eval-limit", "6")
+        assert waits.stdout is not None
+        said = next(line for line in waits.stdout if "is being made" in line)
+        assert time.monotonic() - began < 30
+        words = f"is being made by process {holds.pid} (pytest, started "
+        assert words in said
+        os.killpg(waits.pid, signal.SIGINT)
+        pressed = time.monotonic()
+        out, _ = waits.communicate(timeout=30)
+        assert time.monotonic() - pressed < 4, out  # a second for the wait, and the summary
+        assert waits.returncode == 2
+        assert "Traceback" not in out
+        os.killpg(holds.pid, signal.SIGKILL)
+        os.killpg(holds.pid, signal.SIGCONT)
+        holds.communicate(timeout=10)
 
 
 def test_a_killed_run_frees_its_keys_at_once_for_one_that_waits_for_them(evaluator: Evaluator) -> None:

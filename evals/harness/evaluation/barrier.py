@@ -1,12 +1,13 @@
 """Barrier: where the parts of a run (its rows, the judge's own test) meet once each only waits for servers.
 
-Models that were given up are tried once more then, for all parts at once: nobody takes another's turn away.
+Models that were given up are tried once more then, each one time, for all parts at once: nobody takes another's turn
+away.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 __all__ = ["Barrier", "OnceMore", "never"]
@@ -23,10 +24,11 @@ async def never() -> bool:
 
 
 class Barrier:
-    """For ``parts`` of a run on one event loop; ``reach_again`` lets models be tried, and says if there was one."""
+    """For ``parts`` of a run on one event loop; ``reach_again`` lets models be tried but for those, and says which."""
 
-    def __init__(self, parts: int, reach_again: Callable[[], bool]) -> None:
+    def __init__(self, parts: int, reach_again: Callable[[Collection[str]], set[str]]) -> None:
         self._parts, self._reach_again = parts, reach_again
+        self._tried: set[str] = set()
         self._met: list[asyncio.Future[bool]] = []
 
     async def through(self, work: Awaitable[T]) -> T:
@@ -47,6 +49,7 @@ class Barrier:
     def _open(self) -> None:
         met = [here for here in self._met if not here.done()]
         if met and len(met) >= self._parts:
-            again, self._met = self._reach_again(), []
+            again, self._met = self._reach_again(self._tried), []
+            self._tried |= again
             for here in met:
-                here.set_result(again)
+                here.set_result(bool(again))

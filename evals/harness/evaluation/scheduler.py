@@ -44,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the run is: samples of the program and of controls, ``left`` in seconds.
+    """How far the run is: samples of the program and of controls, ``left`` in seconds, None before there is a pace.
 
     The means are over the program's rows that have scores, None before the first.
     """
@@ -76,11 +76,14 @@ class Scheduler:
         self._started, self._ended = time.monotonic(), 0.0
         self._scored: list[Row] = []
         self._done = {True: 0, False: 0}
+        #: The work in what was there before, which took no time.
+        self._given = 0.0
 
     def preset(self, outcomes: Mapping[Job, Outcome]) -> None:
         """Take these outcomes as they are; their jobs are not run."""
         for job, outcome in outcomes.items():
             self._finish(job, outcome)
+        self._given = self._finished
 
     @property
     def open_jobs(self) -> list[Job]:
@@ -167,27 +170,32 @@ class Scheduler:
         """How long the work has taken, or took."""
         return (self._ended or time.monotonic()) - self._started
 
+    @property
+    def _finished(self) -> float:
+        """The work in the jobs that have an outcome, a sample of the program being 1."""
+        return self._done[True] + CONTROL * self._done[False]
+
     def progress(self) -> Progress:
         """How far the run is at this moment."""
         rows = self._scored[:]
         seconds = self.seconds
         total = sum(job.subject == PROGRAM for job in self.jobs)
-        done, controls_done = self._done[True], self._done[False]
-        worked = done + CONTROL * controls_done
+        worked = self._finished - self._given
+        left = total + CONTROL * (len(self.jobs) - total) - self._finished
 
         def mean(metric: str) -> float | None:
             values = [score for row in rows if (score := row.score(metric)) is not None]
             return sum(values) / len(values) if values else None
 
         return Progress(
-            done=done,
+            done=self._done[True],
             total=total,
-            controls_done=controls_done,
+            controls_done=self._done[False],
             controls=len(self.jobs) - total,
             quality=mean("quality"),
             leakage=mean("leakage"),
             seconds=seconds,
-            left=seconds / worked * (total + CONTROL * (len(self.jobs) - total) - worked) if worked else None,
+            left=seconds / worked * left if worked else None,
         )
 
 

@@ -146,7 +146,9 @@ class VllmServer:
                 command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         watch = [sys.executable, "-c", WATCH, str(self._process.pid)]
-        self._watch = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+        self._watch = subprocess.Popen(  # noqa: S603
+            watch, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         deadline = time.monotonic() + START_LIMIT
         while time.monotonic() < deadline:
             if self._process.poll() is not None:

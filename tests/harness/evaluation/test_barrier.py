@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.harness.evaluation.barrier import Barrier
+from evals.harness.evaluation.judge_cases import examine_judge
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import Job, Scheduler
-from evals.harness.judging import examine_judge
 from judges.judge import Leakage
 from papillon.errors import Unreachable
 from papillon.models.retry import PATIENCE, Retrying
 from papillon.models.roles import Models
+from tests.harness.evaluation.test_judge_cases import REQUESTS
 from tests.harness.evaluation.test_scheduler import jobs, outcome
-from tests.harness.test_judging import REQUESTS
 from tests.papillon.models.test_retry import REQUEST, Served, away
 from tests.papillon.models.test_roles import opened
 
@@ -65,7 +65,6 @@ class Run:
         self.given_up: list[str] = []
         self.tried_again: list[str] = []
         models._engines = {role: self.engine(role, back[role]) for role in ROLES}
-        models._reached_again = set()
         self.barrier = Barrier(2, models.reach_again)
         self.scheduler = Scheduler(jobs(12), self.work, window=4)
 
@@ -147,9 +146,9 @@ def test_who_is_back_in_a_minute_costs_nothing_and_who_is_not_ends_the_run_all_t
 def test_parts_that_wait_are_told_at_once_when_the_last_part_at_work_meets_them_or_ends() -> None:
     asked: list[str] = []
 
-    def reach_again() -> bool:
+    def reach_again(besides: Collection[str]) -> set[str]:
         asked.append("reached")
-        return asked.count("reached") == 1
+        return {"judge"}.difference(besides)
 
     async def waits(name: str, seconds: float) -> str:
         await asyncio.sleep(seconds)

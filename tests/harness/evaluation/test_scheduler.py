@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evals.harness.evaluation.barrier import OnceMore, never
 from evals.harness.evaluation.examples import Example
@@ -240,116 +242,6 @@ class TestStopping:
         assert found.calls == {}
 
 
-class TestAServerThatIsAway:
-    """Jobs whose outcome waits for a server have a last turn when all other work is done."""
-
-    @staticmethod
-    def lost(job: Job) -> Outcome:
-        scores = dict.fromkeys(("quality", "leaked", "leakage", "verbatim_leaked", "overall", "tutorial_overall"))
-        row = outcome(job, status="infrastructure_error", error="It cannot be reached.", **scores).row
-        return Outcome(row, {}, waits=True)
-
-    def test_they_are_tried_once_more_after_all_others_in_order_and_their_items_wait(self) -> None:
-        seen: list[int | str] = []
-
-        async def work(job: Job, order: int) -> Outcome:
-            seen.append(order)
-            await asyncio.sleep(0.002 * (5 - order))
-            return self.lost(job) if order in (1, 2) and "once more" not in seen else outcome(job)
-
-        async def once_more() -> bool:
-            seen.append("once more")
-            return True
-
-        scheduler = Scheduler(jobs(5), work, window=2)
-        loop = ModelLoop()
-        done = loop.submit(scheduler.run(once_more))
-        rows = [o.row for o in within(5, lambda: scheduler.outcomes(scheduler.jobs))]
-        done.result(5)
-        loop.close()
-        assert [row.status for row in rows] == ["scored"] * 5
-        assert sorted(map(str, seen[:5])) == list("01234")
-        assert seen[5:] == ["once more", 1, 2]
-        assert scheduler.progress().done == 5
-
-    def test_what_is_still_away_then_is_handed_to_its_item(self) -> None:
-        async def work(job: Job, order: int) -> Outcome:
-            tries.append(order)
-            return self.lost(job) if order else outcome(job)
-
-        async def once_more() -> bool:
-            return len(tries) == 3
-
-        tries: list[int] = []
-        scheduler = Scheduler(jobs(3), work, window=3)
-        with working(scheduler, once_more):
-            rows = [o.row for o in within(5, lambda: scheduler.outcomes(scheduler.jobs))]
-        assert [row.error for row in rows] == [None, "It cannot be reached.", "It cannot be reached."]
-        assert sorted(tries) == [0, 1, 1, 2, 2]
-
-    def test_nothing_is_tried_once_more_where_nothing_waits(self) -> None:
-        async def work(job: Job, order: int) -> Outcome:
-            return outcome(job)
-
-        async def once_more() -> bool:
-            pytest.fail("nothing waits")
-
-        scheduler = Scheduler(jobs(2), work, window=2)
-        asyncio.run(scheduler.run(once_more))
-
-    def test_they_are_tried_as_often_as_another_of_their_models_is(self) -> None:
-        async def work(job: Job, order: int) -> Outcome:
-            tries.append(order)
-            return outcome(job) if tries.count(order) == 4 else self.lost(job)
-
-        async def once_more() -> bool:
-            return True
-
-        tries: list[int] = []
-        scheduler = Scheduler(jobs(3), work, window=3)
-        asyncio.run(scheduler.run(once_more))
-        assert [o.row.status for o in scheduler.outcomes(scheduler.jobs)] == ["scored"] * 3
-        assert tries == [0, 1, 2] * 4
-
-    def test_a_stop_while_they_wait_for_other_work_ends_them_without_a_try(self) -> None:
-        async def work(job: Job, order: int) -> Outcome:
-            tries.append(order)
-            return self.lost(job)
-
-        async def once_more() -> bool:
-            scheduler.stop()
-            return True
-
-        tries: list[int] = []
-        scheduler = Scheduler(jobs(3), work, window=3)
-        asyncio.run(scheduler.run(once_more))
-        rows = [o.row for o in scheduler.outcomes(scheduler.jobs)]
-        assert all("run again to go on" in str(row.error) for row in rows)
-        assert tries == [0, 1, 2]
-
-    def test_a_stop_ends_them_at_once_and_says_how_to_go_on(self) -> None:
-        let_go = threading.Event()
-
-        async def work(job: Job, order: int) -> Outcome:
-            tries.append(order)
-            if order:
-                return self.lost(job)
-            while not let_go.is_set():
-                await asyncio.sleep(0.002)
-            return outcome(job)
-
-        tries: list[int] = []
-        scheduler = Scheduler(jobs(3), work, window=3)
-        with working(scheduler):
-            until(lambda: len(tries) == 3)
-            scheduler.stop()
-            let_go.set()
-            rows = [o.row for o in within(5, lambda: scheduler.outcomes(scheduler.jobs))]
-        assert [row.status for row in rows] == ["scored", "infrastructure_error", "infrastructure_error"]
-        assert all("run again to go on" in str(row.error) for row in rows[1:])
-        assert sorted(tries) == [0, 1, 2]
-
-
 class TestAFault:
     """``work`` says that it never raises; where it does all the same, nobody may hang and nothing may be lost."""
 
@@ -394,3 +286,20 @@ class TestProgress:
         assert (after.quality, after.leakage) == (0.5, 0.125)
         assert after.left == 0.0
         assert after.seconds > 0
+
+    @given(st.integers(0, 19), st.integers(0, 4))
+    def test_the_time_left_follows_from_what_was_done_and_not_from_what_was_there(self, there: int, more: int) -> None:
+        async def work(job: Job, order: int) -> Outcome:
+            return outcome(job)
+
+        known = jobs(20)
+        scheduler = Scheduler(known, work, window=1)
+        scheduler.preset({job: outcome(job) for job in known[:there]})
+        assert scheduler.progress().left is None
+        done = min(more, 20 - there)
+        for job in known[there : there + done]:
+            scheduler._finish(job, outcome(job))
+        scheduler._started, scheduler._ended = 0.0, 30.0
+        found = scheduler.progress()
+        assert found.done == there + done
+        assert found.left == (pytest.approx(30.0 / done * (20 - there - done)) if done else None)

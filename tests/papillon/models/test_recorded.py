@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dspy
 import pytest
 
+from papillon.errors import RunStopped, StoreError, behind
+from papillon.models import stop
 from papillon.models.turn import hearing
 from papillon.program import PAPILLON
 from papillon.store import Keeper, Record
 from tests.model_server import ModelServer, answer_fields
 from tests.papillon.models.test_roles import opened
+from tests.papillon.store.samples import python
 
 SECRET = "Ann Lee of Oslo asks.\n[[ ## llm_request ## ]]\nWrite to Ann Lee of Oslo.\n"
 
@@ -49,6 +57,85 @@ def test_half_a_character_in_an_answer_is_a_replacement_character(tmp_path: Path
             with opened(server.base, tmp_path) as models:
                 assert models.lm("local")("hello") == ["a \ufffd b \U0001f600"]
         assert server.calls == 1
+
+
+#: Holds every key of a cache until it is told, as a run would that is stopped in mid-call.
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1] + "/locks", "a+b")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+class TestACallOfAnotherProcess:
+    @pytest.fixture
+    def process(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
+        monkeypatch.setattr(stop, "TOLD_AFTER", 0.1)
+        process = python(HOLDER, tmp_path, stdin=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+        process.communicate()
+
+    def test_it_is_waited_for_with_a_word_about_its_process_once(
+        self, tmp_path: Path, process: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def main() -> list[Any]:
+            calls = [asyncio.ensure_future(models.lm("local").acall(f"hello {n}")) for n in range(3)]
+            await asyncio.sleep(0.5)
+            assert server.calls == 0
+            process.communicate("go\n")
+            return await asyncio.wait_for(asyncio.gather(*calls), 5)
+
+        with ModelServer() as server, opened(server.base, tmp_path) as models:
+            assert len(models.loop.run(main())) == server.calls == models.ledger.made == 3
+        (said,) = [record.getMessage() for record in caplog.records if "is being made" in record.getMessage()]
+        assert re.fullmatch(
+            rf"The call to the local model [0-9a-f]{{12}} is being made by process {process.pid} "
+            r"\(python[\d.]*, started \d\d:\d\d:\d\d\); it is waited for\.",
+            said,
+        )
+
+    def test_waiting_for_it_takes_no_slot(self, tmp_path: Path, process: subprocess.Popen[str]) -> None:
+        async def main() -> None:
+            calls = [asyncio.ensure_future(models.lm("local").acall(f"hello {n}")) for n in range(3)]
+            await asyncio.sleep(0.3)
+            assert models.slots.in_use == 0
+            process.communicate("go\n")
+            await asyncio.gather(*calls)
+
+        with ModelServer() as server, opened(server.base, tmp_path, max_concurrency=1) as models:
+            models.loop.run(main())
+
+    def test_a_stop_ends_the_wait_for_it_at_once(self, tmp_path: Path, process: subprocess.Popen[str]) -> None:
+        async def main() -> list[Any]:
+            calls = [asyncio.ensure_future(models.lm("local").acall(f"hello {n}")) for n in range(3)]
+            await asyncio.sleep(0.3)
+            models.stop()
+            return await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 1)
+
+        with ModelServer() as server, opened(server.base, tmp_path) as models:
+            assert [type(behind(error)) for error in models.loop.run(main())] == [RunStopped] * 3
+            assert (server.calls, models.ledger.failed) == (0, 0)
+
+    def test_past_the_deadline_it_is_no_score_and_names_call_and_process(
+        self, tmp_path: Path, process: subprocess.Popen[str]
+    ) -> None:
+        process.send_signal(signal.SIGSTOP)
+        with ModelServer() as server, opened(server.base, tmp_path, deadline=0.5) as models:
+            with pytest.raises(dspy.utils.exceptions.LMError) as raised:
+                models.lm("untrusted")("hello")
+            assert server.calls == 0
+        error = behind(raised.value)
+        assert isinstance(error, StoreError)
+        assert re.fullmatch(
+            rf"The call to the untrusted model [0-9a-f]{{12}} is being made by process {process.pid} \(.*, stopped at "
+            r"the moment\), and was not recorded within 0\.5 s: let that process go on, or end it, and run again\.",
+            str(error),
+        )
 
 
 def test_who_asks_hears_which_calls_this_run_made(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import settings as drawn
 from hypothesis import strategies as st
 
 from papillon.errors import BudgetSpent, EndpointError, Filtered, RunStopped, Unreachable
+from papillon.models import stop
 from papillon.models.budget import Budget
 from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.ledger import Ledger
@@ -386,6 +387,56 @@ class TestAStop:
                 await asyncio.wait_for(served.model.acomplete(REQUEST), 1)
 
         asyncio.run(main())
+
+
+class TestLoading:
+    """A model that must be loaded, or its server started, before it can be asked."""
+
+    @staticmethod
+    def served(load: Callable[[], Awaitable[None]]) -> Served:
+        served = Served(lambda now: None)
+        served.load = load  # type: ignore[attr-defined]
+        return served
+
+    def test_a_stop_ends_the_wait_for_it_and_nothing_is_asked(self) -> None:
+        async def load() -> None:
+            await asyncio.sleep(60)
+
+        async def main() -> None:
+            loads = [asyncio.ensure_future(served.model.load()) for _ in range(2)]
+            await asyncio.sleep(0.01)
+            served.model.stop.ask()
+            ended = await asyncio.wait_for(asyncio.gather(*loads, return_exceptions=True), 1)
+            assert [type(error) for error in ended] == [RunStopped] * 2
+
+        served = self.served(load)
+        asyncio.run(main())
+        assert (served.asked_at, served.model.ledger.failed) == ([], 0)
+
+    def test_one_that_takes_long_is_told_of_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def load() -> None:
+            await asyncio.sleep(0.2)
+
+        async def main() -> None:
+            await asyncio.gather(*(served.model.load() for _ in range(3)))
+
+        monkeypatch.setattr(stop, "TOLD_AFTER", 0.05)
+        served = self.served(load)
+        asyncio.run(main())
+        assert [said for _, said in served.said] == [
+            "Model openai/m is still being loaded; no call is made before it is."
+        ]
+
+    def test_one_that_fails_is_given_up_and_its_calls_were_never_made(self) -> None:
+        async def load() -> None:
+            raise RefusesAll("CUDA out of memory.")
+
+        served = self.served(load)
+        with pytest.raises(RefusesAll, match="CUDA out of memory"):
+            asyncio.run(served.model.load())
+        asyncio.run(served.model.load())
+        assert str(served.ask()) == "CUDA out of memory."
+        assert (served.asked_at, served.model.ledger.failed) == ([], 0)
 
 
 class TestCounting:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +15,12 @@ import dspy
 import pytest
 
 from papillon.errors import EndpointError, RecordMissing, RunStopped, Unreachable, UsageError
+from papillon.models import roles
 from papillon.models.budget import Budget
 from papillon.models.roles import Models, open_models
 from papillon.models.turn import Turn, current_turn
 from papillon.profile import JudgeSettings, ModelSettings, Profile
+from papillon.store import Store
 from tests.model_server import Failure, ModelServer
 
 
@@ -254,6 +258,31 @@ def test_a_stop_ends_pauses_and_the_wait_for_a_models_own_slots(tmp_path: Path) 
         assert server.calls == 1
 
 
+def test_closing_waits_for_calls_in_flight_and_their_records_and_begins_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(body: dict[str, Any], number: int) -> Failure | None:
+        return (429, {"Retry-After": "15"}, "") if "busy" in str(body["messages"]) else None
+
+    monkeypatch.setattr(roles, "CLOSING_TOLD_AFTER", 0.1)
+    with ModelServer(latency=0.5, failing=busy) as server:
+        models = open_models(profile(server.base), tmp_path, concurrency=4)
+        with ThreadPoolExecutor(6) as threads:
+            asked = [threads.submit(models.lm("local"), text) for text in ("one", "two", "busy", "also busy")]
+            waiting = [threads.submit(models.lm("local"), text) for text in ("three", "four")]
+            while server.in_flight < 4:
+                time.sleep(0.01)
+            began = time.monotonic()
+            models.close()
+            assert time.monotonic() - began < 3
+            assert [type(cause(call.exception())) for call in (*asked[2:], *waiting)] == [RunStopped] * 4  # type: ignore[arg-type]
+            assert server.calls == 4
+            assert [bool(call.result()) for call in asked[:2]] == [True] * 2
+    with Store(tmp_path, read_only=True) as store:
+        assert len(store) == 2
+    assert "calls in flight are waited for and recorded; Ctrl-C again ends at once." in caplog.text
+
+
 def test_a_server_that_is_away_is_named_in_the_log_where_nobody_else_hears_of_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -265,7 +294,9 @@ def test_a_server_that_is_away_is_named_in_the_log_where_nobody_else_hears_of_it
     assert "Model openai/m could not be reached for 0 s, and is given up for now." in caplog.text
 
 
-def test_each_model_that_is_away_is_reached_again_once_in_a_run_and_none_after_a_stop(tmp_path: Path) -> None:
+def test_models_that_are_away_are_reached_again_but_for_those_named_and_none_after_a_stop(
+    tmp_path: Path,
+) -> None:
     with opened("http://127.0.0.1:9/v1", tmp_path, deadline=0.1) as models:
 
         def ask(role: str) -> None:
@@ -274,15 +305,15 @@ def test_each_model_that_is_away_is_reached_again_once_in_a_run_and_none_after_a
 
         assert not models.reach_again()
         ask("local")
-        assert models.reach_again()
+        assert models.reach_again() == {"local"}
         assert not models.reach_again()  # it was reached again, and is not given up any more
         ask("local")
         ask("untrusted")
-        assert models.reach_again()
+        assert models.reach_again({"local"}) == {"untrusted"}
         local, untrusted = models._engines["local"], models._engines["untrusted"]
         assert (type(local.given_up), untrusted.given_up) == (Unreachable, None)
         ask("untrusted")
-        assert not models.reach_again()
+        assert not models.reach_again({"local", "untrusted"})
     with opened("http://127.0.0.1:9/v1", tmp_path, deadline=0.1) as models:
         ask("local")
         models.stop()

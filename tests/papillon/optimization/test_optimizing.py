@@ -343,11 +343,11 @@ class TestFailures:
                 serve()
             models = open_models(load_profile(str(path)), tmp_path / "cache")
 
-            def back(*, once: bool) -> bool:
+            def back() -> set[str]:
                 if who == "model" and not again:
                     serve()
                 again.append("back")
-                return type(models).reach_again(models, once=once)
+                return type(models).reach_again(models)
 
             models.reach_again = back  # type: ignore[method-assign]
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 from dspy.lm15 import Message, Request
 
-from papillon.errors import EndpointError
+from papillon.errors import EndpointError, RunStopped
 from papillon.models.failures import RefusesAll
 from papillon.models.served import vllm
 from papillon.models.served.vllm import VllmServer, missing_server, served_name
+from papillon.models.stop import Stop
 from papillon.profile import ModelSettings
+from tests.papillon.store.samples import python
 
 #: Serves as `vllm serve MODEL --host … --port …` does: health after a while, then chat completions.
 STAND_IN = """\
@@ -142,6 +145,65 @@ def test_a_start_that_takes_too_long_is_ended(tmp_path: Path, command: Path, mon
     with pytest.raises(RefusesAll, match="did not come up within 0 s"):
         asyncio.run(answers(VllmServer(settings(), tmp_path, {}), 1))
     assert not any(map(_runs, _pids(command)))
+
+
+def ended(command: Path) -> bool:
+    """Whether nothing that the stand-in started runs any more, or soon does not."""
+    deadline = time.monotonic() + 10
+    while any(map(_runs, _pids(command))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return len(_pids(command)) == 2 and not any(map(_runs, _pids(command)))
+
+
+def test_a_stop_while_it_starts_ends_the_wait_at_once_and_asks_it_nothing(tmp_path: Path, command: Path) -> None:
+    command.write_text(STAND_IN.replace("+ 0.7", "+ 60"))
+
+    async def main() -> float:
+        stop = Stop()
+        server = VllmServer(settings(), tmp_path / "logs", {}, stop)
+        waits = [asyncio.ensure_future(stop.wait(server.load())) for _ in range(3)]
+        while not _pids(command):
+            await asyncio.sleep(0.02)
+        stopped = time.monotonic()
+        stop.ask()
+        assert [type(error) for error in await asyncio.gather(*waits, return_exceptions=True)] == [RunStopped] * 3
+        seconds = time.monotonic() - stopped
+        await server.aclose()
+        return seconds
+
+    assert asyncio.run(main()) < 1
+    assert ended(command)
+
+
+def test_a_start_that_failed_is_not_made_again_for_each_call_that_waited_for_it(tmp_path: Path, command: Path) -> None:
+    command.write_text("import sys; open(sys.argv[0] + '.asked', 'a').write('x'); sys.exit(3)")
+
+    async def main() -> list[Any]:
+        server = VllmServer(settings(), tmp_path / "logs", {})
+        return await asyncio.gather(*(server.acomplete(REQUEST) for _ in range(5)), return_exceptions=True)
+
+    assert [type(error) for error in asyncio.run(main())] == [RefusesAll] * 5
+    assert Path(f"{command}.asked").read_text() == "x"
+
+
+def test_it_ends_with_a_run_that_is_killed(tmp_path: Path, command: Path) -> None:
+    code = """
+import asyncio, sys
+from pathlib import Path
+from papillon.models.served import vllm
+from papillon.profile import ModelSettings
+vllm._command, vllm._has_gpu = lambda: [sys.executable, sys.argv[1]], lambda: True
+asyncio.run(vllm.VllmServer(ModelSettings(model="vllm/org/model"), Path(sys.argv[2]), {}).load())
+print("serves", flush=True)
+sys.stdin.readline()
+"""
+    run = python(code, command, tmp_path, stdin=subprocess.PIPE)
+    assert run.stdout is not None
+    assert run.stdout.readline() == "serves\n"
+    assert all(map(_runs, _pids(command)))
+    run.kill()
+    run.communicate()
+    assert ended(command)
 
 
 class TestMissing:
