@@ -78,6 +78,7 @@ def half_of_the_time(body: dict[str, Any]) -> str | None:
     return "[[ ## response ## ]]\n\n[[ ## completed ## ]]" if "related_llm_request" in prompt else "No format at all."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("judge", ["llm", "lexical"])
 def test_with_and_without_the_row_cache_the_same_bytes_are_left(evaluator: Evaluator, judge: str) -> None:
     with ModelServer(rule=half_of_the_time) as server:
@@ -126,6 +127,7 @@ def test_no_text_of_a_row_stands_anywhere_but_in_the_traces(evaluator: Evaluator
             assert text not in said
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_the_rows_that_were_finished(evaluator: Evaluator) -> None:
     with ModelServer(latency=0.05) as server:
         process = evaluator.start(*DEV, "--eval-profile", str(evaluator.profile(server.base, concurrency="2")))
@@ -137,6 +139,7 @@ def test_a_killed_run_leaves_the_rows_that_were_finished(evaluator: Evaluator) -
     assert list(Traces(folders[0]))
 
 
+@pytest.mark.slow
 def test_a_row_without_a_score_leaves_what_is_known_of_it(evaluator: Evaluator) -> None:
     with ModelServer(rule=lambda body: "Never mind." if body["model"] == "judge" else None) as server:
         evaluator.run(*DEV, "--eval-limit", "1", "--eval-profile", str(evaluator.profile(server.base)))
@@ -148,6 +151,7 @@ def test_a_row_without_a_score_leaves_what_is_known_of_it(evaluator: Evaluator) 
     assert (trace.judge, trace.judge_extra) == ((), None)
 
 
+@pytest.mark.slow
 def test_what_a_model_wrote_out_of_format_stands_in_the_trace_alone(evaluator: Evaluator) -> None:
     with ModelServer(rule=lambda body: "I would rather sing." if body["model"] == "local" else None) as server:
         run = evaluator.run(*DEV, "--eval-limit", "1", "--eval-profile", str(evaluator.profile(server.base)))

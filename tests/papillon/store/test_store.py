@@ -277,3 +277,17 @@ def test_a_folder_that_cannot_be_written_replays_and_refuses_a_miss_before_it_is
     assert run.startswith("Nowhere.\nStoreError The cache "), said
     assert "cannot be written (attempt to write a readonly database): make it writable" in run
     assert "or replay what is recorded with --eval-record none." in run
+
+
+def test_of_many_records_the_sound_ones_are_given(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.put_all(a_record(number) for number in range(5))
+    damage(tmp_path, "UPDATE Cache SET value = replace(value, 'Nowhere', 'Oregon!') WHERE key = ?", a_record(0).key)
+    damage(tmp_path, "UPDATE Cache SET filename = '../x' WHERE key = ?", a_record(1).key)
+    # Its checksum fits, but it is no answer to the call whose key it has.
+    other = Record(a_record(2).key, a_record(3).call, a_record(3).answer, a_record(3).usage)
+    damage(tmp_path, "UPDATE Cache SET value = ? WHERE key = ?", other.to_text(), other.key)
+    with Store(tmp_path, read_only=True) as store:
+        asked = [*(a_record(number).key for number in range(6)), "no key"]
+        assert store.sound(asked) == {a_record(number).key: a_record(number) for number in (3, 4)}
+        assert store.sound([]) == {}
