@@ -22,7 +22,6 @@ from evals.harness.command_line import (
     names_training,
     refuse_options_without_a_suite,
     refuse_root_of_an_option,
-    seen_from,
 )
 from evals.harness.marks import needs
 from evals.harness.options import OPTIONS, resolve
@@ -30,6 +29,7 @@ from evals.harness.plan import Plan
 from evals.harness.session import EvalSession, LocalSession
 from evals.harness.training.suite import Training, resolve_training
 from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
+from papillon.commands import seen_from
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 
