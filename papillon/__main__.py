@@ -125,10 +125,10 @@ def _train(given: argparse.Namespace) -> int:
     from judges import make_judge, metric
     from papillon.models.roles import open_models
 
-    models = open_models(profile, CACHE)
     try:
-        overall = metric(make_judge(profile.judge.kind, models), models.loop.run)
-        trained = task.train(models, overall, folder, resume=given.resume, say=partial(print, flush=True))
+        with open_models(profile, CACHE) as models:
+            overall = metric(make_judge(profile.judge.kind, models), models.loop.run)
+            trained = task.train(models, overall, folder, resume=given.resume, say=partial(print, flush=True))
     except KeyboardInterrupt:
         if not begun.exists():
             raise
@@ -138,8 +138,6 @@ def _train(given: argparse.Namespace) -> int:
         again += [] if given.resume else ["--resume"]
         print(f"papillon train: interrupted; go on with: {shlex.join(again)}", file=sys.stderr)
         return 130
-    finally:
-        models.close()
     ask = [*launcher(Path.cwd(), "papillon"), "ask", "...", *([] if named is None else ["--profile", named])]
     print(trained)
     print(f"Next: {evaluation(folder, named, profile.dataset)}")
@@ -193,8 +191,7 @@ def _optimize(given: argparse.Namespace) -> int:
     dataset = load(profile.dataset)
     train = [to_dspy(dataset.rows[index]) for index in split(dataset.rows, profile.split)["train"]]
     dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
-    models = open_models(profile, CACHE)
-    try:
+    with open_models(profile, CACHE) as models:
         for role in profile.models:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
         program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), profile.program)
@@ -222,8 +219,6 @@ def _optimize(given: argparse.Namespace) -> int:
         print("scoring what came out on the same dev examples", flush=True)
         after = score_program(found.program, dev, models, profile)
         print("\n" + improvement_table(optimizer, found, before, after, models.ledger))
-    finally:
-        models.close()
     print(f"\nsaved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0
 

@@ -9,7 +9,8 @@ import logging
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from papillon.destinations import Destination, destination
@@ -54,8 +55,7 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
     from papillon.program import PAPILLON, load_program
 
     local, untrusted = destination(profile.local), destination(profile.untrusted)
-    models = open_models(profile, cache)
-    try:
+    with _in_one_sentence(AdapterParseError, LMError), open_models(profile, cache) as models:
         consulted = models.lm("untrusted")
         sent: list[str] = []
         answers: list[str] = []
@@ -80,14 +80,19 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
         # DSPy warns of each answer that reached its limit.
         with quiet(logging.ERROR, "dspy"), dspy.context(adapter=models.adapter("local")):
             answer = program(user_query=query)
-    except (AdapterParseError, LMError) as error:
-        raise PapillonError(" ".join(visible(str(behind(error) or error)).split())[:400]) from error
-    finally:
-        models.close()
     if not answers:
         _show_answer("")
     print(f"The answer to your query:\n\n{visible(answer.response) or '(nothing)'}")
     return 0 if answer.response else 1
+
+
+@contextmanager
+def _in_one_sentence(*failures: type[Exception]) -> Iterator[None]:
+    """Inside, what a model fails with is told as the project's own exceptions are."""
+    try:
+        yield
+    except failures as error:
+        raise PapillonError(" ".join(visible(str(behind(error) or error)).split())[:400]) from error
 
 
 def _approved(what: str, text: str, preview: Preview | None, show: Callable[[str], None]) -> str:

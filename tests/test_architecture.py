@@ -95,6 +95,13 @@ class TestRooms:
         source = "if TYPE_CHECKING:\n    import evals.x\ndef f():\n    from judges import y\n"
         assert set(imported(ast.parse(source))) == {"evals", "judges"}
 
+    @pytest.mark.parametrize(
+        "module", [module for module in MODULES if module.startswith(("papillon/models/", "papillon/quiet.py"))]
+    )
+    def test_models_know_nothing_of_training(self, module: str) -> None:
+        source = [node.module for node in ast.walk(tree(module)) if isinstance(node, ast.ImportFrom)]
+        assert not [name for name in source if name and name.startswith("papillon.training")]
+
     def test_the_command_line_alone_is_pythons_entry(self) -> None:
         mains = [module for module in MODULES if module.endswith("__main__.py")]
         assert mains == [WIRING]
@@ -110,10 +117,10 @@ HARNESS = "evals.harness"
 FLOORS = (
     ("causes", "verdicts", "reports"),
     ("evaluation",),
-    ("interrupt", "marks", "options", "command_line", "protocol", "plan", "selection", "row_cache", "leaving"),
+    ("interrupt", "marks", "options", "command_line", "protocol", "items", "plan", "selection", "row_cache", "leaving"),
     ("run",),
     ("remarks", "run_result", "accepting", "outputs", "progress", "next_command", "training"),
-    ("session",),
+    ("session", "workers"),
     ("plugin",),
 )
 #: What the pure rooms may not import, by the beginnings of modules' names.

@@ -22,17 +22,22 @@ __all__ = ["Outputs", "refuse_unwritable"]
 
 def refuse_unwritable(settings: RunSettings) -> None:
     """UsageError, naming the option, for a file that could not be written whatever the run comes to."""
-    asked = {"--eval-export": settings.export_file, "--eval-results": settings.results_file}
-    if settings.accept:
-        asked["--eval-baseline"] = settings.baseline_file
-    paths: dict[Path, str] = {}
-    for option, path in asked.items():
+    accepted = (
+        [settings.baseline_file] if settings.baseline_file else [each.baseline for each in settings.profile.regressions]
+    )
+    asked = [
+        ("--eval-export", settings.export_file),
+        *(("--eval-accept", path) for path in accepted if settings.accept),
+        ("--eval-results", settings.results_file),
+    ]
+    options: dict[Path, str] = {}
+    for option, path in asked:
         if path is None:
             continue
         # An export makes no folders, unlike the others.
         if why := _unwritable(path, makes_folders=option != "--eval-export"):
             raise UsageError(f"{option}: expected a file that can be written, got {path}: {why}.")
-        if (other := paths.setdefault(path.resolve(), option)) != option:
+        if (other := options.setdefault(path.resolve(), option)) != option:
             raise UsageError(f"{option}: expected another file than that of {other}, got {path} for both.")
 
 

@@ -233,7 +233,7 @@ class Run:
         """Start no more calls; what has not had its turn ends without a score. From any thread."""
         self.scheduler.stop()
         if self.subjects is not None:
-            self.subjects.models.loop.loop.call_soon_threadsafe(self.subjects.models.stop)
+            self.subjects.models.stop_soon()
 
     def close(self) -> None:
         """Start no more calls, wait for those in flight and their records, and let go of everything."""

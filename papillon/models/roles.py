@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 # DSPy fetches a table of model metadata over the network on first use, in every process, unless told not to.
@@ -84,7 +88,7 @@ class _Blocking:
 
 
 class Models:
-    """Builds and keeps the models of one run.
+    """Builds and keeps the models of one run; a context manager, which closes them.
 
     ``settings`` maps roles to their settings. With ``record="none"`` no model is ever asked, no key
     is read and nothing is loaded. ``concurrency`` bounds calls in flight over all roles. ``say`` hears, in one
@@ -111,6 +115,7 @@ class Models:
         self._say = say
         self.slots = Slots(concurrency)
         self._stop = Stop()
+        self._interrupted: Callable[[int, FrameType | None], None] | None = None
         self._told: set[int | None] = set()
         self._embedded: AdaptiveSlots | None = None
         self._made: set[str] = set()
@@ -148,6 +153,11 @@ class Models:
             engine.slots.stop()
             engine.wake()
 
+    def stop_soon(self) -> None:
+        """What :meth:`stop` does, from any thread; nothing where the models are closed."""
+        with suppress(RuntimeError):
+            self.loop.loop.call_soon_threadsafe(self.stop)
+
     def reach_again(self, besides: Collection[str] = ()) -> set[str]:
         """Let models be asked again that were given up as unreachable, and say which: their roles, without ``besides``.
 
@@ -163,13 +173,31 @@ class Models:
     def close(self) -> None:
         """Begin no more calls, wait for those in flight and their records, and let go of everything.
 
-        ``say`` hears of a wait of some seconds. A Ctrl-C meanwhile ends it.
+        ``say`` hears of a wait of some seconds. Where a Ctrl-C ends that, the models are left to the process's end.
         """
-        try:
-            self.loop.run(self._aclose())
-        finally:
-            self.loop.close()
-            self.store.close()
+        self.loop.run(self._aclose())
+        self.loop.close()
+        self.store.close()
+
+    def __enter__(self) -> Models:
+        """Until the models are closed, a Ctrl-C stops their calls, and then interrupts as ever."""
+
+        def interrupted(number: int, frame: FrameType | None) -> None:
+            self.stop_soon()
+            signal.default_int_handler(number, frame)
+
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, interrupted)
+            self._interrupted = interrupted
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._interrupted is not None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.close()
 
     async def _aclose(self) -> None:
         self.stop()
@@ -278,7 +306,7 @@ def open_models(
     ledger: Ledger | None = None,
     say: Callable[[str], None] = logger.warning,
 ) -> Models:
-    """The models of a profile over the store in ``cache``; the caller ends with ``models.close()``."""
+    """The models of a profile over the store in ``cache``; use them in a ``with``, or end with ``models.close()``."""
     for each in profile.models.values():
         provider_of(each)
     store = Store(cache, read_only=record == "none")
