@@ -64,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
             # Where only a training is named, the options are its own.
             if not trains and not worker:
                 refuse_options_without_a_suite(config)
+            if given["eval_accept"]:
+                raise UsageError("--eval-accept: a training has no scores to accept; name the suites, evals -m dev.")
             return
         settings = resolve(given, config.invocation_params.dir)
         if worker:
