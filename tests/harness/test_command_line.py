@@ -58,7 +58,7 @@ def test_a_mark_that_is_registered_is_taken(evaluator: Evaluator, marks: str) ->
             "type pytest evals -m dev --eval-limit 3",
         ),
         (("--eval-limit=3", "--collect-only"), "type pytest evals -m dev --eval-limit=3"),
-        (("tests/harness/evaluation/test_rows.py", "--eval-accept"), "type pytest evals -m dev --eval-accept"),
+        (("tests/papillon/results/test_rows.py", "--eval-accept"), "type pytest evals -m dev --eval-accept"),
         (("-m", "dev or test", "--eval-judge", "llm"), "type pytest evals -m 'dev or test' --eval-judge llm"),
         (("evals/test_training.py", "--eval-limit", "3"), "type pytest evals -m dev --eval-limit 3"),
     ],
@@ -95,7 +95,7 @@ def test_the_command_is_right_where_it_is_typed(
 @pytest.mark.slow
 def test_what_stands_in_addopts_is_a_default_for_evaluations_and_no_mistake(evaluator: Evaluator) -> None:
     run = evaluator.run(
-        "tests/harness/evaluation/test_rows.py", "-q", bare=True, PYTEST_ADDOPTS="--eval-profile openai --eval-limit 3"
+        "tests/papillon/results/test_rows.py", "-q", bare=True, PYTEST_ADDOPTS="--eval-profile openai --eval-limit 3"
     )
     assert run.code == 0, run.out
     run = evaluator.run(
