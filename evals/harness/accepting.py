@@ -92,7 +92,7 @@ def _before(splits: Iterable[str], plan: Plan) -> list[Baseline | None]:
 
 
 def unfit(rows: Sequence[Row], compared: Sequence[RegressionSettings], *, most_errors: float, units: UnitsCheck) -> str:
-    """Why rows, one split's and all with scores, cannot be what ``compared`` asks to compare with, or ``""``.
+    """Why rows, one split's and all with scores, cannot be what ``compared`` compares with, or ``""``.
 
     ``most_errors`` is the share of program errors (0..1) that the split's gate allows, ``units`` the check of its data.
     """

@@ -35,13 +35,13 @@ _FILES = {EVALS / name for name in SUITES}
 
 @cache
 def in_evals(path: Path) -> bool:
-    """Whether a file lies beside the suites, by whatever links it was reached."""
+    """Whether a file lies in the suites' folder, also through links."""
     return path.resolve().parent == EVALS
 
 
 @cache
 def in_suite(path: Path) -> bool:
-    """Whether a file is one of the suites', by whatever links it was reached; a user's own beside them is not."""
+    """Whether a file is one of the suites, also through links; a user's own file beside them is not."""
     return path.resolve() in _FILES
 
 
@@ -64,7 +64,7 @@ def names_training(config: pytest.Config) -> bool:
 
 
 def only_shows(config: pytest.Config) -> bool:
-    """Whether pytest was asked to show something instead of running items: ``--collect-only``, ``--setup-plan``, …"""
+    """Whether an option has pytest show something and run no item: ``--collect-only``, ``--setup-plan``, …"""
     shows = ("help", "markers", "collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test")
     return any(config.getoption(name, False) for name in shows)
 

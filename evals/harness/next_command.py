@@ -1,7 +1,7 @@
 """Next command: what to type after a run, so that it runs in the folder where the run was started.
 
-It goes for what a reader would look at now: a row that became worse where a regression did not pass, else the worst
-row, else what was not run.
+It shows what a reader would look at now: a row that became worse where a regression did not pass, else the worst
+row; and where all rows are good it runs what was not run.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class ControllerSession(Owner):
 
 
 class WorkerSession(EvalSession):
-    """One of xdist's workers: it knows the plan and asks the controller for everything else."""
+    """One of xdist's workers: it makes the plan itself, and asks the controller's run for results."""
 
     _line: WorkerLine | None = None
 
