@@ -36,4 +36,4 @@ def test_what_the_run_met_on_its_way_is_told(tmp_path: Path) -> None:
 
 
 def test_a_sentence_says_where_texts_go(tmp_path: Path) -> None:
-    assert texts_go(made(tmp_path)) == "Texts: all stay on this machine (127.0.0.1)."
+    assert texts_go(made(tmp_path)) == "Texts: all stay on this machine (127.0.0.1:9)."
