@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -12,6 +11,7 @@ import pytest
 
 from evals.harness.marks import MARKS, names, selects
 from evals.harness.options import OPTIONS
+from papillon.commands import seen_from
 from papillon.errors import UsageError
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "only_shows",
     "refuse_options_without_a_suite",
     "refuse_root_of_an_option",
-    "seen_from",
 ]
 
 EVALS = Path(__file__).resolve().parents[1]
@@ -62,11 +61,6 @@ def names_evaluation(config: pytest.Config) -> bool:
 def names_training(config: pytest.Config) -> bool:
     """Whether ``-m`` names the mark ``gpu`` without a ``not``."""
     return names(config.getoption("markexpr", "") or "", "gpu")
-
-
-def seen_from(folder: Path, path: Path) -> str:
-    """What to type in ``folder`` for ``path``: its relative path, or the absolute one where that is shorter."""
-    return min(os.path.relpath(path, folder.resolve()), str(path), key=len)
 
 
 def only_shows(config: pytest.Config) -> bool:

@@ -22,7 +22,6 @@ from evals.harness.command_line import (
     names_training,
     refuse_options_without_a_suite,
     refuse_root_of_an_option,
-    seen_from,
 )
 from evals.harness.marks import needs
 from evals.harness.options import OPTIONS, resolve
@@ -30,6 +29,7 @@ from evals.harness.plan import Plan
 from evals.harness.session import EvalSession, LocalSession
 from evals.harness.training.suite import Training, resolve_training
 from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
+from papillon.commands import seen_from
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 
@@ -64,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
             # Where only a training is named, the options are its own.
             if not trains and not worker:
                 refuse_options_without_a_suite(config)
+            if given["eval_accept"]:
+                raise UsageError("--eval-accept: a training has no scores to accept; name the suites, evals -m dev.")
             return
         settings = resolve(given, config.invocation_params.dir)
         if worker:

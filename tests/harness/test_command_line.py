@@ -110,6 +110,20 @@ def test_where_a_training_is_asked_for_the_options_are_its_own(evaluator: Evalua
     assert "test_smoke_training" in run.out
 
 
+@pytest.mark.slow
+def test_a_training_has_nothing_to_accept(evaluator: Evaluator) -> None:
+    run = evaluator.run("-m", "gpu", "--eval-accept", "--eval-baseline=b.json", bare=True)
+    assert run.code == 4, run.out
+    assert "--eval-accept: a training has no scores to accept; name the suites, evals -m dev." in run.out
+
+
+@pytest.mark.slow
+def test_a_command_is_named_with_a_mark_that_selects_a_suite(evaluator: Evaluator) -> None:
+    for marks, meant in (("slow", "dev"), ("not dev", "'not dev'")):
+        run = evaluator.run("-m", marks, "--eval-limit", "3", bare=True)
+        assert f"type pytest evals -m {meant} --eval-limit 3\n" in run.out
+
+
 @pytest.mark.parametrize("asked", ["--version", "--help", "--markers"])
 def test_what_only_tells_about_pytest_is_left_alone(evaluator: Evaluator, asked: str) -> None:
     run = evaluator.run(asked, "evals", "--eval-profile", "nope", bare=True)
