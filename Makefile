@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Training needs 8 GB of packages; they live in an environment of their own.
 GPU := .venv-gpu
+# Those tests of models in this process that need it.
+IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 
@@ -20,7 +22,7 @@ slow: $(READY)
 	$(BIN)/python -m pytest -m slow -n auto $(ARGS)
 
 test-training: $(GPU)/.ready
-	$(GPU)/bin/python -m pytest tests/papillon/training tests/papillon/models/local/test_transformers.py \
+	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
 		tests/papillon/test_train_command.py tests/harness/training/test_suite.py $(ARGS)
 
 beside-plugins: $(PLUGINS)/.ready

@@ -6,7 +6,7 @@ hold for a share of the rows is deferred.
 
 import pytest
 
-from evals.harness.session import Line, missed
+from evals.harness.items import Line, missed
 
 
 def test_control(control: str, evaluation: Line) -> None:

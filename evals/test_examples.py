@@ -6,7 +6,7 @@ own; an infrastructure error is no score at all and fails the item.
 
 import pytest
 
-from evals.harness.session import Line, properties
+from evals.harness.items import Line, properties
 
 
 def test_example(example: str, evaluation: Line, request: pytest.FixtureRequest) -> None:

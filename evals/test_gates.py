@@ -5,7 +5,7 @@ A gate passes, fails or cannot tell; only a pass lets the item pass. In a shard 
 
 import pytest
 
-from evals.harness.session import Line, missed
+from evals.harness.items import Line, missed
 
 
 def test_gate(gate: str, evaluation: Line) -> None:

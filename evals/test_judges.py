@@ -5,7 +5,7 @@ A question passes when the judge answered every case and cleared every bar that 
 
 import pytest
 
-from evals.harness.session import Line, missed
+from evals.harness.items import Line, missed
 
 
 @pytest.mark.judges

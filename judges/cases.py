@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from papillon.errors import DataError
-from papillon.fields import EMPTY, Missing, Unfit, Unknown, check_keys, fit, keys_of
+from papillon.shape import EMPTY, Missing, Unfit, Unknown, check_keys, fit, keys_of
 from papillon.spelling import nearest
 
 __all__ = ["LEAN", "STANDING", "LeakageCase", "QualityCase", "leakage_cases", "quality_cases"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from judges.judge import Opinion, Quality, Verdict
@@ -21,6 +22,7 @@ _DELIMITER = re.compile(r"<(\s*/?\s*data\b)", re.IGNORECASE)
 _MARKER = re.compile(r"([\[\]])(?=\1)")
 
 
+@lru_cache(maxsize=64)  # a row's texts are put to the judge in several questions
 def delimited(text: str) -> str:
     """Text between the judge's delimiters; neither they nor DSPy's field markers can be forged in it."""
     safe = _MARKER.sub(r"\1 ", _DELIMITER.sub(r"&lt;\1", text))

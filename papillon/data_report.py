@@ -15,6 +15,7 @@ from papillon.data import Dataset, PupaRow
 from papillon.leaks import verbatim
 from papillon.screen import visible
 from papillon.splits import HOW, SPLITS, groups, split
+from papillon.tables import Column, cut, table
 
 __all__ = [
     "Contamination",
@@ -145,28 +146,29 @@ def data_report(dataset: Dataset, width: int = 80) -> str:
     if dataset.left_out:
         lines.append(left_out_line(dataset))
     for how in HOW:
-        lines += ["", *_split_lines(rows, how)]
+        lines += ["", *_split_lines(rows, how, width)]
     lines += ["", *_unit_lines(dataset)]
     return "".join(f"{textwrap.fill(line, width, subsequent_indent='  ')}\n" for line in lines)
 
 
-def _split_lines(rows: Sequence[PupaRow], how: str) -> list[str]:
+def _category(name: str) -> str:
+    return cut(f"- {visible(name, one_line=True) or '(no category)'}", 37)
+
+
+def _split_lines(rows: Sequence[PupaRow], how: str, width: int) -> list[str]:
     parts, shared = split(rows, how), contamination(rows, how)
     mix = {part: Counter(rows[i].predicted_category for i in parts[part]) for part in SPLITS}
-    table: list[tuple[str, Sequence[object]]] = [
-        (f"split {how}", SPLITS),
-        ("rows", [len(parts[part]) for part in SPLITS]),
+    body = [
+        ("rows", *(str(len(parts[part])) for part in SPLITS)),
         *(
-            (f"- {visible(category, one_line=True) or '(no category)'}", [mix[part][category] for part in SPLITS])
+            (_category(category), *(str(mix[part][category]) for part in SPLITS))
             for category in sorted({row.predicted_category for row in rows})
         ),
-        ("query stands in an earlier part", ["", shared.dev.query, shared.test.query]),
-        ("conversation in an earlier part", ["", shared.dev.conversation, shared.test.conversation]),
+        ("query stands in an earlier part", "", str(shared.dev.query), str(shared.test.query)),
+        ("conversation in an earlier part", "", str(shared.dev.conversation), str(shared.test.conversation)),
     ]
-    lines = [
-        textwrap.shorten(name, 37, placeholder=" …").ljust(38) + "".join(f"{cell!s:>7}" for cell in cells)
-        for name, cells in table
-    ]
+    heads = [Column(f"split {how}", least=38), *(Column(part, right=True, least=7) for part in SPLITS)]
+    lines = table(heads, body, width, gap=0)
     if not shared.clean:
         lines.append("On shared rows a score is partly a memory test; the grouped split has none.")
     return lines
@@ -182,11 +184,17 @@ def _unit_lines(dataset: Dataset) -> list[str]:
         more = f" and {len(first) - 5} more" if len(first) > 5 else ""
         return f"  row{'s' * (len(first) > 1)} {', '.join(first[:5])}{more}" if first else ""
 
-    return [
-        f"PII units, each once a row{facts.units:>33}",
-        f"- absent from their row's query{len(facts.absent):>28}{where(facts.absent)}",
-        f"- rows with an empty unit beside others{len(facts.empty):>20}{where(facts.empty)}",
-        f"- rows without any unit{len(facts.without):>36}{where(facts.without)}",
-        f"- found by a plain case-folded search{facts.pooled:>22.1%}",
-        f"- the same as a mean over rows{facts.mean:>29.1%}",
-    ]
+    return table(
+        (Column(least=52), Column(right=True, least=7), Column()),
+        [
+            ("PII units, each once a row", str(facts.units), ""),
+            ("- absent from their row's query", str(len(facts.absent)), where(facts.absent)),
+            ("- rows with an empty unit beside others", str(len(facts.empty)), where(facts.empty)),
+            ("- rows without any unit", str(len(facts.without)), where(facts.without)),
+            ("- found by a plain case-folded search", f"{facts.pooled:.1%}", ""),
+            ("- the same as a mean over rows", f"{facts.mean:.1%}", ""),
+        ],
+        200,
+        gap=0,
+        heads=False,
+    )

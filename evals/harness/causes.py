@@ -1,12 +1,14 @@
-"""Told: what cost several items their scores is said in full once, and then with a word on who was told."""
+"""Causes: what cost several items their scores is told in full once, and then with a word on who was told; and how to
+go on after it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from papillon.profile import RecordMode
 from papillon.results.rows import Row
 
-__all__ = ["Told", "causes_of"]
+__all__ = ["Told", "again", "causes_of", "go_on"]
 
 
 class Told:
@@ -30,3 +32,15 @@ class Told:
 def causes_of(rows: Iterable[Row]) -> list[str]:
     """What cost rows their scores, each once, as they come."""
     return list(dict.fromkeys(row.error for row in rows if row.status == "infrastructure_error" and row.error))
+
+
+def again(record: RecordMode) -> str:
+    """What to do after a run that was stopped, by its record mode, so that no call is paid for twice."""
+    return "run with --eval-record new" if record == "all" else "run the same command again"
+
+
+def go_on(record: RecordMode) -> str:
+    """What to do after a run that lacks scores, by its record mode."""
+    if record == "none":
+        return "a strict replay makes no call: run with --eval-record new to go on"
+    return f"{again(record)} to go on: what is recorded is replayed"

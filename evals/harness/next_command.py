@@ -17,8 +17,8 @@ import pytest
 
 from evals.harness.command_line import EVALS, seen_from
 from evals.harness.plan import SPLITS
-from evals.harness.verdicts.gates import COSTS
 from papillon.results import GateResult, Row, RunResult
+from papillon.results.rows import COSTS
 
 __all__ = ["command_lines", "launcher", "next_command", "worst_row"]
 

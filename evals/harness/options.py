@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from evals.harness.evaluation.examples import Shard
 from papillon.errors import UsageError
 from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
 from papillon.results.folder import RUNS
 from papillon.splits import CHOICES
 
-__all__ = ["OPTIONS", "Option", "RunSettings", "Shard", "resolve"]
+__all__ = ["OPTIONS", "Option", "RunSettings", "resolve"]
 
 T = TypeVar("T")
 
@@ -68,14 +69,6 @@ OPTIONS = (
     Option("--full-train", None, "with -m gpu: the full training instead of its smoke test (profile: arbor)"),
     Option("--train-device", "auto|arbor|cuda|cpu", "with -m gpu: who trains (default: auto, which needs a GPU)"),
 )
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The ``index``-th (from 1) of ``count`` parts."""
-
-    index: int
-    count: int
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evals.harness.accepting import write_accepted
+from evals.harness.causes import again
 from evals.harness.options import RunSettings
 from evals.harness.run import Run
 from papillon.errors import PapillonError, UsageError, one_line
@@ -18,22 +19,25 @@ from papillon.results import RunResult
 
 __all__ = ["Outputs", "refuse_unwritable"]
 
-STOPPED = "Stopped while the run's files were written: run the same command again, what is recorded is replayed."
-
 
 def refuse_unwritable(settings: RunSettings) -> None:
     """UsageError, naming the option, for a file that could not be written whatever the run comes to."""
-    asked = {"--eval-export": settings.export_file, "--eval-results": settings.results_file}
-    if settings.accept:
-        asked["--eval-baseline"] = settings.baseline_file
-    paths: dict[Path, str] = {}
-    for option, path in asked.items():
+    accepted = (
+        [settings.baseline_file] if settings.baseline_file else [each.baseline for each in settings.profile.regressions]
+    )
+    asked = [
+        ("--eval-export", settings.export_file),
+        *(("--eval-accept", path) for path in accepted if settings.accept),
+        ("--eval-results", settings.results_file),
+    ]
+    options: dict[Path, str] = {}
+    for option, path in asked:
         if path is None:
             continue
         # An export makes no folders, unlike the others.
         if why := _unwritable(path, makes_folders=option != "--eval-export"):
             raise UsageError(f"{option}: expected a file that can be written, got {path}: {why}.")
-        if (other := paths.setdefault(path.resolve(), option)) != option:
+        if (other := options.setdefault(path.resolve(), option)) != option:
             raise UsageError(f"{option}: expected another file than that of {other}, got {path} for both.")
 
 
@@ -78,13 +82,14 @@ class Outputs:
                 self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
         except KeyboardInterrupt:
             self.stopped = True
-            self.result = self.result.with_problems(STOPPED)
+            go_on = f"{again(settings.record)}, what is recorded is replayed"
+            self.result = self.result.with_problems(f"Stopped while the run's files were written: {go_on}.")
 
     def _leave(self) -> None:
         self._run.leave(self.result.to_text())
 
     def _accept(self) -> None:
-        self.accepted = write_accepted(self._run, self.result)
+        self.accepted = write_accepted(self.result, self._run.plan)
 
     def _try(self, asked: str, write: Callable[[], object]) -> None:
         try:

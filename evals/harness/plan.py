@@ -6,7 +6,7 @@ It reads data and settings and nothing else: no model, no DSPy.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -14,30 +14,17 @@ from typing import Literal
 from evals.harness.evaluation.examples import Example, RunData
 from evals.harness.options import RunSettings
 from evals.harness.verdicts.baseline import Baseline, read_baseline, refuse_mismatch
+from evals.harness.verdicts.splits import GateItem
 from papillon.data import load
 from papillon.profile import ROOT, GateSettings, RegressionSettings
 
-__all__ = ["CONTROLS", "JUDGED", "SPLITS", "GateItem", "Plan"]
+__all__ = ["CONTROLS", "JUDGED", "SPLITS", "Plan"]
 
 CONTROLS = ("empty", "verbatim", "redacted", "local-only", "target")
 JUDGED: tuple[Literal["leakage", "quality"], ...] = ("leakage", "quality")
 SPLITS = ("dev", "test")
 #: The largest share of program errors under which a gate on anything else still means something.
 MOST_ERRORS = 0.10
-
-
-@dataclass(frozen=True)
-class GateItem:
-    """One gate to collect: a threshold, or one metric of a regression; ``id`` names its test item.
-
-    ``default`` says that no profile asked for it.
-    """
-
-    id: str
-    split: str
-    metric: str
-    asked: GateSettings | RegressionSettings
-    default: bool = False
 
 
 class Plan:
@@ -63,22 +50,22 @@ class Plan:
 
     @cached_property
     def gates(self) -> list[GateItem]:
-        """Thresholds before regressions; a split that has any gate has one on ``errors``, asked for or not.
+        """Thresholds before regressions; a split that has any gate has one on ``errors``, set by the profile or not.
 
         It has so too where an option set aside the regression that the profile names for it.
         """
-        asked = self.settings.profile.gates
+        own = self.settings.profile.gates
         compared = [
             GateItem(f"{regression.split}-{metric}-regression", regression.split, metric, regression)
             for regression in self.regressions
             for metric in regression.metrics
         ]
-        gated = {g.split for g in asked} | {g.split for g in compared}
+        gated = {g.split for g in own} | {g.split for g in compared}
         gated |= {regression.split for regression in self.settings.profile.regressions}
-        gated -= {g.split for g in asked if g.metric == "errors"}
+        gated -= {g.split for g in own if g.metric == "errors"}
         default = [GateSettings(split, "errors", max=MOST_ERRORS) for split in SPLITS if split in gated]
         thresholds = [
-            GateItem(f"{g.split}-{g.metric}", g.split, g.metric, g, default=g in default) for g in [*asked, *default]
+            GateItem(f"{g.split}-{g.metric}", g.split, g.metric, g, default=g in default) for g in [*own, *default]
         ]
         return thresholds + compared
 
@@ -101,9 +88,9 @@ class Plan:
         return [replace(regression, baseline=file) for regression in own] or [RegressionSettings(split, file)]
 
     def most_errors(self, split: str) -> float:
-        """The largest share of program errors that the gate on a split allows, asked for or not."""
-        asked = [gate.max for gate in self.settings.profile.gates if (gate.split, gate.metric) == (split, "errors")]
-        return MOST_ERRORS if not asked else 1.0 if asked[0] is None else asked[0]
+        """The largest share of program errors that the gate on a split allows, set by the profile or not."""
+        own = [gate.max for gate in self.settings.profile.gates if (gate.split, gate.metric) == (split, "errors")]
+        return MOST_ERRORS if not own else 1.0 if own[0] is None else own[0]
 
     @cached_property
     def baselines(self) -> dict[Path, Baseline]:
@@ -130,7 +117,7 @@ class Plan:
 
     @cached_property
     def controls(self) -> list[tuple[str, str]]:
-        """(split, name) of every control that the profile asks for."""
+        """(split, name) of every control, none where the profile has none."""
         if not self.settings.profile.controls:
             return []
         return [(split, name) for split in SPLITS for name in CONTROLS]

@@ -27,8 +27,9 @@ from evals.harness.command_line import (
 from evals.harness.marks import needs
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
-from evals.harness.session import ControllerSession, EvalSession, LocalSession, WorkerSession
+from evals.harness.session import EvalSession, LocalSession
 from evals.harness.training.suite import Training, resolve_training
+from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 
@@ -67,19 +68,15 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = resolve(given, config.invocation_params.dir)
         if worker:
             session: EvalSession = WorkerSession(Plan(settings), config)
-        elif config.pluginmanager.hasplugin("dsession") or _distributes(config):
-            session = ControllerSession(Plan(settings), config)
         else:
-            session = LocalSession(Plan(settings), config)
+            refuse_wrong_workers(config)
+            owner = ControllerSession if distributes(config) else LocalSession
+            session = owner(Plan(settings), config)
         session.check()
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "papillon-session")
-
-
-def _distributes(config: pytest.Config) -> bool:
-    return bool(config.getoption("tx", None)) or config.getoption("dist", "no") != "no"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

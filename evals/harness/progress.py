@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import pytest
 
+from evals.harness.causes import again
 from evals.harness.reports.summary import clock
 from evals.harness.run import Run
 
@@ -146,7 +147,9 @@ class Progress:
     def last_words(self) -> None:
         """Say what a second Ctrl-C means, before the process ends."""
         self.end()
-        say(self._config, "Stopped at once: calls in flight were not waited for. Run the same command again to go on.")
+        record = self._run.plan.settings.record if self._run is not None else "new"
+        go_on = f"{again(record)} to go on".capitalize()
+        say(self._config, f"Stopped at once: calls in flight were not waited for. {go_on}.")
 
 
 def say(config: pytest.Config, text: str) -> None:

@@ -18,11 +18,13 @@ from typing import Any, cast
 from evals.harness.evaluation.outcome import PROGRAM, Outcome, Part, role_of
 from evals.harness.evaluation.rereading import Rereader
 from evals.harness.evaluation.scheduler import Job
+from papillon.models.fields import said_in
 from papillon.models.ledger import CallCost, Ledger
 from papillon.models.providers import identity_of, price_of
 from papillon.models.thinking import split_thinking
 from papillon.profile import ROOT, Profile
 from papillon.store import FinishedRows, Named, Store
+from papillon.store.finished import FINGERPRINT
 
 __all__ = ["RowCache"]
 
@@ -30,7 +32,6 @@ __all__ = ["RowCache"]
 _ROOMS = (ROOT / "papillon", ROOT / "judges", Path(__file__).resolve().with_name("evaluation"))
 #: How many jobs' records are in memory at once.
 _BATCH = 50
-_FINGERPRINT = "fingerprint"
 
 
 @cache
@@ -92,7 +93,7 @@ class RowCache:
         keys = {job: self.keys.of(job) for job in jobs}
         found = self.file.get([self.keys.program, *dict.fromkeys(keys.values())])
         for part, value in found.pop(self.keys.program, ()):
-            if part == _FINGERPRINT:
+            if part == FINGERPRINT:
                 self.fingerprint = value
         taken = {}
         known = [job for job, key in keys.items() if key in found]
@@ -114,7 +115,7 @@ class RowCache:
         for part, use in outcome.uses:
             role, usage = role_of(part), use.record.usage
             cost = self.prices[role](usage.input, usage.output)
-            thought = bool(split_thinking(use.record.answer.text)[0])
+            thought = said_in(use.record) != use.record.answer.text and bool(split_thinking(use.record.answer.text)[0])
             ledger.used[use.record.key] = CallCost(role, usage.input, usage.output, cost, thought)
             ledger.replayed += 1
 
@@ -132,5 +133,5 @@ class RowCache:
         """Keep what was noted, and the program's fingerprint."""
         new = {key: calls for key, calls in self._new.items() if key not in self._taken}
         if new or self.fingerprint is None:
-            new[self.keys.program] = ((_FINGERPRINT, fingerprint),)
+            new[self.keys.program] = ((FINGERPRINT, fingerprint),)
         self.file.put(new, self._taken)

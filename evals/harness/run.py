@@ -18,21 +18,23 @@ from typing import TYPE_CHECKING, Any
 from evals.harness.causes import Told, causes_of
 from evals.harness.evaluation.barrier import Barrier
 from evals.harness.evaluation.examples import Example
+from evals.harness.evaluation.judge_cases import Examination, examine_judge
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler, result_of
-from evals.harness.judging import Examination, examine_judge, judge_bars
 from evals.harness.leaving import Leaving
-from evals.harness.plan import JUDGED, SPLITS, GateItem, Plan
+from evals.harness.plan import JUDGED, SPLITS, Plan
 from evals.harness.row_cache import RowCache
 from evals.harness.selection import Selection
-from evals.harness.verdicts.controls import ControlResult, control_summary
-from evals.harness.verdicts.gates import GateResult, Threshold, judge_gain
-from evals.harness.verdicts.splits import judge_gates
+from evals.harness.verdicts.controls import control_summary
+from evals.harness.verdicts.gates import Threshold
+from evals.harness.verdicts.judge_bars import judge_bars
+from evals.harness.verdicts.splits import GateItem, judge_gates
+from evals.harness.verdicts.thresholds import judge_gain
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
+from papillon.results import ControlResult, GateResult, Row
 from papillon.results.folder import new_id
-from papillon.results.rows import Row
 from papillon.store import Store, export_records, import_records
 from papillon.units import UnitsCheck, check_units
 
@@ -321,7 +323,15 @@ class Run:
             split = next(gate.split for gate in self.gates if gate.id == gate_id)
             control = self.rows(split, "local-only", waiting)
             rows = self.rows(split, waiting=waiting)
-            self._judged |= judge_gates(self.plan, split, rows, control, self.units(split))
+            self._judged |= judge_gates(
+                [gate for gate in self.plan.gates if gate.split == split],
+                rows,
+                control,
+                of=self.plan.whole[split],
+                units=self.units(split),
+                baselines=self.plan.baselines,
+                sharded=self.plan.settings.shard is not None,
+            )
         return self._judged[gate_id]
 
     def units(self, split: str) -> UnitsCheck:

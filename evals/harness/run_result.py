@@ -7,9 +7,9 @@ from dataclasses import replace
 from importlib.metadata import version
 
 import papillon
-from evals.harness.judging import judges_agreement
 from evals.harness.remarks import remarks, texts_go
 from evals.harness.run import Run
+from evals.harness.verdicts.second_opinion import judges_agreement
 from judges.lexical import GOOD_ENOUGH
 from judges.scores import SCORES
 from papillon.results import Agreement, ControlResult, Gain, GateResult, JudgeReport, Row, RunInfo, RunResult, SplitInfo

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from evals.harness.plan import JUDGED, SPLITS, Plan
 from papillon.errors import UsageError
+from papillon.profile import RegressionSettings
 from papillon.spelling import nearest
 
 __all__ = ["Selection", "names_of", "nothing_selected", "refuse_selection"]
@@ -86,26 +88,32 @@ def nothing_selected(plan: Plan, *, keyword: str, marks: str) -> str:
 
 def refuse_selection(selection: Selection, plan: Plan) -> None:
     """Raise UsageError where a selection and the options do not go together; models were asked nothing yet."""
-    settings, splits = plan.settings, [split for split in SPLITS if split in selection.splits]
+    splits = [split for split in SPLITS if split in selection.splits]
     if not selection.judged and (empty := _empty_shard(plan, splits)):
         raise UsageError(empty)
-    if settings.accept:
-        if not splits:
-            raise UsageError(
-                "--eval-accept: expected rows to accept, but the judge's own test has none; select a split with -m."
-            )
-        if homeless := [split for split in splits if not plan.comparisons(split)]:
-            raise UsageError(
-                f"--eval-accept: profile {settings.profile.name!r} names no baseline for {' and '.join(homeless)}; "
-                "say where with --eval-baseline FILE.json, or select another split with -m."
-            )
-    elif (file := settings.baseline_file) is not None:
+    if (file := plan.settings.baseline_file) is not None and not plan.settings.accept:
         held = sorted({compared.split for compared in plan.regressions})
         if missing := [split for split in splits if split not in held]:
             raise UsageError(
                 f"--eval-baseline {file}: expected accepted scores of {' and '.join(missing)}, but it has those of "
                 f"{' and '.join(held)} alone; select what it has with -m, or name another."
             )
+    for gate in plan.gates:
+        if isinstance(gate.settings, RegressionSettings) and gate.id in selection.gates:
+            _refuse_unpaired(gate.split, gate.settings.baseline, selection, plan)
+
+
+def _refuse_unpaired(split: str, file: Path, selection: Selection, plan: Plan) -> None:
+    """Raise UsageError where accepted scores of the same data lack examples: the split is not what it was then."""
+    examples = plan.examples.get(split, [])
+    own = [example.id for example in examples if example.id in selection.examples] or [each.id for each in examples]
+    accepted = {example for example, _ in plan.baselines[file].rows.get(split, ())}
+    if lacking := [example for example in own if example not in accepted]:
+        raise UsageError(
+            f"Baseline {file}: expected accepted scores of all {len(own)} examples of {split}, but "
+            f"{len(lacking)} have none (first {lacking[0]}), as where the data were split otherwise; "
+            "accept this split's scores with --eval-accept, or name another file with --eval-baseline."
+        )
 
 
 def _empty_shard(plan: Plan, splits: Sequence[str]) -> str:

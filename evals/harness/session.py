@@ -1,27 +1,26 @@
-"""One pytest session of an evaluation: alone, as xdist's controller, or as one of its workers.
+"""Session: one pytest session of an evaluation, and the process that owns its run.
 
-Three classes, each with the hooks of its role. The run itself lives in the first two only.
+Each role is a class with its own hooks: a session without workers stands here, those of pytest-xdist in ``workers``.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import threading
 import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
 
+from evals.harness.accepting import refuse_acceptance
 from evals.harness.command_line import only_shows
 from evals.harness.interrupt import Interrupts
+from evals.harness.items import Line
 from evals.harness.marks import refuse_wrong_expressions
 from evals.harness.next_command import command_lines, next_command
 from evals.harness.outputs import Outputs, refuse_unwritable
 from evals.harness.plan import JUDGED, Plan
 from evals.harness.progress import Progress
-from evals.harness.protocol import Ask, Listener, WorkerLine
 from evals.harness.reports.terminal import closing_lines, write_section
 from evals.harness.run import Run
 from evals.harness.run_result import run_result
@@ -29,31 +28,7 @@ from evals.harness.selection import Selection, nothing_selected, refuse_selectio
 from papillon.errors import PapillonError, UsageError
 from papillon.models.providers import missing_means
 
-__all__ = ["ControllerSession", "EvalSession", "Line", "LocalSession", "WorkerSession", "missed", "properties"]
-
-
-class Line:
-    """What an item holds: its way to ask the run."""
-
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-
-    def example(self, example_id: str) -> dict[str, Any]:
-        """The ``rows`` of one example, one for each trial, and how it ``failed``, empty where it did not."""
-        return self._ask({"ask": "example", "id": example_id})
-
-    def gate(self, gate_id: str) -> list[dict[str, Any]]:
-        """The verdicts of one gate, one for each bound."""
-        results: list[dict[str, Any]] = self._ask({"ask": "gate", "id": gate_id})["results"]
-        return results
-
-    def control(self, control_id: str) -> dict[str, Any]:
-        """``verdict`` and ``note`` of one control."""
-        return self._ask({"ask": "control", "id": control_id})
-
-    def judged(self, question: str) -> dict[str, Any]:
-        """``results`` of the bars, how many cases ``failed`` and their ``causes``, for one question to the judge."""
-        return self._ask({"ask": "judge", "id": question})
+__all__ = ["EvalSession", "LocalSession", "Owner"]
 
 
 class EvalSession(ABC):
@@ -84,7 +59,7 @@ def _parametrize(metafunc: pytest.Metafunc, name: str, ids: list[tuple[str, str]
     metafunc.parametrize(name, [pytest.param(id_, id=id_, marks=marks[split]) for split, id_ in ids])
 
 
-class _Owner(EvalSession):
+class Owner(EvalSession):
     """A session that owns the run."""
 
     def __init__(self, plan: Plan, config: pytest.Config) -> None:
@@ -127,11 +102,14 @@ class _Owner(EvalSession):
         run = Run(self.plan, selection)
         try:
             refuse_selection(selection, self.plan)
+            if self.plan.settings.accept:
+                refuse_acceptance(selection, self.plan)
             # What the models' libraries warn of is no error here, whatever the tests beside make of warnings.
             with warnings.catch_warnings():
                 warnings.simplefilter("default")
                 run.prepare()
         except PapillonError as error:
+            run.leaving.discard()
             raise pytest.UsageError(str(error)) from None
         self.run = run
         self.progress.begin(run)
@@ -178,7 +156,7 @@ class _Owner(EvalSession):
         self._interrupts.forget()
 
 
-class LocalSession(_Owner):
+class LocalSession(Owner):
     """A session without workers: items ask the run directly, and progress is shown while they wait."""
 
     def line(self) -> Line:
@@ -197,97 +175,3 @@ class LocalSession(_Owner):
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.end(session)
-
-
-class ControllerSession(_Owner):
-    """xdist's controller: it owns the run and answers its workers over a socket."""
-
-    def __init__(self, plan: Plan, config: pytest.Config) -> None:
-        super().__init__(plan, config)
-        self._listener = Listener(self._answer)
-        self._over = threading.Event()
-        self._expected: set[str] = set()
-        self._reported: set[str] = set()
-
-    def check(self) -> None:
-        super().check()
-        for spec in self.config.getoption("tx", None) or []:
-            if not str(spec).rpartition("*")[2].startswith("popen"):
-                raise UsageError(
-                    f"--tx {spec}: the workers of an evaluation run on this machine, as popen; "
-                    "for other machines use --eval-shard I/N."
-                )
-
-    def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
-        assert self.run is not None
-        return self.run.answer(question)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        node.workerinput["papillon_socket"] = self._listener.path
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        if self._expected:
-            return  # the nodes collect the same
-        self._expected = set(ids)
-        self.prepare(ids)
-        if self.run is not None:
-            # The controller waits for its workers; while they wait for the run, only a thread can show how far it is.
-            threading.Thread(target=self._show_progress, name="papillon-progress", daemon=True).start()
-
-    def _show_progress(self) -> None:
-        workers: Any = self.config.pluginmanager.get_plugin("dsession")
-        while not self._over.wait(0.5):
-            self.progress.tick()
-            if getattr(workers, "shouldstop", False) and self.run is not None:
-                # With -x, xdist lets its workers end the items that they are at, and these wait for the run.
-                self.run.stop()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or report.outcome != "passed":
-            self._reported.add(report.nodeid)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._over.set()
-        # First of all, so that workers that still wait learn that the session is over.
-        self._listener.close()
-        missing = self._expected - self._reported
-        if missing and self.run is not None:
-            self.problems.append(
-                f"{len(missing)} of {len(self._expected)} items never reported (first: {min(missing)}); "
-                "a worker died or the run was stopped: run again, what is recorded is replayed."
-            )
-        self.end(session)
-
-
-class WorkerSession(EvalSession):
-    """One of xdist's workers: it knows the plan and asks the controller for everything else."""
-
-    _line: WorkerLine | None = None
-
-    def check(self) -> None:
-        """The controller has checked before it started this worker."""
-
-    def line(self) -> Line:
-        self._line = WorkerLine(self.config.workerinput["papillon_socket"])  # type: ignore[attr-defined]
-        return Line(self._line)
-
-    def pytest_unconfigure(self) -> None:
-        if self._line is not None:
-            self._line.close()
-
-
-def properties(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """An item's properties: its rows as one ASCII JSON string, which survives any worker's way home."""
-    found = [("papillon", json.dumps(rows, ensure_ascii=True))]
-    if any(row["status"] == "program_error" for row in rows):
-        found.append(("papillon-program-error", "1"))
-    return found
-
-
-def missed(results: list[dict[str, Any]]) -> str:
-    """What an item says of verdicts that are no pass, fails before what cannot be told; empty where all passed."""
-    said = [f"{result['verdict'].upper()}: {result['note']}" for result in results if result["verdict"] != "pass"]
-    return "\n".join(sorted(said, key=lambda line: not line.startswith("FAIL")))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from papillon.errors import ProfileError
-from papillon.fields import keys_of
 from papillon.profile.gates import gate_settings
 from papillon.profile.models import judge_settings, model_settings
-from papillon.profile.settings import ROOT, JudgeSettings, ModelSettings, Profile
+from papillon.profile.settings import ROOT, Profile
 from papillon.profile.table import Table
+from papillon.shape import keys_of
 from papillon.spelling import did_you_mean, nearest
 
 __all__ = ["load_profile", "own_settings", "parse_profile"]
@@ -34,20 +34,12 @@ def parse_profile(name: str, path: Path | None, data: Any) -> Profile:
     return table.read(
         Profile,
         {"name": name, "path": path, "gates": thresholds, "regressions": regressions},
-        {"dataset": _dataset, "local": _model, "untrusted": _model, "judge": _judge},
+        {
+            "dataset": _dataset,
+            **dict.fromkeys(("local", "untrusted"), lambda table, role: model_settings(table.at(role))),
+            "judge": lambda table, key: judge_settings(table.at(key)),
+        },
     )
-
-
-def _model(table: Table, role: str) -> ModelSettings:
-    model = table.table(role)
-    assert model is not None
-    return model_settings(model)
-
-
-def _judge(table: Table, key: str) -> JudgeSettings:
-    judge = table.table(key)
-    assert judge is not None
-    return judge_settings(judge)
 
 
 def _dataset(table: Table, key: str) -> str:

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Annotated
 
 from papillon.errors import ProfileError
-from papillon.fields import at_least, between
 from papillon.profile.settings import BOUNDS, GATE_METRICS, GateSettings, RegressionSettings
 from papillon.profile.table import Table
+from papillon.shape import at_least, between
 
 __all__ = ["bounds", "gate_settings"]
 

@@ -8,11 +8,11 @@ import re
 from typing import Annotated, Any
 
 from papillon.errors import ProfileError
-from papillon.fields import at_least, keys_of
 from papillon.hosts import checked_address
 from papillon.profile.gates import bounds
 from papillon.profile.settings import CALIBRATION_METRICS, JudgeSettings, ModelSettings
 from papillon.profile.table import Table
+from papillon.shape import at_least, keys_of
 
 __all__ = ["MODEL_KEYS", "judge_settings", "model_settings", "names_a_variable"]
 
@@ -42,8 +42,7 @@ def model_settings(table: Table) -> ModelSettings:
 
 
 def _price(table: Table, key: str) -> tuple[float, float]:
-    price = table.table(key)
-    assert price is not None
+    price = table.at(key)
     price.only(("input", "output"))
     each = (price.value("input", PRICE), price.value("output", PRICE))
     if None in each:
@@ -69,8 +68,7 @@ def _variable(table: Table, key: str) -> str:
 
 
 def _extra_body(table: Table, key: str) -> dict[str, Any]:
-    extra = table.table(key)
-    assert extra is not None
+    extra = table.at(key)
     _check_extra(extra)
     return extra.data
 
@@ -134,8 +132,7 @@ def judge_settings(table: Table) -> JudgeSettings:
 
 
 def _calibration(table: Table, key: str) -> dict[str, tuple[tuple[str, float | None, float | None], ...]]:
-    calibration = table.table(key)
-    assert calibration is not None
+    calibration = table.at(key)
     calibration.only(tuple(CALIBRATION_METRICS))
     bars = {}
     for question, asked in calibration.tables().items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from papillon.fields import NO_KEY, Bound, Needed, at_least, between
+from papillon.shape import NO_KEY, Bound, Needed, at_least, between
 
 __all__ = [
     "BOUNDS",

@@ -1,4 +1,4 @@
-"""Table: one TOML table of a profile with its address, read key by key or as a dataclass of :mod:`papillon.fields`."""
+"""Table: one TOML table of a profile with its address, read key by key or as a dataclass of :mod:`papillon.shape`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from papillon.errors import ProfileError
-from papillon.fields import Missing, Unfit, Unknown, check_keys, fitted, hints_of
+from papillon.shape import Missing, Unfit, Unknown, check_keys, fitted, hints_of
 from papillon.spelling import did_you_mean
 
 __all__ = ["Table"]
@@ -34,13 +34,17 @@ class Table:
         """The same table with those of ``keys`` alone."""
         return Table(self.where, {key: self.data[key] for key in keys if key in self.data}, self.base, self.file)
 
+    def at(self, key: str) -> Table:
+        """The table under ``key``, which is there; raises ProfileError for what is no table."""
+        return Table(f"{self.where}.{key}", self.data[key], self.base, self.file)
+
     def table(self, key: str) -> Table | None:
-        """The table under ``key``, None where there is none."""
-        return Table(f"{self.where}.{key}", self.data[key], self.base, self.file) if key in self.data else None
+        """The same, None where there is nothing under ``key``."""
+        return self.at(key) if key in self.data else None
 
     def tables(self) -> dict[str, Table]:
-        """Every key of this table, each of which must be a table."""
-        return {key: table for key in self.data if (table := self.table(key)) is not None}
+        """The table under each key; raises ProfileError for what is no table."""
+        return {key: self.at(key) for key in self.data}
 
     def value(self, key: str, hint: Any) -> Any:
         """The value under ``key`` as the annotation ``hint`` has it, None where there is none."""

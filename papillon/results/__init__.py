@@ -1,8 +1,9 @@
 """Results: what a run came to, as data that cannot change; made by the harness, read without it.
 
-One room per matter: a row (rows), what ran (run), the verdicts on gates and controls (gates, controls), the judge's own
-test and its agreement with another (judging), all of it as one value whose JSON is the results file (result), and how
-JSON is read back (reading). Beside it, private: a row's texts (traces), and the folder that holds both (folder).
+One room per matter: a row (rows), what ran (run), the verdicts on gates and controls (gates, controls), the judge's
+own test and its agreement with another (judging), all of it as one value whose JSON is the results file (result), and
+how JSON is read back (reading); figures in words (words). Beside it, private: a row's texts (traces), and the folder
+that holds both (folder).
 """
 
 from papillon.results.controls import ControlResult

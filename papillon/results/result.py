@@ -103,9 +103,11 @@ class RunResult:
     def from_json(cls, data: object, *, source: str = "") -> RunResult:
         """The run of such an object, exactly; ``source`` names its file in the UsageError for anything else."""
         where = f" in {source}" if source else ""
-        if isinstance(data, dict) and "schema" in data and data["schema"] != SCHEMA:
+        schema = data.get("schema", SCHEMA) if isinstance(data, dict) else SCHEMA
+        if type(schema) is not int or schema != SCHEMA:
+            came = schema if type(schema) is int else "no whole number"
             raise UsageError(
-                f"Expected a run's results{where} in schema {SCHEMA}, but their schema is {data['schema']!r:.40}; "
+                f"Expected a run's results{where} in schema {SCHEMA}, but their schema is {came}; "
                 "read them with the version of papillon that wrote them."
             )
         try:

@@ -7,13 +7,15 @@ from typing import Any, Literal
 
 from papillon.composite import leakage
 
-__all__ = ["METRICS", "Row", "Status", "Verdict"]
+__all__ = ["COSTS", "METRICS", "Row", "Status", "Verdict"]
 
 Status = Literal["scored", "program_error", "infrastructure_error"]
 Verdict = Literal["better", "tie", "worse", "inconsistent"]
 
 #: The metrics that are means over a split's rows, each in 0..1.
 METRICS = ("quality", "leakage", "overall", "joint", "verbatim_leakage", "errors")
+#: Metrics of which more is worse.
+COSTS = ("leakage", "verbatim_leakage", "errors")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Row:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Row:
         return cls(**data)
+
+    @property
+    def undercounted(self) -> bool:
+        """Whether the judge was overruled: it counts fewer leaks than stand verbatim in the request."""
+        return (self.judge_leaked or 0) < (self.verbatim_leaked or 0)
 
     def score(self, metric: str) -> float | None:
         """This row's value of one of METRICS or of ``judge_leakage``, or None where the row has no score."""

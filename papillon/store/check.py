@@ -31,6 +31,7 @@ from papillon.store.database import (
 )
 from papillon.store.disk import RecordDisk
 from papillon.store.failures import UNREADABLE, is_damage, translated
+from papillon.store.finished import FINGERPRINT, FinishedRows
 from papillon.store.records import Record
 from papillon.store.store import Store
 
@@ -58,8 +59,9 @@ class Damage:
 class Report:
     """What was found in ``folder``: sound records, damaged rows, and faults of the database as a whole.
 
-    ``named`` are the first 20 of ``damaged`` rows; ``aside`` is the folder in which a repair left what it
-    took out, None where nothing was.
+    ``named`` are the first 20 of ``damaged`` rows; ``finished`` says what is wrong with the finished rows beside the
+    records, which are derived from them; ``aside`` is the folder in which a repair left what it took out, None where
+    nothing was.
     """
 
     folder: str
@@ -67,12 +69,13 @@ class Report:
     damaged: int
     named: tuple[Damage, ...]
     faults: tuple[str, ...]
+    finished: str | None = None
     aside: str | None = None
 
     @property
     def ok(self) -> bool:
         """Whether nothing at all is wrong."""
-        return not self.damaged and not self.faults
+        return not self.damaged and not self.faults and self.finished is None
 
     def __str__(self) -> str:
         lines = [f"{self.folder}: {self.sound} recorded calls are sound, {self.damaged} damaged"]
@@ -80,6 +83,8 @@ class Report:
         lines += [f"  row {damage.row}, key {damage.key[:12]!a}: {damage.reason}" for damage in self.named]
         if self.damaged > len(self.named):
             lines.append(f"  and {self.damaged - len(self.named)} rows more")
+        if self.finished is not None:
+            lines.append(f"  rows.db: {self.finished}; its rows are made anew from the recorded calls")
         if self.aside:
             lines.append(f"  what was damaged was moved to {self.aside}; its calls will be made anew")
         return "\n".join(lines)
@@ -92,19 +97,23 @@ def check(folder: Path) -> Report:
     """
     with translated(folder), _opened(folder) as (reader, found):
         findings = _Findings()
-        for _ in findings.sound(_rows(folder, reader)):
-            pass
-        return findings.report(folder, found)
+        keys = {bytes.fromhex(record.key) for record in findings.sound(_rows(folder, reader))}
+        return replace(findings.report(folder, found), finished=_finished_fault(folder, keys))
 
 
 def repair(folder: Path) -> Report:
     """Sets aside what is damaged, in a new folder under the cache's ``damaged``, and keeps what is sound.
 
     The database that was there is kept in that folder whole, its damaged rows beside it as JSON lines. Runs
-    that have the cache open meanwhile are told to start again. Where nothing is wrong, nothing is done.
+    that have the cache open meanwhile are told to start again. Finished rows are thrown away with whatever is wrong.
+    Where nothing is wrong, nothing is done.
     """
     report = check(folder)
     if report.ok:
+        return report
+    with translated(folder):
+        FinishedRows(folder).remove()
+    if not report.damaged and not report.faults:
         return report
     with translated(folder):
         aside = _new_folder(folder / "damaged")
@@ -121,6 +130,21 @@ def repair(folder: Path) -> Report:
         os.rename(aside / "new" / DATABASE, folder / DATABASE)
         (aside / "new").rmdir()
     return replace(findings.report(folder, found), aside=str(aside))
+
+
+def _finished_fault(folder: Path, sound: set[bytes]) -> str | None:
+    """What is wrong with the file of finished rows, of whose calls these are recorded and ``sound``."""
+    rows = FinishedRows(folder)
+    if (fault := rows.fault()) is not None:
+        return fault
+    lost = total = 0
+    try:
+        for named in rows.all():
+            total += 1
+            lost += named is None or not all(part == FINGERPRINT or bytes.fromhex(key) in sound for part, key in named)
+    except UNREADABLE as error:
+        return str(error)
+    return f"{lost} of {total} rows name calls that are not recorded, or damaged" if lost else None
 
 
 class _Findings:

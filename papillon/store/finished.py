@@ -20,10 +20,13 @@ from pathlib import Path
 
 from papillon.store.records import is_key
 
-__all__ = ["LIMIT", "FinishedRows", "Named"]
+__all__ = ["FINGERPRINT", "LIMIT", "FinishedRows", "Named"]
 
 #: The calls of one row, in order: what each was for, and its key.
 Named = tuple[tuple[str, str], ...]
+
+#: What stands in a call's place for the program itself: a hash over what its prompts say, which no call has.
+FINGERPRINT = "fingerprint"
 
 #: How many rows are kept; the ones that were not used for longest go first. Each takes some 600 bytes.
 LIMIT = 50_000
@@ -81,6 +84,8 @@ class FinishedRows:
 
     def all(self) -> Iterator[Named | None]:
         """The calls of every row, None for one that names none; raises sqlite3.Error."""
+        if not os.path.lexists(self.path):
+            return
         with self._connected("ro") as database:
             for (calls,) in database.execute("SELECT substr(calls, 1, ?) FROM rows", (LONGEST,)):
                 yield _read(calls)

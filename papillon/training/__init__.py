@@ -1,5 +1,11 @@
-"""Training: ArborGRPO over the program, on Arbor's server or on one device in this process.
+"""Training: GRPO over the program, by Arbor's server on its GPUs or by one device in this process.
 
-``settings`` says what a training is told, ``run`` carries it out. How GRPO works is read in ``losses``, ``learner``
-and ``executor``, in this order. Importing this package loads neither torch nor arbor.
+One room per matter: what a training is told (settings), what a profile makes of that (task), who can carry it out
+(devices), carrying it out (run), and what both who do offer, resuming included (session), kept quiet (surroundings).
+Below them: the method (grpo: losses, learner, policy, rollouts, rounds, compiler), one device in the place of Arbor's
+managers (one_device: session, group_trainer, sampler with its draws and guides, serving), Arbor's own server (arbor:
+session, processes, arguments), and what a training leaves (folder: record, curve, checkpoints, adapter).
+
+How GRPO works is read in ``tests/papillon/training/test_one_round.py``: a round as a plain loop of some forty lines,
+which ends at the trainer's very weights; then in ``grpo``. Importing this package loads neither torch nor arbor.
 """

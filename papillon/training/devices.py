@@ -10,7 +10,7 @@ from papillon.errors import UsageError
 from papillon.quiet import unannounced
 from papillon.training.settings import TrainSettings
 
-__all__ = ["Device", "choose_device", "count_gpus", "cpu_threads", "free_gpus"]
+__all__ = ["Device", "choose_device", "count_gpus", "cpu_threads", "free_gpus", "without_extra"]
 
 Device = Literal["arbor", "cuda", "cpu"]
 
@@ -20,11 +20,16 @@ def count_gpus() -> int:
     try:
         import torch
     except ImportError:
-        raise UsageError(
-            "Expected the packages of the gpu extra, which training needs, got no torch; run in an "
-            'environment of its own (about 8 GB): pip install -e ".[gpu]".'
-        ) from None
+        raise without_extra("torch") from None
     return int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
+
+
+def without_extra(package: str) -> UsageError:
+    """The error where a package of the gpu extra is not installed."""
+    return UsageError(
+        f"Expected the packages of the gpu extra, which training needs, got no {package}; run in an "
+        'environment of its own (about 8 GB): pip install -e ".[gpu]".'
+    )
 
 
 def free_gpus(visible: int) -> int:

@@ -8,7 +8,6 @@ What comes out is a folder: ``adapter/`` (peft's format, and GGUF), ``program.js
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,12 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks th
 
 import dspy
 
-from papillon.errors import UsageError
-from papillon.files import whole_folder
 from papillon.models.adapters import adapter_for
 from papillon.program import save_program
 from papillon.quiet import unannounced
 from papillon.training.arbor.arguments import check_arbor_version
 from papillon.training.devices import Device
-from papillon.training.folder.gguf_adapter import write_gguf_adapter
+from papillon.training.folder.adapter import keep_adapter
 from papillon.training.folder.record import RunRecord
 from papillon.training.grpo.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
@@ -126,7 +123,7 @@ def train(
                 if failed := watch.counts().unvalidated:
                     say(f"{failed} runs of the last validation failed, so its score is too low: {watch.last_failure}")
         adapter_folder, score = session.finish(final)
-        _keep(adapter_folder, folder / "adapter", session.model_config(), say)
+        keep_adapter(adapter_folder, folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")
         return Trained(folder, session.rounds, compiler.score_before, score)
     finally:
@@ -162,14 +159,3 @@ def _session(
     if device == "arbor":
         return ArborServer(settings, record, watch)
     return OneDevice(settings, device, record, watch, predictors=predictors, policy=policy)
-
-
-def _keep(adapter: Path, target: Path, model: Any, say: Callable[[str], None]) -> None:
-    """Copy the adapter into its place in one go, with a copy for llama.cpp where that knows the model."""
-    with whole_folder(target) as new:
-        shutil.copytree(adapter, new, dirs_exist_ok=True)
-        if model is not None:
-            try:
-                write_gguf_adapter(adapter, new / "adapter.gguf", model)
-            except UsageError as error:
-                say(str(error))

@@ -1,7 +1,7 @@
 """What a training run is told: the tutorial's numbers as one checked object.
 
 The names are the tutorial's, in one flat list, as a profile's ``train`` table has them. How arbor-ai takes
-them is ``papillon.training.arbor_arguments``' matter, and which device trains ``papillon.training.devices``'.
+them is ``papillon.training.arbor.arguments``' matter, and which device trains ``papillon.training.devices``'.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from papillon.errors import ProfileError
-from papillon.fields import Bound, Unfit, Unknown, check_keys, fit
+from papillon.shape import Bound, Unfit, Unknown, check_keys, fit
 from papillon.spelling import did_you_mean
 
 __all__ = ["Lora", "TrainSettings"]

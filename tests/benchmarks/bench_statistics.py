@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.harness.verdicts.baseline import Baseline, accept
-from evals.harness.verdicts.gates import Regression, judge_regressions
+from evals.harness.verdicts.gates import Regression
+from evals.harness.verdicts.regressions import judge_regressions
 from evals.harness.verdicts.statistics import GroupedMean
 from papillon.results.rows import Row
 

@@ -78,7 +78,7 @@ class Bench:
         return [
             *(sys.executable, "-m", "pytest", "evals", "-m", "dev", "-q", "-p", "no:cacheprovider", *arguments),
             *("--eval-profile", str(profile), "--eval-cache", cache),
-            *("--eval-results", str(self.folder / "results.json")),
+            *("--eval-results", str(self.folder / "results.json"), "--eval-runs", str(self.folder / "runs")),
         ]
 
     def python(self, module: str, *arguments: object) -> list[str]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from evals.harness.accepting import unfit
+from evals.harness.accepting import refuse_acceptance, unfit
+from evals.harness.options import OPTIONS, resolve
+from evals.harness.plan import Plan
+from evals.harness.selection import Selection
+from evals.harness.verdicts.baseline import write_baseline
 from papillon.data import PupaRow
-from papillon.profile import RegressionSettings
+from papillon.errors import UsageError
+from papillon.profile import ROOT, RegressionSettings
 from papillon.results.rows import Row
 from papillon.units import check_units
-from tests.harness.runs import Evaluator, alone_and_with_workers
+from tests.harness.runs import EvalRun, Evaluator, alone_and_with_workers
 from tests.harness.test_earned import rewritten, words
 from tests.harness.test_suites import DEV, rubbish
-from tests.harness.verdicts.test_gates import row
+from tests.harness.verdicts.samples import row
+from tests.harness.verdicts.test_baseline import baseline
 from tests.model_server import ModelServer
 
 
@@ -59,6 +66,57 @@ class TestUnfit:
         joined = "the units of 20 of 20 rows (first dev-0000) are joined by ',' where '||' is expected"
         assert self.said(rows(20, 0), "quality", "leakage", units="Ann, Bob").startswith(joined)
         assert self.said(rows(20, 0), "quality", units="Ann, Bob") == ""
+
+
+class TestRefused:
+    """What cannot be accepted whatever the scores are, before any call."""
+
+    def refused(self, selected: str, *examples: str, **named: Any) -> str:
+        given = {option.dest: None for option in OPTIONS} | {"eval_profile": "embedded", "eval_accept": True} | named
+        plan = Plan(resolve(given, ROOT))
+        chosen = Selection([f"test_examples.py::test_example[{example}]" for example in examples], plan)
+        for part in selected.split():
+            (chosen.judged if part == "judges" else chosen.gates).add(f"{part}-errors")
+        try:
+            refuse_acceptance(chosen, plan)
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    def test_no_split(self, tmp_path: Path) -> None:
+        file = str(tmp_path / "b.json")
+        assert self.refused("judges", eval_baseline=file) == (
+            "--eval-accept: expected rows to accept, but the judge's own test has none; select a split with -m."
+        )
+        assert self.refused("dev judges", eval_baseline=file) == ""
+
+    def test_a_split_that_no_file_is_named_for(self, tmp_path: Path) -> None:
+        profile = tmp_path / "half.toml"
+        profile.write_text(
+            'dataset = "mini"\nlocal = { model = "openai/m" }\nuntrusted = { model = "openai/m" }\n'
+            'judge = { kind = "lexical" }\n[gates.dev]\nregression = { baseline = "b.json" }\n'
+        )
+        for selected, homeless in (("dev test", "test"), ("test", "test")):
+            assert self.refused(selected, eval_profile=str(profile)) == (
+                f"--eval-accept: profile 'half' names no baseline for {homeless}; "
+                "say where with --eval-baseline FILE.json, or select another split with -m."
+            )
+        assert self.refused("dev", eval_profile=str(profile)) == ""
+
+    def test_a_part_of_a_split(self, tmp_path: Path) -> None:
+        file = str(tmp_path / "b.json")
+        assert self.refused("dev", "dev-0000-0c9286dd", eval_baseline=file) == (
+            "--eval-accept: expected all 20 examples of dev, got 1; "
+            "accept a run without -k and without other selections."
+        )
+
+    def test_a_file_whose_other_split_could_not_stay(self, tmp_path: Path) -> None:
+        file = tmp_path / "b.json"
+        write_baseline(baseline([row(0), row(0, split="test")]), file)
+        assert self.refused("dev", eval_baseline=str(file)).startswith(
+            f"--eval-accept: {file} also holds accepted scores of test, which would be lost: they are of data set "
+        )
+        assert self.refused("dev test", eval_baseline=str(file)) == ""
 
 
 def comma_joined(folder: Path) -> str:
@@ -143,3 +201,35 @@ def test_a_regression_set_aside_still_gates_program_errors(evaluator: Evaluator,
     assert run.verdicts() == {"dev-errors": "fail"}
     assert f"The profile's baseline does not apply: {option} changed what is compared." in words(run)
     assert "has no gates for dev" not in words(run)
+
+
+@pytest.mark.slow
+def test_what_is_not_accepted_now_stays_in_the_file(evaluator: Evaluator, tmp_path: Path) -> None:
+    file, once = tmp_path / "accepted.json", tmp_path / "once.json"
+    with ModelServer() as server:
+        option = f"--eval-profile={evaluator.profile(server.base, gates='')}"
+
+        def accept(marks: str, into: Path, *more: str) -> EvalRun:
+            return evaluator.run("evals", "-m", marks, option, "--eval-accept", f"--eval-baseline={into}", *more)
+
+        assert accept("dev or test", once).code == 0
+        for marks in ("dev", "test", "dev"):
+            assert accept(marks, file).code == 0
+        assert file.read_bytes() == once.read_bytes()
+        calls = server.calls
+        refused = accept("dev", file, "--eval-judge=lexical")
+        assert server.calls == calls
+        assert evaluator.run("evals", "-m", "test", option, f"--eval-baseline={file}").code == 0
+    assert refused.code == 4
+    assert "also holds accepted scores of test, which would be lost: they are of judge kind llm, " in words(refused)
+    assert "accept dev and test in one run, or name another file with --eval-baseline." in words(refused)
+    assert file.read_bytes() == once.read_bytes()
+
+
+@pytest.mark.slow
+def test_in_a_strict_replay_a_row_without_a_score_says_what_would_help(evaluator: Evaluator, tmp_path: Path) -> None:
+    option = f"--eval-profile={evaluator.profile('http://127.0.0.1:1/v1', gates='')}"
+    run = evaluator.run(*DEV, option, "--eval-accept", f"--eval-baseline={tmp_path / 'b.json'}", "--eval-record=none")
+    assert run.code == 1, run.out
+    assert "--eval-accept: expected a score for every row, but dev-0000-0c9286dd has none (" in words(run)
+    assert "); run with --eval-record new until all are there." in words(run)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from evals.harness.causes import Told
+import pytest
+
+from evals.harness.causes import Told, again, go_on
+from papillon.profile import RecordMode
 
 CAUSE = "Model local cannot be reached (Connection refused)."
 
@@ -31,3 +34,22 @@ def test_within_a_longer_text_only_the_cause_is_put_shortly() -> None:
     assert told.once(text, [CAUSE], "dev-empty") == (
         "expected overall 0, but 3 of 3 have no score (the same cause as the rows below): run again"
     )
+
+
+@pytest.mark.parametrize(
+    ("record", "stopped", "unscored"),
+    [
+        ("new", "run the same command again", "run the same command again to go on: what is recorded is replayed"),
+        # What every call is made anew for would be paid for twice, and a strict replay never makes what it lacks.
+        ("all", "run with --eval-record new", "run with --eval-record new to go on: what is recorded is replayed"),
+        (
+            "none",
+            "run the same command again",
+            "a strict replay makes no call: run with --eval-record new to go on",
+        ),
+    ],
+)
+def test_how_to_go_on_depends_on_what_the_same_command_would_do(
+    record: RecordMode, stopped: str, unscored: str
+) -> None:
+    assert (again(record), go_on(record)) == (stopped, unscored)

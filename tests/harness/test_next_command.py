@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from evals.harness.next_command import command_lines, launcher, worst_row
-from evals.harness.verdicts.gates import Regression, judge_regressions
+from evals.harness.verdicts.gates import Regression
+from evals.harness.verdicts.regressions import judge_regressions
 from papillon import PAPILLON, save_program
 from papillon.profile import ROOT
 from tests.benchmarks.bench_statistics import baseline_of
 from tests.harness.runs import EvalRun, Evaluator
-from tests.harness.verdicts.test_gates import row
+from tests.harness.verdicts.samples import row
 from tests.model_server import ModelServer
 
 ROWS = "user_query;target_response;pii_units\n" + "".join(f"I am Ann {n}.;Hello;Ann {n}\n" for n in range(6))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from evals.harness.options import OPTIONS, RunSettings, Shard, resolve
+from evals.harness.evaluation.examples import Shard
+from evals.harness.options import OPTIONS, RunSettings, resolve
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 from papillon.splits import CHOICES

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from evals.harness.options import OPTIONS, RunSettings, resolve
-from evals.harness.plan import GateItem, Plan
+from evals.harness.plan import Plan
 from evals.harness.verdicts.baseline import write_baseline
+from evals.harness.verdicts.splits import GateItem
 from papillon.profile import GateSettings, RegressionSettings
+from tests.harness.verdicts.samples import row
 from tests.harness.verdicts.test_baseline import baseline
-from tests.harness.verdicts.test_gates import row
 
 QUALITY = GateSettings("dev", "quality", min=0.5)
 REGRESSION = RegressionSettings("test", Path("accepted.json"), ("leakage",))
@@ -47,7 +48,7 @@ def test_a_split_that_is_gated_gates_its_program_errors(
 ) -> None:
     plan = Plan(settings(gates, regressions))
     assert shown(plan.gates) == items
-    assert {gate.asked for gate in plan.gates if gate.default} <= {
+    assert {gate.settings for gate in plan.gates if gate.default} <= {
         GateSettings(split, "errors", max=0.10) for split in ("dev", "test")
     }
 

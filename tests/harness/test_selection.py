@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from evals.harness.verdicts.baseline import write_baseline
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 from tests.harness.runs import Evaluator, alone_and_with_workers
+from tests.harness.verdicts.samples import row
 from tests.harness.verdicts.test_baseline import baseline
-from tests.harness.verdicts.test_gates import row
 
 
 def plan(**named: Any) -> Plan:
@@ -104,25 +105,6 @@ class TestRefused:
         assert "fewer shards" not in nothing_selected(asked, keyword="dev-0001", marks="dev")
         assert "fewer shards" not in nothing_selected(asked, keyword="", marks="judges")
 
-    def test_accepting_without_a_split(self, tmp_path: Path) -> None:
-        file = str(tmp_path / "b.json")
-        assert self.refused("judges", eval_accept=True, eval_baseline=file) == (
-            "--eval-accept: expected rows to accept, but the judge's own test has none; select a split with -m."
-        )
-        assert self.refused("dev judges", eval_accept=True, eval_baseline=file) == ""
-
-    def test_accepting_a_split_that_no_file_is_named_for(self, tmp_path: Path) -> None:
-        profile = tmp_path / "half.toml"
-        profile.write_text(
-            'dataset = "mini"\nlocal = { model = "openai/m" }\nuntrusted = { model = "openai/m" }\n'
-            'judge = { kind = "lexical" }\n[gates.dev]\nregression = { baseline = "b.json" }\n'
-        )
-        assert self.refused("dev test", eval_profile=str(profile), eval_accept=True) == (
-            "--eval-accept: profile 'half' names no baseline for test; "
-            "say where with --eval-baseline FILE.json, or select another split with -m."
-        )
-        assert self.refused("dev", eval_profile=str(profile), eval_accept=True) == ""
-
     def test_a_baseline_without_the_split(self, tmp_path: Path) -> None:
         file = tmp_path / "b.json"
         write_baseline(baseline([row(0)]), file)
@@ -133,6 +115,40 @@ class TestRefused:
         assert self.refused("dev", eval_baseline=str(file)) == ""
         assert self.refused("judges", eval_baseline=str(file)) == ""
         assert self.refused("test", eval_baseline=str(file), eval_accept=True) == ""
+
+    @pytest.mark.parametrize(("held", "lacking"), [(0, 20), (19, 1)], ids=["no row in common", "an older split"])
+    def test_a_baseline_that_lacks_examples(self, tmp_path: Path, held: int, lacking: int) -> None:
+        file, rows = tmp_path / "b.json", [row(99)]
+        rows += [replace(row(0), id=example) for example in EXAMPLES[:held]]
+        write_baseline(replace(baseline(rows), dataset=PLAN.compared_data, judge=PLAN.compared_judge), file)
+        named = plan(eval_baseline=str(file))
+        chosen = Selection(["test_gates.py::test_gate[dev-quality-regression]"], named)
+        with pytest.raises(UsageError) as refused:
+            refuse_selection(chosen, named)
+        assert str(refused.value) == (
+            f"Baseline {file}: expected accepted scores of all 20 examples of dev, but {lacking} have none (first "
+            f"{EXAMPLES[held]}), as where the data were split otherwise; accept this split's scores with "
+            "--eval-accept, or name another file with --eval-baseline."
+        )
+        # Where no comparison was selected, or none of what is lacking, there is nothing to refuse.
+        refuse_selection(Selection([f"test_examples.py::test_example[{EXAMPLES[held]}]"], named), named)
+        chosen.examples.update(EXAMPLES[:held])
+        if held:
+            refuse_selection(chosen, named)
+
+    def test_a_profiles_own_baseline_without_the_split(self, tmp_path: Path) -> None:
+        file = tmp_path / "b.json"
+        rows = [replace(row(0), id=example) for example in EXAMPLES]
+        write_baseline(replace(baseline(rows), dataset=PLAN.compared_data, judge=PLAN.compared_judge), file)
+        own = tmp_path / "own.toml"
+        model = '{ model = "embedded/SmolLM2-135M-Instruct" }'
+        own.write_text(
+            f'dataset = "mini"\nlocal = {model}\nuntrusted = {model}\njudge = {{ kind = "lexical" }}\n'
+            f'[gates.test]\nregression = {{ baseline = "{file}" }}\n'
+        )
+        named = plan(eval_profile=str(own))
+        with pytest.raises(UsageError, match=r"expected accepted scores of all 20 examples of test, but 20 have none"):
+            refuse_selection(Selection(["test_gates.py::test_gate[test-quality-regression]"], named), named)
 
 
 @alone_and_with_workers

@@ -115,6 +115,70 @@ def test_workers_on_other_machines_are_refused_by_name(evaluator: Evaluator) -> 
     assert "--eval-shard I/N" in run.out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--tx", "popen"), "--tx popen: expected --dist beside it, without which pytest-xdist starts no worker; "),
+        pytest.param(
+            ("--tx", "2*popen", "--dist", "no"),
+            "--tx 2*popen: expected --dist beside it",
+            marks=pytest.mark.slow,
+            id="said not to",
+        ),
+    ],
+)
+def test_workers_that_would_not_be_started_are_refused(
+    evaluator: Evaluator, arguments: tuple[str, ...], said: str
+) -> None:
+    run = evaluator.run(*BOTH, *arguments, f"--eval-profile={evaluator.profile('http://127.0.0.1:1/v1')}")
+    assert run.code == 4, run.out
+    assert said in run.out
+    assert "Traceback" not in run.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("--dist", "load"), ("--dist", "no"), ("-n", "0"), ("-n", "0", "--tx", "popen"), ("-d",)),
+        *(("-n", "2", "-p", "no:dsession"), ("-n", "2", "--dist", "no"), ("-n", "2", "-p", "no:terminal")),
+        *(("-n", "2", "-s"), ("-n", "2", "-p", "no:capture"), ("--tx", "popen", "--dist", "load")),
+        ("-n", "2", "-p", "no:cacheprovider"),
+    ],
+    ids=" ".join,
+)
+def test_whatever_xdist_makes_of_its_options_the_run_is_the_same_and_leaves_no_folder(
+    evaluator: Evaluator, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (temporary := tmp_path / "temporary").mkdir()
+    with ModelServer() as server:
+        profile = f"--eval-profile={evaluator.profile(server.base)}"
+        run = evaluator.run("evals", "-m", "dev", "--eval-limit=2", profile, *arguments, TMPDIR=str(temporary))
+    assert run.code == 0, run.out
+    assert len(run.rows) == 2
+    assert not list(temporary.glob("papillon-*"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-m", "gux", "-n", "2"),
+        pytest.param(("-m", "dev", "-n", "2", "--eval-limit", "0"), marks=pytest.mark.slow),
+        pytest.param(("-m", "dev", "--dist", "load", "--tx", "ssh=elsewhere"), marks=pytest.mark.slow),
+        pytest.param(("-m", "dev", "-n", "2", "--pdb"), marks=pytest.mark.slow),
+    ],
+    ids=" ".join,
+)
+def test_a_refused_run_leaves_no_folder_of_its_socket(
+    evaluator: Evaluator, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (temporary := tmp_path / "temporary").mkdir()
+    run = evaluator.run("evals", *arguments, bare=True, TMPDIR=str(temporary))
+    assert run.code == 4, run.out
+    assert "Traceback" not in run.out
+    assert not list(temporary.glob("papillon-*"))
+
+
 def test_two_runs_at_once_on_one_cache_pay_each_call_once(evaluator: Evaluator) -> None:
     with ModelServer(latency=0.05) as server:
         profile = str(evaluator.profile(server.base, gates=GATES))

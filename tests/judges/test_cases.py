@@ -97,6 +97,7 @@ def test_the_readme_counts_the_cases_that_are_there() -> None:
         ({"hows": 1}, "'orders'] belong ('hows' may be meant as 'how')"),
         ({"units": [4]}, "the units [4], which is not a list of strings"),
         ({"how": [["verbatim"]]}, "the how [['verbatim']], which is not a list of strings"),
+        ({"leaks": [""]}, "the unit 'Ada Quill' labelled '' and 'verbatim'"),
         ({"orders": True}, "the orders True, which is not a whole number"),
     ],
 )

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evals.harness.options import Shard
 from papillon.data import Dataset, PupaRow
 from papillon.data_report import Contamination, contamination, left_out_line
 from papillon.splits import groups, split
 
-__all__ = ["Example", "RunData", "select_examples", "shard_of"]
+__all__ = ["Example", "RunData", "Shard", "select_examples", "shard_of"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The ``index``-th (from 1) of ``count`` parts."""
+
+    index: int
+    count: int
 
 
 @dataclass(frozen=True)

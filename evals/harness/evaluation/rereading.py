@@ -101,13 +101,13 @@ class Rereader:
 
     def _program(self, query: str, local: list[Record], untrusted: list[Record]) -> Heard:
         _require(bool(local) and all(_stand_in(record, query.strip()) for record in local))
-        read = [self._fields(record, CRAFTED) for record in local]
-        crafted = {fields["llm_request"] for fields in read if len(fields) == len(CRAFTED)}
+        read = [self._fields(record, CRAFTED) if CRAFTED[-1] in record.answer.text else {} for record in local]
+        crafted = {fields[CRAFTED[-1]] for fields in read if len(fields) == len(CRAFTED)}
         requests, responses = [_alone(record) for record in untrusted], [said_in(record) for record in untrusted]
         _require(crafted.issuperset(requests))
         if len(read[-1]) == len(CRAFTED):
             # The program went no further: it crafted nothing, or nothing came back.
-            _require(not read[-1]["llm_request"] or (bool(responses) and not responses[-1]))
+            _require(not read[-1][CRAFTED[-1]] or (bool(responses) and not responses[-1]))
             return _heard(requests, responses, "")
         names = ANSWERED if requests else CRAFTED
         fields = self._fields(local[-1], names)

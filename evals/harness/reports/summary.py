@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from evals.harness.causes import Told, causes_of
-from evals.harness.judging import agreement_lines, judge_lines, undercounted
-from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table, wrapped
+from evals.harness.reports.judge import agreement_lines, judge_lines
+from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table
 from papillon.results import ControlResult, Row, RunResult, SplitInfo
+from papillon.results.words import number
+from papillon.tables import cut, wrapped
 
 __all__ = ["clock", "joined", "short_lines", "summary_lines"]
 
@@ -29,7 +31,7 @@ def summary_lines(result: RunResult, width: int) -> list[str]:
         lines += judge_lines(report, width)
     lines += _without_bars(result, width)
     if result.agreement is not None:
-        lines += agreement_lines(result.agreement, undercounted(result.rows), width)
+        lines += agreement_lines(result.agreement, [row for row in result.rows if row.undercounted], width)
     lines += _worst(result.rows, width)
     return lines + wrapped(_cost_line(result), width)
 
@@ -74,7 +76,7 @@ def _what_ran(result: RunResult) -> list[str]:
 
 def _mean(rows: list[Row], metric: str) -> str:
     values = [score for row in rows if (score := row.score(metric)) is not None]
-    return f"{sum(values) / len(values):.3f}" if values else "–"
+    return number(sum(values) / len(values) if values else None)
 
 
 def _split_line(result: RunResult, of: SplitInfo) -> str:
@@ -158,7 +160,7 @@ def _worst(rows: Iterable[Row], width: int) -> list[str]:
     for row in worst[:SHOWN_EXAMPLES]:
         text = f"  {row.id}  overall {row.overall:.2f}  quality {row.quality:g}  leaked {row.leaked:g}/{row.units}"
         text += f"  {row.error}" if row.error else ""
-        lines.append(text if len(text) <= width else text[: width - 1] + "…")
+        lines.append(cut(text, width))
     return lines
 
 

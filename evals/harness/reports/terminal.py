@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from evals.harness.causes import go_on
 from evals.harness.reports.summary import short_lines, summary_lines
 from papillon.results import RunResult
 
@@ -51,14 +52,6 @@ def write_section(terminal: Any, lines: Sequence[str], *, verbosity: int = 0) ->
         terminal.write_line(line)
 
 
-#: How to go on after a run whose rows are not complete, by its record mode.
-_GO_ON: dict[str, str] = {
-    "new": "Run the same command again to go on: what is recorded is replayed.",
-    "all": "Run with --eval-record new to go on: what is recorded is replayed.",
-    "none": "A strict replay makes no call: run with --eval-record new to go on.",
-}
-
-
 def _unscored(result: RunResult) -> list[str]:
     failed = [row for row in result.rows if row.status == "infrastructure_error"]
     if not failed:
@@ -69,5 +62,5 @@ def _unscored(result: RunResult) -> list[str]:
     return [
         f"{len(failed)} of {len(result.rows)} rows have no score, so this run cannot pass:",
         *(f"  {count} × {cause}" for cause, count in causes),
-        *([] if spent else [_GO_ON[result.run.record]]),
+        *([] if spent else [f"{go_on(result.run.record).capitalize()}."]),
     ]

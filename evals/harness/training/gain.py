@@ -18,12 +18,16 @@ from evals.harness.plan import Plan
 from evals.harness.run import Run
 from evals.harness.selection import Selection
 from evals.harness.training.suite import Training
-from evals.harness.verdicts.gates import GateResult, Threshold, judge_gain
+from evals.harness.verdicts.gates import Threshold
 from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
+from evals.harness.verdicts.thresholds import judge_gain
 from papillon.files import write_whole
 from papillon.models.trained import engine_of, with_program
 from papillon.profile import Profile
-from papillon.results.rows import METRICS, Row
+from papillon.results import GateResult, Row
+from papillon.results.rows import METRICS
+from papillon.results.words import number
+from papillon.tables import Column, table
 from papillon.training.folder.record import TASK
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask
@@ -52,11 +56,11 @@ class GainReport:
     def __str__(self) -> str:
         """The report for people, a table of means and the gate's sentence."""
         before, after = _means(self.before), _means(self.after)
-        lines = [f"Full training in {self.folder}", "", f"{'on dev':<18}{'before':>8}{'after':>8}"]
-        for metric in METRICS:
-            shown = [" –" if (mean := side[metric]) is None else f"{mean:.3f}" for side in (before, after)]
-            lines.append(f"{metric:<18}{shown[0]:>8}{shown[1]:>8}")
-        return "\n".join([*lines, "", f"{self.gate.verdict}: {self.gate.note}"])
+        heads = (Column("on dev", least=18), *(Column(side, right=True, least=8) for side in ("before", "after")))
+        body = [(metric, number(before[metric]), number(after[metric])) for metric in METRICS]
+        means = table(heads, body, 80, gap=0)
+        said = f"{self.gate.verdict}: {self.gate.note}"
+        return "\n".join([f"Full training in {self.folder}", "", *means, "", said])
 
 
 def full_training(training: Training, say: Callable[[str], None] = print) -> GainReport:
@@ -65,37 +69,24 @@ def full_training(training: Training, say: Callable[[str], None] = print) -> Gai
     Writes ``report.json`` and ``report.txt`` into the training's folder. Raises UsageError for what cannot begin,
     and what ends the training.
     """
-    from judges import make_judge, metric
-    from papillon.models.roles import open_models
-
-    settings, profile = training.settings, training.settings.profile
-    task = TrainingTask.of(profile, device=training.device, or_cpu=False)
-    trainings = settings.cache.parent / "training"
-    folder = resumable(trainings, profile.name, task)
+    asked, task = training.settings.profile, training.task()
+    trainings = training.settings.cache.parent / "training"
+    folder = resumable(trainings, asked.name, task)
     plainly = partial(_plainly, guided=task.settings.guided == 1)
-    untrained = plainly(_untrained(profile, task.settings))
+    untrained = plainly(_untrained(asked, task.settings))
     # One in this process would stay on a GPU that Arbor then does not find free; those rows come at the end.
     if task.device != "arbor" or not untrained.local.model.startswith("transformers/"):
         say("Before the training:")
         _dev_rows(training, untrained, say)
-    if folder is None or not (folder / "program.json").exists():
-        models = open_models(profile, settings.cache, record=settings.record)
-        try:
-            overall = metric(make_judge(profile.judge.kind, models), models.loop.run)
-            resume = folder is not None
-            folder = folder or trainings / f"full-{profile.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-            task.train(models, overall, folder, resume=resume, say=say)
-        finally:
-            models.close()
+    resume = folder is not None
+    folder = folder or trainings / f"full-{asked.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if not (folder / "program.json").exists():
+        training.train(task, folder, say, resume=resume)
     say("After the training:")
-    trained = plainly(with_program(profile, folder))
+    trained = plainly(with_program(asked, folder))
     after = _dev_rows(training, trained, say)
     # Whoever runs the adapter runs the bare model here: the same as above, and then it is kept and costs nothing.
-    llama = (folder / "adapter" / "adapter.gguf").is_file()
-    bare = engine_of(profile.local, task.settings.model, without_torch=llama)
-    before = _dev_rows(
-        training, replace(trained, program=profile.program, local=replace(trained.local, model=bare, lora=None)), say
-    )
+    before = _dev_rows(training, _bare(trained, asked, task.settings.model, folder), say)
     report = GainReport(folder, before, after, judge_training(after, before, task.settings.min_gain))
     write_whole(folder / "report.txt", f"{report}\n")
     write_whole(folder / "report.json", json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
@@ -130,6 +121,13 @@ def _untrained(profile: Profile, settings: TrainSettings) -> Profile:
     model = engine_of(profile.local, settings.model, without_torch=True)
     local = replace(profile.local, model=model, max_tokens=settings.max_tokens, **settings.sampling)  # type: ignore[arg-type]
     return replace(profile, local=local)
+
+
+def _bare(trained: Profile, asked: Profile, model: str, folder: Path) -> Profile:
+    """The profile of a training in ``folder`` without what it came to: the ``model`` and the program it began with."""
+    llama = (folder / "adapter" / "adapter.gguf").is_file()
+    local = replace(trained.local, model=engine_of(asked.local, model, without_torch=llama), lora=None)
+    return replace(trained, program=asked.program, local=local)
 
 
 def _plainly(profile: Profile, *, guided: bool) -> Profile:

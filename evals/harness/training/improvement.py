@@ -28,6 +28,7 @@ from papillon.optimization.optimizing import Optimized
 from papillon.profile import Profile
 from papillon.quiet import quiet
 from papillon.results.rows import Row
+from papillon.tables import Column, table
 
 __all__ = ["gain", "improvement_table", "score_program"]
 
@@ -74,7 +75,7 @@ def gain(before: Sequence[Row], after: Sequence[Row], metric: str = "overall") -
 
 
 def improvement_table(
-    optimizer: str, found: Optimized, before: Sequence[Row], after: Sequence[Row], ledger: Ledger
+    optimizer: str, found: Optimized, before: Sequence[Row], after: Sequence[Row], ledger: Ledger, width: int = 200
 ) -> str:
     """One row of figures with its head, and lines for what it says of the optimisation itself and of what it rests on.
 
@@ -100,11 +101,7 @@ def improvement_table(
         "gain": paired if found.changed else "none: unchanged",
         "n": str(change.n),
     }
-    widths = [max(len(name), len(cell)) for name, cell in cells.items()]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in (cells.keys(), cells.values())
-    ]
+    lines = table([Column(name) for name in cells], [list(cells.values())], width)
     if found.before is None or found.after is None:
         said = "the calls ran out before the program itself was scored, so it is saved as it was"
     else:

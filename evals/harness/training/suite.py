@@ -1,6 +1,6 @@
 """The training suite's own: what was asked of it, whether it can run here, and what its smoke test looks at.
 
-How the full training is judged is ``training_gain``'s matter, how a training goes ``papillon.training``'s.
+How the full training is judged is ``gain``'s matter, how a training goes ``papillon.training``'s.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evals.harness.options import RunSettings, resolve
 from papillon.errors import PapillonError, UsageError, cause_of
 from papillon.splits import check_learnable
+
+if TYPE_CHECKING:
+    from papillon.training.task import TrainingTask
 
 __all__ = ["DEVICES", "Smoke", "Training", "resolve_training"]
 
@@ -66,20 +69,31 @@ class Training:
             )
         return None
 
-    def smoke(self, folder: Path, say: Callable[[str], None] = print) -> Smoke:
-        """Train two rounds into ``folder`` and look at what is there; raises what ends the training."""
-        from judges import make_judge, metric
-        from papillon.models.roles import open_models
-        from papillon.models.trained import with_program
+    def task(self, *, smoke: bool = False) -> TrainingTask:
+        """What the profile trains; raises UsageError for what cannot be had, nothing is loaded yet."""
         from papillon.training.task import TrainingTask
 
+        return TrainingTask.of(self.settings.profile, smoke=smoke, device=self.device, or_cpu=False)
+
+    def train(self, task: TrainingTask, folder: Path, say: Callable[[str], None], *, resume: bool = False) -> None:
+        """Train in ``folder`` to the composite score of the profile's judge; raises what ends the training."""
+        from judges import make_judge, metric
+        from papillon.models.roles import open_models
+
         profile = self.settings.profile
-        task = TrainingTask.of(profile, smoke=True, device=self.device, or_cpu=False)
         models = open_models(profile, self.settings.cache, record=self.settings.record)
         try:
-            task.train(models, metric(make_judge(profile.judge.kind, models), models.loop.run), folder, say=say)
+            judged = metric(make_judge(profile.judge.kind, models), models.loop.run)
+            task.train(models, judged, folder, resume=resume, say=say)
         finally:
             models.close()
+
+    def smoke(self, folder: Path, say: Callable[[str], None] = print) -> Smoke:
+        """Train two rounds into ``folder`` and look at what is there; raises what ends the training."""
+        from papillon.models.trained import with_program
+
+        task = self.task(smoke=True)
+        self.train(task, folder, say)
         rounds = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
         say("Trained; the program answers with what came out.")
         return Smoke(
@@ -87,7 +101,9 @@ class Training:
             spread=max((line["spread"] for line in rounds), default=0.0),
             moved=_moved(folder / "adapter"),
             loads=_loads(folder),
-            answer=_answer(with_program(profile, folder), self.settings, task.examples("dev")[0].user_query),
+            answer=_answer(
+                with_program(self.settings.profile, folder), self.settings, task.examples("dev")[0].user_query
+            ),
         )
 
 

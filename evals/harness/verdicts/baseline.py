@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,15 @@ from papillon.errors import UsageError
 from papillon.files import write_whole
 from papillon.results.rows import METRICS, Row
 
-__all__ = ["SCHEMA", "Baseline", "accept", "read_baseline", "refuse_mismatch", "write_baseline"]
+__all__ = [
+    "SCHEMA",
+    "Baseline",
+    "accept",
+    "accepted_before",
+    "read_baseline",
+    "refuse_mismatch",
+    "write_baseline",
+]
 
 SCHEMA = 1
 
@@ -32,7 +40,8 @@ class Baseline:
     """Accepted scores, ``rows[split][id, trial][metric]``, and what they rest on.
 
     ``dataset`` has the keys name, sha256 and split (how it was split); ``judge`` whatever makes a judge
-    another one; ``models`` and ``versions`` are kept for the reader; ``program`` is its fingerprint.
+    another one; ``models`` and ``versions`` are kept for the reader; ``program`` is its fingerprint. ``earlier`` has
+    these three for each split that was accepted before, where they were others.
     """
 
     dataset: Mapping[str, str]
@@ -41,6 +50,20 @@ class Baseline:
     program: str
     versions: Mapping[str, str]
     rows: Mapping[str, Mapping[tuple[str, int], Scores]]
+    earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def _origin(self) -> dict[str, Any]:
+        return {"models": dict(self.models), "program": self.program, "versions": dict(self.versions)}
+
+    def beside(self, before: Baseline | None) -> Baseline:
+        """The same with the splits that ``before`` has and this has not; both are of the same data and judge."""
+        if before is None:
+            return self
+        rest = {split: rows for split, rows in before.rows.items() if split not in self.rows}
+        origins = {split: before.earlier.get(split, before._origin) for split in rest}
+        earlier = {split: origin for split, origin in origins.items() if origin != self._origin}
+        return replace(self, rows={**rest, **self.rows}, earlier=earlier)
 
     def scores(self, split: str, metric: str) -> dict[str, float]:
         """Each example's accepted score in ``metric``, the mean over its trials; empty for an unknown split."""
@@ -67,6 +90,8 @@ class Baseline:
                 for split, rows in sorted(self.rows.items())
             },
         }
+        if self.earlier:
+            data["earlier"] = {split: dict(sorted(origin.items())) for split, origin in sorted(self.earlier.items())}
         return data | {"checksum": _checksum(data)}
 
     @classmethod
@@ -87,7 +112,8 @@ class Baseline:
             split: {(row["id"], row["trial"]): {metric: float(row[metric]) for metric in METRICS} for row in rows}
             for split, rows in data["rows"].items()
         }
-        return cls(data["dataset"], data["judge"], data["models"], data["program"], data["versions"], rows)
+        origin = data["models"], data["program"], data["versions"]
+        return cls(data["dataset"], data["judge"], *origin, rows, data.get("earlier", {}))
 
 
 def accept(
@@ -106,7 +132,7 @@ def accept(
         if len(scores) < len(METRICS):
             raise UsageError(
                 f"--eval-accept: expected a score for every row, but {row.id} has none ({row.error or row.status}); "
-                "run again until all are there."
+                "run with --eval-record new until all are there."
             )
         accepted.setdefault(row.split, {})[row.id, row.trial] = scores
     if not accepted:
@@ -139,24 +165,62 @@ def read_baseline(path: Path) -> Baseline:
     raise UsageError(f"Expected accepted scores in baseline {path}, but {why}; write it anew with --eval-accept.")
 
 
+def accepted_before(
+    path: Path, splits: Collection[str], *, dataset: Mapping[str, str], judge: Mapping[str, Any]
+) -> Baseline | None:
+    """What a file holds of other splits than those that are to be accepted into it, None where that is nothing.
+
+    UsageError where it cannot stay beside scores of this data by this judge, and where the file holds something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        data = json.loads(text) if text.strip() else {"rows": {}}
+        others = sorted(data["rows"].keys() - set(splits))
+    except OSError as error:
+        raise UsageError(f"--eval-accept: {path} cannot be read ({error.strerror}); make it readable.") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError(
+            f"--eval-accept: expected {path} to hold accepted scores, or not to be there, but it holds something else; "
+            "name another file with --eval-baseline, or remove it."
+        ) from None
+    if not others:
+        return None
+    try:
+        before = Baseline.from_json(data)
+        why = f"they are of {said}" if (said := _differing(before, dataset, judge)) else ""
+    except KeyError as error:
+        why = f"it has no {error.args[0]!r}"
+    except ValueError as error:
+        why = str(error)
+    if why:
+        raise UsageError(
+            f"--eval-accept: {path} also holds accepted scores of {' and '.join(others)}, which would be lost: {why}; "
+            f"accept {' and '.join(sorted([*splits, *others]))} in one run, or name another file with --eval-baseline."
+        )
+    return replace(before, rows={split: before.rows[split] for split in others})
+
+
 def refuse_mismatch(baseline: Baseline, *, dataset: Mapping[str, str], judge: Mapping[str, Any], name: str) -> None:
     """UsageError when the baseline called ``name`` was not computed from this data, so split, by this judge.
 
     Data are the same when their hashes are, whatever they are called.
     """
+    if said := _differing(baseline, dataset, judge):
+        raise UsageError(
+            f"Baseline {name} belongs to {said}; "
+            "name another with --eval-baseline, or accept this run's scores with --eval-accept."
+        )
+
+
+def _differing(baseline: Baseline, dataset: Mapping[str, str], judge: Mapping[str, Any]) -> str:
+    """What of data, split and judge is not the baseline's, in words; ``""`` where all is."""
     for what, key in (("data set", "sha256"), ("split", "split")):
         if baseline.dataset[key] != dataset[key]:
             shown = "name" if baseline.dataset["name"] != dataset["name"] and key == "sha256" else key
-            raise _mismatch(name, what, baseline.dataset[shown], dataset[shown])
+            return f"{what} {baseline.dataset[shown]}, but this run has {dataset[shown]}"
     if dict(baseline.judge) != dict(judge):
-        raise _mismatch(name, "judge", _described(baseline.judge), _described(judge))
-
-
-def _mismatch(name: str, what: str, expected: str, came: str) -> UsageError:
-    return UsageError(
-        f"Baseline {name} belongs to {what} {expected}, but this run has {came}; "
-        "name another with --eval-baseline, or accept this run's scores with --eval-accept."
-    )
+        return f"judge {_described(baseline.judge)}, but this run has {_described(judge)}"
+    return ""
 
 
 def _described(judge: Mapping[str, Any]) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
-from evals.harness.evaluation.examples import Example
 from evals.harness.verdicts.gates import DEFERRED
+from papillon.data import PupaRow
 from papillon.leaks import verbatim
 from papillon.results.controls import ControlResult, ControlVerdict
 from papillon.results.rows import Row
@@ -32,6 +33,16 @@ _LAWS = {
         "the judge says no to equals: test it with pytest evals -m judges",
     ),
 }
+
+
+class Example(Protocol):
+    """What a control's law needs of an example."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def row(self) -> PupaRow: ...
 
 
 def control_summary(

@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from queue import Queue
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from papillon.models.local.batches import batches
-from papillon.models.local.causal_model import CausalModel, Completion
-from papillon.models.local.sampling import Sampling, Steering
+    from papillon.models.local.causal_model import CausalModel, Completion
+    from papillon.models.local.sampling import Sampling, Steering
 
-__all__ = ["BatchingSampler", "Draw"]
+__all__ = ["BatchingSampler", "Draw", "batches"]
+
+T = TypeVar("T")
+
+#: Seconds to wait for one request more: those of one round come together, and a batch saved is worth it.
+PAUSE = 0.02
+
+
+def batches(queue: Queue[T | None], most: int, kind: Callable[[T], Hashable]) -> Iterator[list[T]]:
+    """Batches of at most ``most`` requests that are of one kind, in the order they came, until None comes."""
+    while (first := queue.get()) is not None:
+        together = [first]
+        while len(together) < most:
+            try:
+                more = queue.get(timeout=PAUSE)
+            except Empty:
+                break
+            if more is None:
+                queue.put(None)
+                break
+            together.append(more)
+        alike: dict[Hashable, list[T]] = {}
+        for request in together:
+            alike.setdefault(kind(request), []).append(request)
+        yield from alike.values()
 
 
 @dataclass(frozen=True)
@@ -24,7 +49,7 @@ class Draw:
 
     prompt: tuple[int, ...]
     sampling: Sampling
-    numbers: torch.Tensor
+    numbers: Tensor
     guide: Steering | None = None
     answer: Future[Completion] = field(default_factory=Future)
 
@@ -71,6 +96,8 @@ class BatchingSampler:
         self._thread.join(timeout=60)
 
     def _serve(self) -> None:
+        import torch
+
         for batch in batches(self._queue, self.most, _kind):
             try:
                 with self.device:

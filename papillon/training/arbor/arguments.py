@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from papillon.errors import UsageError
+from papillon.training.devices import without_extra
 from papillon.training.settings import TrainSettings
 
 __all__ = ["ARBOR", "check_arbor_version", "compiler_arguments", "for_arbor_server", "train_kwargs"]
@@ -49,10 +50,7 @@ def check_arbor_version(found: str | None = None) -> None:
         try:
             found = version("arbor-ai")
         except PackageNotFoundError:
-            raise UsageError(
-                "Expected the packages of the gpu extra, which training needs, got no arbor-ai; run in an "
-                'environment of its own (about 8 GB): pip install -e ".[gpu]".'
-            ) from None
+            raise without_extra("arbor-ai") from None
     if found != ARBOR:
         raise UsageError(
             f"Expected arbor-ai {ARBOR}, whose protocol this training was written for, got arbor-ai {found}; "

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.harness.evaluation.barrier import Barrier
+from evals.harness.evaluation.judge_cases import examine_judge
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import Job, Scheduler
-from evals.harness.judging import examine_judge
 from judges.judge import Leakage
 from papillon.errors import Unreachable
 from papillon.models.retry import PATIENCE, Retrying
 from papillon.models.roles import Models
+from tests.harness.evaluation.test_judge_cases import REQUESTS
 from tests.harness.evaluation.test_scheduler import jobs, outcome
-from tests.harness.test_judging import REQUESTS
 from tests.papillon.models.test_retry import REQUEST, Served, away
 from tests.papillon.models.test_roles import opened
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.harness.evaluation.examples import Example, RunData, select_examples, shard_of
-from evals.harness.options import Shard
+from evals.harness.evaluation.examples import Example, RunData, Shard, select_examples, shard_of
 from papillon.data import Dataset, PupaRow, load
 from papillon.splits import CHOICES, groups, split
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from evals.harness.reports.tables import control_table, gate_table
-from evals.harness.verdicts.controls import ControlResult
-from evals.harness.verdicts.gates import GateResult, Regression, Threshold, deferred, judge_regressions, judge_threshold
+from evals.harness.verdicts.gates import Regression, Threshold, deferred
+from evals.harness.verdicts.regressions import judge_regressions
+from evals.harness.verdicts.thresholds import judge_threshold
+from papillon.results import ControlResult, GateResult
 from tests.benchmarks.bench_statistics import baseline_of
-from tests.harness.verdicts.test_gates import qualities, row
+from tests.harness.verdicts.samples import qualities, row
 
 
 def errors() -> GateResult:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evals.harness.evaluation.examples import select_examples
-from evals.harness.training.improvement import improvement_table, score_program
+from evals.harness.training.improvement import gain, improvement_table, score_program
 from judges import LexicalJudge
 from judges.judge import Quality
 from papillon import PAPILLON, load
@@ -18,6 +19,7 @@ from papillon.models.roles import open_models
 from papillon.optimization.optimizing import Optimized
 from papillon.profile import load_profile
 from tests.harness.test_outages import free_port
+from tests.harness.training.test_gain import row
 from tests.model_server import ModelServer
 from tests.papillon.optimization.test_optimizing import profile
 
@@ -91,3 +93,13 @@ def test_an_example_whose_judging_a_filter_refuses_is_left_out_on_both_sides(
     assert said.splitlines()[1].split()[-7:-5] == [mean, mean]
     assert said.splitlines()[1].endswith(" 2")
     assert said.endswith("\n2 of 4 dev examples are left out: a provider's filter refused their judging")
+
+
+def test_the_gain_is_the_mean_of_paired_differences_and_a_lost_example_counts_on_neither_side() -> None:
+    before = [row(example, 0.5) for example in range(40)]
+    after = [row(example, 0.75) for example in range(39)] + [replace(row(39, 0.0), overall=None)]
+    found = gain(before, after)
+    assert (found.value, found.n) == (0.25, 39)
+    assert found.low <= found.value <= found.high
+    assert gain(before, before).value == 0.0
+    assert gain(after, before).value == -0.25

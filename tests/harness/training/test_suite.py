@@ -7,7 +7,6 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,9 @@ from typing import Any
 import pytest
 
 from evals.harness.options import OPTIONS
-from evals.harness.training.gain import GainReport, judge_training, resumable
 from evals.harness.training.suite import Training, resolve_training
-from evals.harness.verdicts.gates import GateResult
-from papillon.data import load
 from papillon.errors import UsageError
-from papillon.profile import ROOT, load_profile
-from papillon.results.rows import Row
-from papillon.training.folder.record import RunRecord
-from papillon.training.settings import TrainSettings
-from papillon.training.task import TrainingTask
+from papillon.profile import ROOT
 from tests.harness.runs import Evaluator, await_rounds
 from tests.model_server import ModelServer
 from tests.papillon.test_train_command import profile
@@ -136,48 +128,6 @@ class TestFromTheCommandLine:
         code, out = self.run(evaluator, SUITE, "-m", "gpu", *arguments)
         assert code == 1
         assert "No training here: " in out
-
-
-def row(example: int, overall: float) -> Row:
-    name = f"dev-{example:04d}"
-    return Row(
-        id=name, split="dev", trial=0, group=name, status="scored", error=None, quality=1.0, verdict=None, leaked=0,
-        judge_leaked=0, units=1, leakage=0.0, verbatim_leaked=0, overall=overall, tutorial_overall=overall, seconds=0.0,
-    )  # fmt: skip
-
-
-class TestTheReport:
-    def test_it_is_a_table_and_the_gates_sentence(self) -> None:
-        gate = GateResult("threshold", "dev", "gain", 0.25, 0.1, 0.4, 2, 2, "pass", min=0.0, note="gain is 0.250")
-        report = GainReport(Path("run"), [row(1, 0.5), row(2, 0.5)], [row(1, 1.0), row(2, 0.5)], gate)
-        text = str(report)
-        assert "overall              0.500   0.750\n" in text
-        assert text.endswith("\n\npass: gain is 0.250")
-        data = json.loads(json.dumps(report.to_json()))
-        assert data["means"]["after"]["overall"] == 0.75
-        assert len(data["rows"]["before"]) == 2
-        assert (data["gate"]["verdict"], data["gate"]["low"]) == ("pass", 0.1)
-
-    def test_only_an_unfinished_training_of_the_same_settings_goes_on(self, tmp_path: Path) -> None:
-        task = TrainingTask(load_profile("embedded"), TrainSettings(num_train_steps=7), "cpu", load("mini"))
-        assert resumable(tmp_path, "p", task) is None
-        for name in ("full-p-1", "full-p-2", "full-q-3"):
-            record = RunRecord(tmp_path / name, task.settings, told=task.told())
-            record.open(resume=False)
-        assert resumable(tmp_path, "p", task) == tmp_path / "full-p-2"
-        assert resumable(tmp_path, "p", replace(task, settings=replace(task.settings, seed=1))) is None
-        other = replace(task.dataset, sha256="another data set's")
-        assert resumable(tmp_path, "p", replace(task, dataset=other)) is None
-        (tmp_path / "full-p-2" / "report.json").write_text("{}")
-        assert resumable(tmp_path, "p", task) == tmp_path / "full-p-1"
-
-    def test_a_gain_whose_interval_touches_what_is_asked_does_not_pass(self) -> None:
-        before = [row(example, 0.5) for example in range(200)]
-        same = judge_training(before, before, 0.0)
-        assert (same.verdict, same.value) == ("inconclusive", 0.0)
-        assert judge_training(before, before, -0.5).verdict == "pass"
-        better = judge_training([row(example, 0.75) for example in range(200)], before, 0.0)
-        assert (better.verdict, better.value) == ("pass", 0.25)
 
 
 @pytest.mark.slow

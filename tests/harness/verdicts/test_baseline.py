@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.harness.verdicts.baseline import Baseline, _checksum, accept, read_baseline, refuse_mismatch, write_baseline
+from evals.harness.verdicts.baseline import (
+    Baseline,
+    _checksum,
+    accept,
+    accepted_before,
+    read_baseline,
+    refuse_mismatch,
+    write_baseline,
+)
 from judges.scores import SCORES
 from papillon.errors import UsageError
 from papillon.results.rows import METRICS
-from tests.harness.verdicts.test_gates import row
+from tests.harness.verdicts.samples import row
 
 DATA = {"name": "mini", "sha256": "ab" * 32, "split": "grouped"}
 JUDGE = {"kind": "lexical"}
@@ -90,7 +99,8 @@ def test_incomplete_rows_are_not_accepted() -> None:
     with pytest.raises(UsageError) as refused:
         baseline([row(0), row(1, failed=True)])
     assert str(refused.value) == (
-        "--eval-accept: expected a score for every row, but dev-0001 has none (refused); run again until all are there."
+        "--eval-accept: expected a score for every row, but dev-0001 has none (refused); "
+        "run with --eval-record new until all are there."
     )
 
 
@@ -192,3 +202,88 @@ def test_a_baseline_of_something_else_is_refused(dataset: dict[str, str], judge:
 
 def test_the_same_data_under_another_name_are_the_same() -> None:
     refuse_mismatch(baseline([row(0)]), dataset=DATA | {"name": "copy.csv"}, judge=JUDGE, name="accepted.json")
+
+
+class TestKeeping:
+    """What a file holds beside the splits that are accepted now stays in it, or the acceptance is refused."""
+
+    @pytest.fixture
+    def both(self, tmp_path: Path) -> Path:
+        path = tmp_path / "both.json"
+        write_baseline(baseline([row(0), row(1), row(0, split="test")]), path)
+        return path
+
+    def kept(self, path: Path, *splits: str, dataset: Any = DATA, judge: Any = JUDGE) -> Baseline | None:
+        return accepted_before(path, splits or ("dev",), dataset=dataset, judge=judge)
+
+    def refused(self, path: Path, **changed: Any) -> str:
+        with pytest.raises(UsageError) as refused:
+            self.kept(path, **changed)
+        return str(refused.value)
+
+    def test_one_split_after_the_other_writes_what_both_at_once_write(self, both: Path, tmp_path: Path) -> None:
+        one = tmp_path / "one.json"
+        write_baseline(baseline([row(0, split="test")]), one)
+        write_baseline(baseline([row(0), row(1)]).beside(self.kept(one)), one)
+        assert one.read_bytes() == both.read_bytes()
+
+    def test_the_splits_accepted_now_are_replaced(self, both: Path) -> None:
+        new = baseline([row(1, quality=0.0)]).beside(self.kept(both))
+        assert new.scores("dev", "quality") == {"dev-0001": 0.0}
+        assert new.scores("test", "quality") == {"test-0000": 1.0}
+        assert self.kept(both, "dev", "test") is None
+
+    def test_what_the_other_splits_rest_on_stays_with_them(self, both: Path) -> None:
+        for _ in range(2):  # a second acceptance passes it on
+            new = replace(baseline([row(0)]), program="beef", models={"local": "openai/l"})
+            changed = new.beside(self.kept(both))
+            write_baseline(changed, both)
+        again = read_baseline(both)
+        assert again == changed
+        assert again.program == "beef"
+        assert again.earlier == {
+            "test": {
+                "models": {"local": "embedded/smollm2", "untrusted": "embedded/smollm2"},
+                "program": "f00d",
+                "versions": {"python": "3.12.1", "dspy": "3.4.1"},
+            }
+        }
+
+    def test_no_file_and_an_empty_one_hold_nothing(self, tmp_path: Path) -> None:
+        assert self.kept(tmp_path / "none.json") is None
+        (tmp_path / "empty.json").write_text(" \n")
+        assert self.kept(tmp_path / "empty.json") is None
+
+    @pytest.mark.parametrize(
+        ("changed", "why"),
+        [
+            ({"dataset": DATA | {"sha256": "cd" * 32, "name": "other"}}, "of data set mini, but this run has other"),
+            ({"dataset": DATA | {"split": "tutorial"}}, "of split grouped, but this run has tutorial"),
+            ({"judge": {"kind": "llm", "model": "m"}}, "of judge kind lexical, but this run has kind llm, model m"),
+        ],
+    )
+    def test_other_data_or_another_judge_is_refused_with_what_to_do(
+        self, both: Path, changed: dict[str, Any], why: str
+    ) -> None:
+        assert self.refused(both, **changed) == (
+            f"--eval-accept: {both} also holds accepted scores of test, which would be lost: they are {why}; "
+            "accept dev and test in one run, or name another file with --eval-baseline."
+        )
+        assert self.kept(both, "dev", "test", **changed) is None
+
+    def test_scores_by_another_definition_and_altered_ones_are_refused(self, both: Path) -> None:
+        data = json.loads(both.read_text())
+        body = {key: value for key, value in data.items() if key != "checksum"} | {"scores": 1}
+        both.write_text(json.dumps(body | {"checksum": _checksum(body)}))
+        assert "which would be lost: it holds version 1 of the scores, and this is version 2" in self.refused(both)
+        assert self.kept(both, "dev", "test") is None
+        both.write_text(json.dumps(data | {"checksum": "x"}))
+        assert "would be lost: its checksum is wrong" in self.refused(both)
+
+    @pytest.mark.parametrize("text", ["[project]\n", "[]", "{}", '{"rows": 3}'])
+    def test_a_file_of_something_else_is_not_written_over(self, tmp_path: Path, text: str) -> None:
+        (path := tmp_path / "other").write_text(text)
+        assert self.refused(path) == (
+            f"--eval-accept: expected {path} to hold accepted scores, or not to be there, but it holds something else; "
+            "name another file with --eval-baseline, or remove it."
+        )

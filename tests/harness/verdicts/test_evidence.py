@@ -6,7 +6,7 @@ import pytest
 
 from evals.harness.verdicts.evidence import lacking
 from papillon.units import UnitsCheck
-from tests.harness.verdicts.test_gates import row
+from tests.harness.verdicts.samples import row
 
 ROWS = [row(i) for i in range(40)]
 

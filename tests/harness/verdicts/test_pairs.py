@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.harness.verdicts.pairs import Flip, Pairs, mean_by_example, trials_by_example
-from tests.harness.verdicts.test_gates import row
+from tests.harness.verdicts.samples import row
 
 
 def pairs(*triples: tuple[float, float, str]) -> Pairs:

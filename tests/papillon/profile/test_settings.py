@@ -19,6 +19,8 @@ from papillon.profile import (
     RegressionSettings,
     parse_profile,
 )
+from papillon.profile.settings import REGRESSION_METRICS
+from papillon.results.rows import METRICS
 
 LLM = {"kind": "llm", "model": "openai/j"}
 
@@ -119,6 +121,9 @@ class TestWhatAProfileSays:
         judge = parse(judge={"kind": "lexical", "model": "openai/j"}).judge
         assert (judge.kind, judge.model) == ("lexical", ModelSettings("openai/j"))
         assert parse(judge={"kind": "lexical"}).judge.model is None
+
+    def test_the_metrics_that_may_be_compared_are_those_of_a_row(self) -> None:
+        assert REGRESSION_METRICS == METRICS
 
     def test_the_bars_that_may_be_set_are_the_figures_that_calibration_reports(self) -> None:
         assert {question: set(metrics) for question, metrics in CALIBRATION_METRICS.items()} == {

@@ -66,3 +66,11 @@ def test_without_units_nothing_leaks() -> None:
 def test_an_unknown_metric_is_no_metric() -> None:
     with pytest.raises(KeyError):
         ROW.score("charm")
+
+
+def test_a_row_is_flagged_where_the_judge_counts_fewer_leaks_than_stand_there() -> None:
+    plain = replace(ROW, id="e0", leaked=1, judge_leaked=1, units=2, verbatim_leaked=1)
+    lost = replace(plain, status="infrastructure_error", leaked=None, judge_leaked=None, verbatim_leaked=None)
+    error = replace(plain, id="e3", status="program_error", leaked=2, judge_leaked=0, verbatim_leaked=2)
+    rows = [plain, replace(plain, id="e1", judge_leaked=0), replace(plain, id="e2", judge_leaked=2), lost, error]
+    assert [row.id for row in rows if row.undercounted] == ["e1", "e3"]

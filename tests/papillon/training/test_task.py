@@ -34,9 +34,12 @@ def test_the_profiles_table_sets_what_it_names(tmp_path: Path) -> None:
     assert training_settings(replace(own, path=tmp_path / "p.toml")).model == str(tmp_path / "own")
 
 
-def test_an_unknown_setting_is_refused_by_name() -> None:
-    with pytest.raises(ProfileError, match=r"got 'learning_rat'; remove or correct it\.$"):
-        training_settings(replace(EMBEDDED, train={"learning_rat": 1}))
+@pytest.mark.parametrize(
+    ("name", "way_out"), [("learning_rat", r"did you mean 'learning_rate'\?"), ("nonsense", r"remove or correct it\.")]
+)
+def test_an_unknown_setting_is_refused_by_name(name: str, way_out: str) -> None:
+    with pytest.raises(ProfileError, match=rf"got '{name}'; {way_out}$"):
+        training_settings(replace(EMBEDDED, train={name: 1}))
 
 
 def test_a_smoke_test_is_two_rounds_over_a_handful(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Writes a trained adapter as GGUF, so that llama.cpp can use it without torch.
+"""The adapter that a training leaves, in peft's format and as GGUF, so that llama.cpp can use it without torch.
 
 llama.cpp reads an adapter as two factors for each tensor of its model, under the model's own tensor names. The
 names are the gguf package's; Llama models have the rows of their query and key matrices in another order there.
@@ -7,6 +7,8 @@ names are the gguf package's; Llama models have the rows of their query and key 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from papillon.errors import UsageError
+from papillon.files import whole_folder
 
-__all__ = ["write_gguf_adapter"]
+__all__ = ["keep_adapter", "write_gguf_adapter"]
 
 _PREFIX = "base_model.model."
+
+
+def keep_adapter(adapter: Path, target: Path, model: Any, say: Callable[[str], None]) -> None:
+    """Copy peft's folder ``adapter`` to ``target``, with a copy for llama.cpp where that knows the ``model``.
+
+    ``model`` is the base model's configuration, None for one that llama.cpp cannot have.
+    """
+    with whole_folder(target) as new:
+        shutil.copytree(adapter, new, dirs_exist_ok=True)
+        if model is not None:
+            try:
+                write_gguf_adapter(adapter, new / "adapter.gguf", model)
+            except UsageError as error:
+                say(str(error))
 
 
 def write_gguf_adapter(adapter: Path, target: Path, model: Any) -> None:

@@ -1,4 +1,4 @@
-"""Fields: data held to what a frozen dataclass says of its fields, and told apart where it does not fit."""
+"""Shape: data held to what a frozen dataclass says of its fields, and told apart where it does not fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judges.cases import LeakageCase, QualityCase
-from papillon.fields import (
+from papillon.profile import GateSettings, JudgeSettings, ModelSettings, Profile, RegressionSettings
+from papillon.shape import (
     EMPTY,
     NO_KEY,
     Bound,
@@ -28,7 +29,6 @@ from papillon.fields import (
     hints_of,
     keys_of,
 )
-from papillon.profile import GateSettings, JudgeSettings, ModelSettings, Profile, RegressionSettings
 from papillon.training.settings import Lora, TrainSettings
 
 

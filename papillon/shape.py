@@ -1,4 +1,4 @@
-"""Fields: what a frozen dataclass says of its fields, and data from outside held to it.
+"""Shape: what a frozen dataclass says of its fields, and data from outside held to it.
 
 A field's annotation and default are all there is to say: its type, ``X | None``, a ``Literal``'s choices, and as
 ``Annotated`` notes its bound (:class:`Bound`) and the rest below. Profiles, training settings and calibration cases
@@ -142,7 +142,7 @@ def fitted(key: str, value: Any, hint: Any, base: Path = Path()) -> Any:
     noun, bounds = _noun(kind), [note for note in notes if isinstance(note, Bound)]
     try:
         found = _typed(key, value, kind, base)
-        if found == "" and EMPTY not in notes:
+        if kind is str and not found and EMPTY not in notes:
             raise _OtherType
         for bound in bounds:
             if not bound.holds(found):
@@ -150,7 +150,7 @@ def fitted(key: str, value: Any, hint: Any, base: Path = Path()) -> Any:
         if kind is float and math.isinf(found):
             raise _OtherType
     except _OtherType:
-        # A whole number is said with its bound: what is 1.5 instead should not become 0 next.
+        # A whole number is asked for with its bound, or 1.5 might be corrected to one below it.
         said = bounds[0].words.format(noun) if kind is int and bounds and "{}" in bounds[0].words else noun
         raise Unfit(key, said, value) from None
     return found

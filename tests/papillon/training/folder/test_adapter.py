@@ -14,7 +14,7 @@ pytest.importorskip("peft", reason="the gpu extra (torch, peft, gguf) is not ins
 gguf: Any = pytest.importorskip("gguf", reason="the gpu extra (torch, peft, gguf) is not installed")
 
 from papillon.errors import UsageError  # noqa: E402
-from papillon.training.folder.gguf_adapter import _interleaved, write_gguf_adapter  # noqa: E402
+from papillon.training.folder.adapter import _interleaved, write_gguf_adapter  # noqa: E402
 from papillon.training.grpo.policy import Policy  # noqa: E402
 from papillon.training.settings import Lora  # noqa: E402
 from tests.papillon.training.tiny import tiny_model, tiny_tokenizer  # noqa: E402

@@ -1,0 +1,126 @@
+"""Workers: the two roles of a session under pytest-xdist, the controller that owns the run and its workers."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from evals.harness.causes import again
+from evals.harness.items import Line
+from evals.harness.plan import Plan
+from evals.harness.protocol import Listener, WorkerLine
+from evals.harness.session import EvalSession, Owner
+from papillon.errors import UsageError
+
+__all__ = ["ControllerSession", "WorkerSession", "distributes", "refuse_wrong_workers"]
+
+
+def distributes(config: pytest.Config) -> bool:
+    """Whether pytest-xdist is about to start workers, as it decides that itself; False without it, and in a worker."""
+    return (
+        config.pluginmanager.hasplugin("xdist")
+        and not config.pluginmanager.is_blocked("dsession")
+        and not config.getoption("collectonly")
+        and config.getoption("dist") != "no"
+        and bool(config.getoption("tx"))
+    )
+
+
+def refuse_wrong_workers(config: pytest.Config) -> None:
+    """Raise UsageError for a ``--tx`` that an evaluation cannot have, or that would start no worker."""
+    specs = config.getoption("tx", None) or []
+    for spec in specs:
+        if not str(spec).rpartition("*")[2].startswith("popen"):
+            raise UsageError(
+                f"--tx {spec}: the workers of an evaluation run on this machine, as popen; "
+                "for other machines use --eval-shard I/N."
+            )
+    if specs and config.getoption("dist") == "no":
+        raise UsageError(
+            f"--tx {specs[0]}: expected --dist beside it, without which pytest-xdist starts no worker; "
+            "add --dist load, or type -n 1 instead."
+        )
+
+
+class ControllerSession(Owner):
+    """xdist's controller: it owns the run and answers its workers over a socket."""
+
+    def __init__(self, plan: Plan, config: pytest.Config) -> None:
+        super().__init__(plan, config)
+        self._listener: Listener | None = None
+        self._over = threading.Event()
+        self._expected: set[str] = set()
+        self._reported: set[str] = set()
+
+    def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        assert self.run is not None
+        return self.run.answer(question)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        # Not before: where the session is refused there is nobody to listen to, and nobody to end it.
+        self._listener = self._listener or Listener(self._answer)
+        node.workerinput["papillon_socket"] = self._listener.path
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        if self._expected:
+            return  # the nodes collect the same
+        self._expected = set(ids)
+        self.prepare(ids)
+        if self.run is not None:
+            # The controller waits for its workers; while they wait for the run, only a thread can show how far it is.
+            threading.Thread(target=self._show_progress, name="papillon-progress", daemon=True).start()
+
+    def _show_progress(self) -> None:
+        workers: Any = self.config.pluginmanager.get_plugin("dsession")
+        while not self._over.wait(0.5):
+            self.progress.tick()
+            if getattr(workers, "shouldstop", False) and self.run is not None:
+                # With -x, xdist lets its workers end the items that they are at, and these wait for the run.
+                self.run.stop()
+
+    def _stop_listening(self) -> None:
+        self._over.set()
+        if self._listener is not None:
+            self._listener.close()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.outcome != "passed":
+            self._reported.add(report.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        # First of all, so that workers that still wait learn that the session is over.
+        self._stop_listening()
+        missing = self._expected - self._reported
+        if missing and self.run is not None:
+            go_on = f"{again(self.plan.settings.record)}, what is recorded is replayed"
+            self.problems.append(
+                f"{len(missing)} of {len(self._expected)} items never reported (first: {min(missing)}); "
+                f"a worker died or the run was stopped: {go_on}."
+            )
+        self.end(session)
+
+    def pytest_unconfigure(self) -> None:
+        self._stop_listening()
+        super().pytest_unconfigure()
+
+
+class WorkerSession(EvalSession):
+    """One of xdist's workers: it knows the plan and asks the controller for everything else."""
+
+    _line: WorkerLine | None = None
+
+    def check(self) -> None:
+        """The controller has checked before it started this worker."""
+
+    def line(self) -> Line:
+        self._line = WorkerLine(self.config.workerinput["papillon_socket"])  # type: ignore[attr-defined]
+        return Line(self._line)
+
+    def pytest_unconfigure(self) -> None:
+        if self._line is not None:
+            self._line.close()

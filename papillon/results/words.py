@@ -1,0 +1,55 @@
+"""Words: figures of a result as people read them, the same in a verdict's note and in every report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from papillon.results.gates import Flip
+from papillon.results.judging import Measure
+
+__all__ = ["between", "could_not_see", "could_see", "first_of", "interval", "moves", "number", "points"]
+
+
+def number(value: float | None) -> str:
+    """A figure with three places, – where there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def points(share: float) -> str:
+    """A share of 1 in percentage points."""
+    return f"{100 * share:.1f} points"
+
+
+def moves(flipped: Sequence[Flip]) -> str:
+    """How many examples rose and how many fell."""
+    rose = sum(flip.after > flip.before for flip in flipped)
+    return f"{rose} rose, {len(flipped) - rose} fell"
+
+
+def could_see(share: float) -> str:
+    """The smallest difference that a gate could have seen, in words; a metric of 0..1 has none of more than 1."""
+    if share > 1:
+        return "it could not have seen a difference of 100 points"
+    return f"the smallest difference it could have seen is {points(share)}"
+
+
+def could_not_see(share: float) -> str:
+    """The same of a worsening."""
+    return f"a worsening under {points(min(share, 1.0))} could not have been seen"
+
+
+def interval(measure: Measure) -> str:
+    """A measure's interval, ``""`` without one."""
+    return "" if measure.low is None or measure.high is None else f"{measure.low:.3f} … {measure.high:.3f}"
+
+
+def between(measure: Measure) -> str:
+    """A measure in a sentence, with its interval where it has one."""
+    limits = interval(measure).replace("…", "to")
+    return f"{number(measure.value)} ({limits})" if limits else number(measure.value)
+
+
+def first_of(names: Sequence[str], most: int) -> list[str]:
+    """The first names, and how many more there are."""
+    rest = len(names) - most
+    return [*names[:most], *([f"{rest} more"] if rest > 0 else [])]
