@@ -40,8 +40,6 @@ _PROGRAM_ERRORS = (AdapterParseError, ContextWindowExceededError, Filtered)
 Answer = TypeVar("Answer")
 #: Marks a prediction with the candidate that gave it, until the metric has seen it.
 _CANDIDATE = "_papillon_candidate"
-#: Names, on a prediction, the candidate that gave it; DSPy keeps what begins so out of its fields.
-_CANDIDATE = "_papillon_candidate"
 #: Rollout numbers become trials of the store, which seeds draws; DSPy numbers them up to a milliard.
 _TRIALS = 100_003
 
