@@ -31,7 +31,6 @@ from judges.values import read_value
 from papillon.leaks import redact
 from papillon.models.characters import whole_characters
 from papillon.models.fields import read_fields, said_in
-from papillon.models.providers import identity_of
 from papillon.models.turn import Use
 from papillon.profile import Profile
 from papillon.results.traces import Judgement
@@ -48,11 +47,10 @@ class _Unbound(Exception):
 
 
 class Rereader:
-    """Reads samples again, under one profile."""
+    """Reads samples again, under one profile whose models, by role, are known by ``identities``."""
 
-    def __init__(self, profile: Profile) -> None:
-        self.profile = profile
-        self._who = {role: identity_of(settings) for role, settings in profile.models.items()}
+    def __init__(self, profile: Profile, identities: Mapping[str, Mapping[str, Any]]) -> None:
+        self.profile, self._who = profile, identities
 
     def outcome(
         self,
@@ -63,6 +61,8 @@ class Rereader:
         records: Mapping[str, Record],
     ) -> Outcome | None:
         """The outcome of one sample by the calls that it rests on; None where their records do not give it."""
+        if len(set(calls)) < len(calls):
+            return None
         try:
             uses = tuple((part, Use(role_of(part), records[key], replayed=True)) for part, key in calls)
             for part, use in uses:
