@@ -219,10 +219,8 @@ def _optimize(given: argparse.Namespace) -> int:
         print("scoring what came out on the same dev examples", flush=True)
         after = score_program(found.program, dev, models, profile)
         width = shutil.get_terminal_size((200, 24)).columns
-        print("
-" + improvement_table(optimizer, found, before, after, models.ledger, width))
-    print(f"
-saved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
+        print("\n" + improvement_table(optimizer, found, before, after, models.ledger, width))
+    print(f"\nsaved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0
 
 
