@@ -125,11 +125,9 @@ class RowCache:
         """Remember a finished sample for the end, where its records alone give it again."""
         if outcome.row.status == "infrastructure_error" or not outcome.on_record:
             return
-        calls = tuple((part, use.record.key) for part, use in outcome.uses)
-        records = {use.record.key: use.record for _, use in outcome.uses}
-        again = self.rereader.outcome(job.subject, job.example, job.trial, calls, records)
-        if again is not None and (again.heard, again.heard.opinions) == (outcome.heard, outcome.heard.opinions):
-            self._new[self.keys.of(job)] = calls
+        again = self.rereader.heard(job.subject, job.example, job.trial, outcome.uses)
+        if again is not None and (again, again.opinions) == (outcome.heard, outcome.heard.opinions):
+            self._new[self.keys.of(job)] = tuple((part, use.record.key) for part, use in outcome.uses)
 
     def put(self, fingerprint: str) -> None:
         """Keep what was noted, and the program's fingerprint."""
