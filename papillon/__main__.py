@@ -218,7 +218,8 @@ def _optimize(given: argparse.Namespace) -> int:
             raise PapillonError(f"{cause}. The best program so far is in {out}; run again to go on.")
         print("scoring what came out on the same dev examples", flush=True)
         after = score_program(found.program, dev, models, profile)
-        print("\n" + improvement_table(optimizer, found, before, after, models.ledger))
+        width = shutil.get_terminal_size((200, 24)).columns
+        print("\n" + improvement_table(optimizer, found, before, after, models.ledger, width))
     print(f"\nsaved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0
 

@@ -95,4 +95,6 @@ class Leaving:
             self._fail(error)
 
     def _fail(self, error: UsageError) -> None:
+        assert self.folder is not None
+        self.folder.close()
         self.failure, self.folder = str(error), None

@@ -48,12 +48,13 @@ class RowKeys:
     """The key of each job's row, under one profile."""
 
     def __init__(self, profile: Profile) -> None:
+        self.identities = {role: identity_of(settings) for role, settings in profile.models.items()}
         program = profile.program.read_bytes() if profile.program is not None else b""
         self._base = {
             "sources": _sources(),
             "python": platform.python_version(),
             "dspy": version("dspy"),
-            "models": {role: identity_of(settings) for role, settings in profile.models.items()},
+            "models": self.identities,
             "judge": profile.judge.kind,
             "program": hashlib.sha256(program).hexdigest(),
         }
@@ -75,7 +76,8 @@ class RowCache:
     """What is known of one run's jobs: taken out at its start, put back at its end."""
 
     def __init__(self, profile: Profile, folder: Path) -> None:
-        self.keys, self.file, self.rereader = RowKeys(profile), FinishedRows(folder), Rereader(profile)
+        self.keys, self.file = RowKeys(profile), FinishedRows(folder)
+        self.rereader = Rereader(profile, self.keys.identities)
         self.prices = {role: price_of(settings) for role, settings in profile.models.items()}
         #: The program's fingerprint where a run has kept it, so that nothing need be imported to know it.
         self.fingerprint: str | None = None
@@ -123,11 +125,9 @@ class RowCache:
         """Remember a finished sample for the end, where its records alone give it again."""
         if outcome.row.status == "infrastructure_error" or not outcome.on_record:
             return
-        calls = tuple((part, use.record.key) for part, use in outcome.uses)
-        records = {use.record.key: use.record for _, use in outcome.uses}
-        again = self.rereader.outcome(job.subject, job.example, job.trial, calls, records)
-        if again is not None and (again.heard, again.heard.opinions) == (outcome.heard, outcome.heard.opinions):
-            self._new[self.keys.of(job)] = calls
+        again = self.rereader.heard(job.subject, job.example, job.trial, outcome.uses)
+        if again is not None and (again, again.opinions) == (outcome.heard, outcome.heard.opinions):
+            self._new[self.keys.of(job)] = tuple((part, use.record.key) for part, use in outcome.uses)
 
     def put(self, fingerprint: str) -> None:
         """Keep what was noted, and the program's fingerprint."""

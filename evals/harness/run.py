@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from evals.harness.causes import Told, causes_of
 from evals.harness.evaluation.barrier import Barrier
-from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.judge_cases import Examination, examine_judge
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler, result_of
 from evals.harness.leaving import Leaving
-from evals.harness.plan import JUDGED, SPLITS, Plan
+from evals.harness.needs import Needs
+from evals.harness.plan import JUDGED, Plan
 from evals.harness.row_cache import RowCache
 from evals.harness.selection import Selection
 from evals.harness.verdicts.controls import control_summary
 from evals.harness.verdicts.gates import Threshold
 from evals.harness.verdicts.judge_bars import judge_bars
-from evals.harness.verdicts.splits import GateItem, judge_gates
+from evals.harness.verdicts.splits import judge_gates
 from evals.harness.verdicts.thresholds import judge_gain
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
@@ -61,10 +61,8 @@ class Run:
         self.imported: str | None = None
         self.ledger = Ledger()
         self.budget = Budget(settings.max_calls, settings.max_cost)
-        self.gates: list[GateItem] = [gate for gate in plan.gates if gate.id in selection.gates]
-        self.controls = self._needed_controls()
-        self.examples = self._needed_examples()
-        self._jobs = self._needed_jobs()
+        needs = Needs(plan, selection)
+        self.gates, self.controls, self.examples, self._jobs = needs.gates, needs.controls, needs.examples, needs.jobs
         # Wide enough that judges' calls fill the slots to the end; few slots do not run dry, and results come soon.
         slots = settings.profile.concurrency
         window = slots if slots <= 4 else 4 * slots
@@ -89,36 +87,6 @@ class Run:
         #: How many of its labelled cases the judge has answered.
         self.cases_answered = 0
         self._said: deque[str] = deque()
-
-    # What is to be done
-
-    def _needed_controls(self) -> list[tuple[str, str]]:
-        chosen = [(s, name) for s, name in self.plan.controls if f"{s}-{name}" in self.selection.controls]
-        for gate in self.gates:
-            if gate.metric == "gain" and (gate.split, "local-only") not in chosen:
-                chosen.append((gate.split, "local-only"))
-        return chosen
-
-    def _needed_examples(self) -> dict[str, list[Example]]:
-        """The selected examples by split; all of a split where only its gates or controls are selected."""
-        needed = {}
-        for split in SPLITS:
-            every = self.plan.examples.get(split, [])
-            own = [example for example in every if example.id in self.selection.examples]
-            asked = any(g.split == split for g in self.gates) or any(s == split for s, _ in self.controls)
-            if own or asked:
-                needed[split] = own or every
-        return needed
-
-    def _needed_jobs(self) -> dict[tuple[str, str], list[Job]]:
-        trials = range(self.plan.settings.profile.trials)
-        jobs = {
-            (PROGRAM, split): [Job(PROGRAM, example, trial) for example in examples for trial in trials]
-            for split, examples in self.examples.items()
-        }
-        for split, name in self.controls:
-            jobs[name, split] = [Job(name, example) for example in self.examples[split]]
-        return jobs
 
     # Doing it
 

@@ -77,12 +77,21 @@ def _json_fields(answer: str, names: Collection[str]) -> dict[str, str]:
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
-        import json_repair  # DSPy's own; a twentieth of a second, and seldom needed
-
-        fields = json_repair.loads(text)
+        fields = None
     if not isinstance(fields, dict):
-        return {}
+        fields = _repaired(text)
     return {name: whole_characters(_text(fields[name])) for name in names if name in fields}
+
+
+def _repaired(text: str) -> dict[str, Any]:
+    """What DSPy makes of JSON that is none; it takes a twentieth of a second to import, and is seldom needed."""
+    import json_repair
+    import regex  # type: ignore[import-untyped]
+
+    fields = json_repair.loads(text)
+    if not isinstance(fields, dict) and (found := regex.search(r"\{(?:[^{}]|(?R))*\}", text, regex.DOTALL)):
+        fields = json_repair.loads(found[0])
+    return fields if isinstance(fields, dict) else {}
 
 
 def _text(value: Any) -> str:

@@ -92,9 +92,14 @@ class RunFolder:
                 new.write(old.read(size))
         os.replace(self.path / f".{TRACES}", self.path / TRACES)
 
+    def close(self) -> None:
+        """Write no more, and leave what is there."""
+        with contextlib.suppress(OSError):
+            self._traces.close()
+
     def discard(self) -> None:
         """Take the folder away again."""
-        self._traces.close()
+        self.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def make_way(self) -> None:
@@ -125,7 +130,7 @@ def _lasting(folder: Path) -> Any:
     """A run's results without what differs between two runs over the same records."""
     with open_plain(folder / RESULTS) as file:
         results = json.load(file)
-    for name in ("id", "started", "seconds", "finished", "calls", "record"):
+    for name in ("id", "started", "finished", "seconds", "wall_seconds", "calls", "record"):
         results["run"].pop(name, None)
     for row in results["rows"]:
         row.pop("seconds")

@@ -162,11 +162,11 @@ class Traces:
 
 def open_plain(path: Path) -> IO[bytes]:
     """A plain file, opened for reading: no link is followed and nothing is waited for; raises OSError."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.ELOOP, "not a plain file")
-    return file
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.ELOOP, "no plain file")
+    return os.fdopen(number, "rb")
 
 
 def cause(error: OSError) -> str:

@@ -129,7 +129,7 @@ def repair(folder: Path) -> Report:
                 os.rename(folder / name, aside / name)
         os.rename(aside / "new" / DATABASE, folder / DATABASE)
         (aside / "new").rmdir()
-    return replace(findings.report(folder, found), aside=str(aside))
+    return replace(findings.report(folder, found), finished=report.finished, aside=str(aside))
 
 
 def _finished_fault(folder: Path, sound: set[bytes]) -> str | None:

@@ -71,11 +71,11 @@ def await_rounds(process: subprocess.Popen[Any], trainings: Path, *, rounds: int
 
 
 class Evaluator:
-    """Starts ``pytest`` in the project's root with a profile, a cache and a results file of its own."""
+    """Starts ``pytest`` in the project's root with a profile, cache, results file and place for runs of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cache = folder / "cache"
+        self.cache, self.runs = folder / "cache", folder / "runs"
 
     def profile(self, base: str, *, gates: str = "[gates.dev]\nquality = { min = 0.01 }\n", **changed: Any) -> Path:
         """Write a profile whose three models are served at ``base``; ``changed`` overrides its keys as TOML text."""
@@ -97,7 +97,7 @@ class Evaluator:
             *(sys.executable, "-m", "pytest"),
             *(() if cached else ("-p", "no:cacheprovider")),
             *arguments,
-            *("--eval-runs", str(self.folder / "runs"), "--eval-cache", str(self.cache)),
+            *("--eval-runs", str(self.runs), "--eval-cache", str(self.cache)),
             *("--eval-results", str(self.folder / "results.json")),
         ]
 

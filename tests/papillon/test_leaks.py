@@ -4,12 +4,13 @@ import subprocess
 import sys
 import time
 import unicodedata
+from itertools import compress
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from papillon.leaks import fold, near_verbatim, places, redact, verbatim, words
+from papillon.leaks import Place, fold, leaks, near_verbatim, places, redact, verbatim, words
 
 # Few letters of many kinds, so that units meet in texts, touch, overlap and stand beside marks.
 TEXTS = st.text(alphabet="aAbiIİı1 -.[]\tßsS李王ก่가은क्\u0301\u0307\u200b\u00ad█REDACTÉ,_ﬁ½가ｶﾞΣς\u3000", max_size=24)
@@ -314,3 +315,38 @@ def test_the_module_imports_nothing_heavy() -> None:
     code = "import papillon.leaks, sys; print([m for m in ('dspy', 'numpy', 'rapidfuzz') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+class TestLeaks:
+    @pytest.mark.parametrize(
+        ("unit", "text", "slice_"),
+        [
+            ("Jon Smith", "Ask Jon Smithh today.", "Jon Smithh"),
+            ("Mueller GmbH", "from Müller GmbH & Co", "Müller GmbH"),
+            ("Ann-Marie Leeson", "and Ann  Marie\nLeesen!", "Ann  Marie\nLeesen"),
+            ("Łódź 12345", "in lodz 12345, Poland", "lodz 12345"),
+        ],
+    )
+    def test_a_near_place_is_the_words_that_come_near(self, unit: str, text: str, slice_: str) -> None:
+        at = text.index(slice_)
+        assert leaks((unit,), text) == [Place(unit, "near", at, at + len(slice_))]
+
+    def test_every_verbatim_place_is_named_and_then_no_near_one(self) -> None:
+        found = leaks(("Oslo", "Ann Lee", "Bob"), "Oslo, OSLO; Ann Lee, Ann Lea")
+        assert found == [
+            *(Place("Oslo", "verbatim", 0, 4), Place("Oslo", "verbatim", 6, 10), Place("Ann Lee", "verbatim", 12, 19)),
+        ]
+
+    @given(UNITS, TEXTS)
+    @settings(max_examples=300, deadline=None)
+    def test_they_are_the_units_that_verbatim_and_near_verbatim_find_and_stand_where_they_say(
+        self, units: list[str], text: str
+    ) -> None:
+        found = leaks(units, text)
+        exact, near = verbatim(units, text), near_verbatim(units, text)
+        assert {place.unit for place in found if place.how == "verbatim"} == set(compress(units, exact))
+        assert {place.unit for place in found if place.how == "near"} == set(compress(units, near))
+        for place in found:
+            assert 0 <= place.start < place.end <= len(text)
+            if place.how == "near":
+                assert nearly_stands(place.unit, text[place.start : place.end])

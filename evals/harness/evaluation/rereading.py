@@ -8,6 +8,7 @@ a server refused) is to be made anew.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,6 @@ from judges.values import read_value
 from papillon.leaks import redact
 from papillon.models.characters import whole_characters
 from papillon.models.fields import read_fields, said_in
-from papillon.models.providers import identity_of
 from papillon.models.turn import Use
 from papillon.profile import Profile
 from papillon.results.traces import Judgement
@@ -41,6 +41,8 @@ __all__ = ["Rereader"]
 
 #: The fields that the program's two predictors answer in.
 CRAFTED, ANSWERED = ("reasoning", "llm_request"), ("response",)
+#: The second one's inputs have a longer name.
+_ASKS_TO_CRAFT = re.compile(r"\bllm_request\b")
 
 
 class _Unbound(Exception):
@@ -48,11 +50,10 @@ class _Unbound(Exception):
 
 
 class Rereader:
-    """Reads samples again, under one profile."""
+    """Reads samples again, under one profile whose models, by role, are known by ``identities``."""
 
-    def __init__(self, profile: Profile) -> None:
-        self.profile = profile
-        self._who = {role: identity_of(settings) for role, settings in profile.models.items()}
+    def __init__(self, profile: Profile, identities: Mapping[str, Mapping[str, Any]]) -> None:
+        self.profile, self._who = profile, identities
 
     def outcome(
         self,
@@ -63,13 +64,22 @@ class Rereader:
         records: Mapping[str, Record],
     ) -> Outcome | None:
         """The outcome of one sample by the calls that it rests on; None where their records do not give it."""
+        if any(key not in records for _, key in calls):
+            return None
+        uses = tuple((part, Use(role_of(part), records[key], replayed=True)) for part, key in calls)
+        heard = self.heard(subject, example, trial, uses)
+        return None if heard is None else scored(example, trial, heard, 0.0, uses=uses)
+
+    def heard(self, subject: str, example: Example, trial: int, uses: Sequence[tuple[Part, Use]]) -> Heard | None:
+        """What was heard in one sample, by the recorded calls that it rests on; None where they do not give it."""
+        if len({(part, use.record.key) for part, use in uses}) < len(uses):
+            return None
         try:
-            uses = tuple((part, Use(role_of(part), records[key], replayed=True)) for part, key in calls)
             for part, use in uses:
                 self._require_model(part, use.record, trial)
             heard = self._said(subject, example, _of(uses, "local"), _of(uses, "untrusted"))
-            return scored(example, trial, self._judged(example, heard, uses), 0.0, uses=uses)
-        except (_Unbound, KeyError, ValueError, TypeError, AttributeError):
+            return self._judged(example, heard, uses)
+        except (_Unbound, LookupError, ValueError, TypeError, AttributeError):
             return None
 
     def _require_model(self, part: Part, record: Record, trial: int) -> None:
@@ -112,6 +122,7 @@ class Rereader:
         names = ANSWERED if requests else CRAFTED
         fields = self._fields(local[-1], names)
         if len(fields) < len(names):
+            _require(bool(requests) != bool(_ASKS_TO_CRAFT.search(_asked(local[-1]))))
             settings = self.profile.local
             adapter = "JSONAdapter" if settings.adapter == "json" or settings.json_fallback else "ChatAdapter"
             return _heard(requests, responses, "", format_fault(adapter, names, fields, said_in(local[-1])))
@@ -185,9 +196,13 @@ def _alone(record: Record) -> str:
     return text
 
 
+def _asked(record: Record) -> str:
+    return "\n".join(message["content"] for message in record.call["messages"])
+
+
 def _stand_in(record: Record, *texts: str) -> bool:
     """Whether these stand in what a call was asked, one behind the other."""
-    asked, at = "\n".join(message["content"] for message in record.call["messages"]), 0
+    asked, at = _asked(record), 0
     for text in map(whole_characters, texts):
         at = asked.find(text, at)
         if at < 0:

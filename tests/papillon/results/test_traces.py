@@ -1,0 +1,146 @@
+"""Traces: a row's texts in the contract's shape, exact both ways, and read row by row from a file of anybody's."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from papillon.errors import UsageError
+from papillon.results.traces import TRACES, Judgement, LeakedUnit, Trace, TracedCall, Traces
+
+TRACE = Trace(
+    id="dev-0000-1f3c9a2e",
+    trial=0,
+    query="I am Ann Lee from Oslo.",
+    redacted_query="I am [NAME] from [CITY].",
+    units=("Ann Lee", "Oslo"),
+    target="Hello Ann.",
+    requests=("Where is Oslo?",),
+    untrusted_responses=("In Norway.",),
+    response="Hello.",
+    unparsed=None,
+    leaked_units=(LeakedUnit("Oslo", 0, "verbatim", 9, 13),),
+    judge_extra=0,
+    judge=(Judgement("leakage", None, 1, "Oslo", 1), Judgement("quality", "answer-first", True, "as good", 2)),
+    calls=(TracedCall("local", "0" * 64, 31, 4, None, True),),
+    error=None,
+)
+
+texts = st.text(alphabet=st.characters(), max_size=20)  # lone surrogates among them
+traces = st.builds(
+    Trace,
+    id=texts,
+    query=texts,
+    units=st.tuples(texts),
+    requests=st.tuples(texts, texts),
+    untrusted_responses=st.tuples(texts, st.none()),
+    unparsed=st.none() | texts,
+    leaked_units=st.lists(st.builds(LeakedUnit, unit=texts), max_size=2).map(tuple),
+    judge=st.lists(st.builds(Judgement, answer=st.booleans() | st.integers(0, 9), reason=texts), max_size=2).map(tuple),
+    calls=st.lists(st.builds(TracedCall, role=texts, cost_usd=st.none() | st.floats(0, 9)), max_size=2).map(tuple),
+)
+
+
+@given(traces)
+def test_a_trace_is_the_same_after_a_way_through_its_line(trace: Trace) -> None:
+    line = trace.to_line()
+    assert line.count(b"\n") == 1
+    assert Trace.from_line(line) == trace
+    assert Trace.from_line(line).to_line() == line
+
+
+def test_the_shape_of_a_line_is_the_contracts() -> None:
+    data = json.loads(TRACE.to_line())
+    assert [*data] == [
+        *("id", "trial", "query", "redacted_query", "units", "target"),
+        *("requests", "untrusted_responses", "response", "unparsed"),
+        *("leaked_units", "judge_extra", "judge", "calls", "error"),
+    ]
+    assert [*data["leaked_units"][0]] == ["unit", "request", "how", "start", "end"]
+    assert [*data["judge"][0]] == ["question", "order", "answer", "reason", "attempts"]
+    assert [*data["calls"][0]] == ["role", "key", "input_tokens", "output_tokens", "cost_usd", "replayed"]
+
+
+def write(folder: Path, *lines: bytes) -> Traces:
+    (folder / TRACES).write_bytes(b"".join(lines))
+    return Traces(folder)
+
+
+def test_they_are_read_in_the_files_order_and_found_by_id_and_trial(tmp_path: Path) -> None:
+    second = replace(TRACE, trial=1, response="Hi.")
+    traces = write(tmp_path, second.to_line(), TRACE.to_line())
+    assert list(traces) == [second, TRACE]
+    assert traces.find(TRACE.id) == TRACE
+    assert traces.find(TRACE.id, 1) == second
+    assert traces.find(TRACE.id, 2) is None
+    assert traces.find("dev-0000") is None
+
+
+def test_of_a_row_that_a_killed_run_wrote_twice_the_last_is_found(tmp_path: Path) -> None:
+    again = replace(TRACE, response="Again.")
+    assert write(tmp_path, TRACE.to_line(), again.to_line()).find(TRACE.id) == again
+
+
+def test_finding_one_reads_no_other(tmp_path: Path) -> None:
+    other = replace(TRACE, id="dev-0001-1f3c9a2e").to_line()[:-30] + b"\n"
+    assert write(tmp_path, other, TRACE.to_line()).find(TRACE.id) == TRACE
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda line: line[: len(line) // 2], "the line is no JSON"),
+        (lambda line: line.replace(b'"response"', b'"answer"'), "response is not there"),
+        (lambda line: line.replace(b'"trial": 0', b'"trial": "none"'), "trial is a text where a whole number belongs"),
+        (lambda line: line.replace(b'"verbatim"', b'"whole"'), "leaked_units[0].how is none of verbatim, near"),
+        (lambda line: b"[1]\n", "the whole is a list where an object belongs"),
+        (lambda line: b"\xff\xfe\n", "the line is no JSON"),
+        (lambda line: b"[" * 100_000 + b"\n", "the line is no JSON"),
+    ],
+)
+def test_a_damaged_line_is_one_sentence_with_file_and_line_and_none_of_its_text(
+    tmp_path: Path, damage: Callable[[bytes], bytes], says: str
+) -> None:
+    traces = write(tmp_path, TRACE.to_line(), damage(TRACE.to_line()))
+    rows = iter(traces)
+    assert next(rows) == TRACE
+    with pytest.raises(UsageError) as raised:
+        next(rows)
+    assert str(raised.value) == (
+        f"Expected the trace of one row in line 2 of {tmp_path / TRACES}, but {says}; "
+        "make the run again: what is recorded is replayed."
+    )
+
+
+@pytest.mark.parametrize("place", ["link", "fifo", "folder", "nothing"])
+def test_nothing_but_a_plain_file_is_read(tmp_path: Path, place: str) -> None:
+    path = tmp_path / TRACES
+    if place == "link":
+        (tmp_path / "other").write_bytes(TRACE.to_line())
+        path.symlink_to(tmp_path / "other")
+    elif place == "fifo":
+        os.mkfifo(path)
+    elif place == "folder":
+        path.mkdir()
+    why = "there is none" if place == "nothing" else "it is no plain file"
+    for read in (lambda: list(Traces(tmp_path)), lambda: Traces(tmp_path).find("dev")):
+        with pytest.raises(UsageError) as raised:
+            read()
+        assert str(raised.value) == f"Expected a run's traces in {path}, but {why}; name another run."
+
+
+def test_a_large_file_is_never_in_memory_whole(tmp_path: Path) -> None:
+    import tracemalloc
+
+    write(tmp_path, *(replace(TRACE, id=f"dev-{n:04d}", query="x" * 10_000).to_line() for n in range(1_000)))
+    tracemalloc.start()
+    assert sum(1 for _ in Traces(tmp_path)) == 1_000
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
