@@ -1,4 +1,4 @@
-"""Run: one evaluation under way, in the process that owns it; answers the items' questions and judges the gates.
+"""Run: one evaluation under way, in the process that owns it; answers the items' questions.
 
 It holds the models, the scheduler and the rows. What is printed and written is left to reports over its state.
 """
@@ -10,7 +10,6 @@ import gc
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -25,25 +24,19 @@ from evals.harness.needs import Needs
 from evals.harness.plan import JUDGED, Plan
 from evals.harness.row_cache import RowCache
 from evals.harness.selection import Selection
-from evals.harness.verdicts.controls import control_summary
-from evals.harness.verdicts.gates import Threshold
+from evals.harness.split_verdicts import SplitVerdicts, Waiting
 from evals.harness.verdicts.judge_bars import judge_bars
-from evals.harness.verdicts.splits import judge_gates
-from evals.harness.verdicts.thresholds import judge_gain
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
-from papillon.results import ControlResult, GateResult, Row
+from papillon.results import GateResult, Row
 from papillon.results.folder import new_id
 from papillon.store import Store, export_records, import_records
-from papillon.units import UnitsCheck, check_units
 
 if TYPE_CHECKING:
     from evals.harness.evaluation.subjects import Subjects
 
 __all__ = ["Run", "Waiting"]
-
-Waiting = Callable[[], None] | None
 
 
 class Run:
@@ -72,8 +65,7 @@ class Run:
             for job in jobs:
                 if subject == PROGRAM:
                     self._of_example.setdefault(job.example.id, []).append(job)
-        self._judged: dict[str, list[GateResult]] = {}
-        self._units: dict[str, UnitsCheck] = {}
+        self.verdicts = SplitVerdicts(plan, self.examples, self.rows)
         self.fingerprint: str | None = None
         self.subjects: Subjects | None = None
         #: Whether an item has asked for anything, so that the work has begun.
@@ -264,10 +256,12 @@ class Run:
                 failed = failed if failed == causes[0] else f"No score: {failed}."
             return {"rows": [row.to_json() for row in rows], "failed": failed}
         if question["ask"] == "gate":
-            return {"results": [{**result.to_json(), "note": result.note} for result in self.gate(name, waiting)]}
+            return {
+                "results": [{**result.to_json(), "note": result.note} for result in self.verdicts.gate(name, waiting)]
+            }
         if question["ask"] == "control":
             split, _, control = name.partition("-")
-            result = self.control(control, split, waiting)
+            result = self.verdicts.control(control, split, waiting)
             note = self._told.once(result.note, causes_of(self.rows(split, control)), name)
             return {"verdict": result.verdict, "note": note}
         if question["ask"] == "judge":
@@ -284,40 +278,6 @@ class Run:
     def rows(self, split: str, subject: str = PROGRAM, waiting: Waiting = None) -> list[Row]:
         """A subject's rows on a split."""
         return [outcome.row for outcome in self.outcomes(split, subject, waiting)]
-
-    def gate(self, gate_id: str, waiting: Waiting = None) -> list[GateResult]:
-        """The verdicts of one gate, one for each bound, over every selected row of its split."""
-        if gate_id not in self._judged:
-            split = next(gate.split for gate in self.gates if gate.id == gate_id)
-            control = self.rows(split, "local-only", waiting)
-            rows = self.rows(split, waiting=waiting)
-            self._judged |= judge_gates(
-                [gate for gate in self.plan.gates if gate.split == split],
-                rows,
-                control,
-                of=self.plan.whole[split],
-                units=self.units(split),
-                baselines=self.plan.baselines,
-                sharded=self.plan.settings.shard is not None,
-            )
-        return self._judged[gate_id]
-
-    def units(self, split: str) -> UnitsCheck:
-        """The check of the selected examples' units, made when it is first asked for."""
-        if split not in self._units:
-            self._units[split] = check_units((example.id, example.row) for example in self.examples[split])
-        return self._units[split]
-
-    def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
-        """What came of one control on the selected examples of a split."""
-        shard = self.plan.settings.shard is not None
-        return control_summary(name, split, self.rows(split, name, waiting), self.examples[split], shard=shard)
-
-    def gain(self, split: str) -> GateResult | None:
-        """The program's mean paired gain in ``overall`` over never delegating, None where that was not run."""
-        control = self.rows(split, "local-only")
-        asked = Threshold(split, "gain", min=-1.0)
-        return judge_gain(asked, self.rows(split), control)[0] if control else None
 
     def examination(self, question: str, waiting: Waiting = None) -> Examination:
         """What came of putting one of its questions to the judge for every labelled case."""
