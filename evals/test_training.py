@@ -1,4 +1,4 @@
-"""Training, where ``-m gpu`` asks for it: the smoke test, or with ``--full-train`` the full training alone.
+"""Training, where ``-m gpu`` names it: the smoke test, or with ``--full-train`` the full training alone.
 
 The smoke test passes when two rounds taught something that can be used; the full training when the whole interval
 of its paired gain over the untrained program on dev lies above ``train.min_gain``.

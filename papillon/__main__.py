@@ -18,6 +18,7 @@ from pathlib import Path
 
 from papillon import __version__
 from papillon.command_line import CommandParser
+from papillon.commands import evaluation, launcher
 from papillon.errors import PapillonError, UsageError
 from papillon.profile import CACHE, load_profile
 
@@ -114,7 +115,8 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
 def _train(given: argparse.Namespace) -> int:
     from papillon.training.task import TrainingTask, last_training, new_folder
 
-    profile = load_profile(given.profile or ("embedded" if given.smoke else None))
+    named = given.profile or ("embedded" if given.smoke else os.environ.get("PAPILLON_PROFILE") or None)
+    profile = load_profile(named)
     task = TrainingTask.of(profile, smoke=given.smoke, device=given.device)
     folder = given.out or (last_training() if given.resume else new_folder(profile.name))
     begun = folder / "settings.json"
@@ -130,10 +132,16 @@ def _train(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if not begun.exists():
             raise
-        again = [*sys.argv[1:], *([] if given.resume else ["--resume"]), *([] if given.out else ["--out", str(folder)])]
-        print(f"papillon train: interrupted; go on with: papillon {shlex.join(again)}", file=sys.stderr)
+        again = [*launcher(Path.cwd(), "papillon"), *sys.argv[1:]]
+        again += [] if given.profile or named is None else ["--profile", named]
+        again += [] if given.out else ["--out", str(folder)]
+        again += [] if given.resume else ["--resume"]
+        print(f"papillon train: interrupted; go on with: {shlex.join(again)}", file=sys.stderr)
         return 130
+    ask = [*launcher(Path.cwd(), "papillon"), "ask", "...", *([] if named is None else ["--profile", named])]
     print(trained)
+    print(f"Next: {evaluation(folder, named, profile.dataset)}")
+    print(f"  or: {shlex.join([*ask, '--program', str(folder)])}")
     return 0
 
 
@@ -157,7 +165,8 @@ def _optimize_arguments(parser: argparse.ArgumentParser) -> None:
 def _optimize(given: argparse.Namespace) -> int:
     if given.max_calls < 1:
         raise UsageError(f"--max-calls: expected a number of at least 1, got {given.max_calls}; allow some calls.")
-    profile = load_profile(given.profile)
+    named = given.profile or os.environ.get("PAPILLON_PROFILE") or None
+    profile = load_profile(named)
     from evals.harness.evaluation.examples import select_examples
     from evals.harness.training.improvement import improvement_table, score_program
     from judges import feedback_metric, make_judge
@@ -209,8 +218,9 @@ def _optimize(given: argparse.Namespace) -> int:
             raise PapillonError(f"{cause}. The best program so far is in {out}; run again to go on.")
         print("scoring what came out on the same dev examples", flush=True)
         after = score_program(found.program, dev, models, profile)
-        print("\n" + improvement_table(optimizer, found, before, after, models.ledger))
-    print(f"\nsaved in {out}; evaluate it with: pytest evals -m dev --eval-program {out}")
+        width = shutil.get_terminal_size((200, 24)).columns
+        print("\n" + improvement_table(optimizer, found, before, after, models.ledger, width))
+    print(f"\nsaved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0
 
 

@@ -117,7 +117,10 @@ HARNESS = "evals.harness"
 FLOORS = (
     ("causes", "verdicts", "reports"),
     ("evaluation",),
-    ("interrupt", "marks", "options", "command_line", "protocol", "items", "plan", "selection", "row_cache", "leaving"),
+    (
+        *("interrupt", "marks", "option_values", "options", "command_line", "protocol", "items"),
+        *("plan", "selection", "needs", "row_cache", "leaving", "split_verdicts"),
+    ),
     ("run",),
     ("remarks", "run_result", "accepting", "outputs", "progress", "next_command", "training"),
     ("session", "workers"),

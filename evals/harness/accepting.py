@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evals.harness.plan import SPLITS, Plan
 from evals.harness.selection import Selection
-from evals.harness.verdicts.baseline import Baseline, accept, accepted_before, write_baseline
+from evals.harness.verdicts.baseline import Baseline, accept, accepted_before
 from evals.harness.verdicts.evidence import lacking
 from evals.harness.verdicts.gates import threshold_verdict
 from papillon.errors import UsageError
@@ -20,7 +20,7 @@ from papillon.results import RunResult
 from papillon.results.rows import Row
 from papillon.units import UnitsCheck
 
-__all__ = ["refuse_acceptance", "unfit", "write_accepted"]
+__all__ = ["accepted_baselines", "refuse_acceptance", "unfit"]
 
 
 def refuse_acceptance(selection: Selection, plan: Plan) -> None:
@@ -45,11 +45,10 @@ def refuse_acceptance(selection: Selection, plan: Plan) -> None:
     _before(splits, plan)
 
 
-def write_accepted(result: RunResult, plan: Plan) -> list[str]:
-    """Write the baseline files of the run's splits, and give their names; what they hold of other splits stays.
+def accepted_baselines(result: RunResult, plan: Plan) -> dict[Path, Baseline]:
+    """What the baseline files of the run's splits are to hold; what they hold of other splits stays.
 
-    Raises UsageError, before anything is written, where a row has no score, and for a split whose rows could not
-    carry a gate.
+    Raises UsageError where a row has no score, and for a split whose rows could not carry a gate.
     """
     splits = [split.name for split in result.splits]
     files = _files(splits, plan)
@@ -71,9 +70,7 @@ def write_accepted(result: RunResult, plan: Plan) -> list[str]:
                 f"--eval-accept: expected rows of {split.name} that later runs can be compared with, but {why}; "
                 "nothing was written, so mend that and run again."
             )
-    for path, baseline in baselines.items():
-        write_baseline(baseline, path)
-    return [str(path) for path in files]
+    return baselines
 
 
 def _files(splits: Iterable[str], plan: Plan) -> dict[Path, list[str]]:
@@ -92,7 +89,7 @@ def _before(splits: Iterable[str], plan: Plan) -> list[Baseline | None]:
 
 
 def unfit(rows: Sequence[Row], compared: Sequence[RegressionSettings], *, most_errors: float, units: UnitsCheck) -> str:
-    """Why rows, one split's and all with scores, cannot be what ``compared`` asks to compare with, or ``""``.
+    """Why rows, one split's and all with scores, cannot be what ``compared`` compares with, or ``""``.
 
     ``most_errors`` is the share of program errors (0..1) that the split's gate allows, ``units`` the check of its data.
     """

@@ -1,5 +1,4 @@
-"""Causes: what cost several items their scores is told in full once, and then with a word on who was told; and how to
-go on after it."""
+"""Causes: why rows have no score, told in full once and then by the item that was told; and how to go on after it."""
 
 from __future__ import annotations
 

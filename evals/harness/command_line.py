@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -12,6 +11,7 @@ import pytest
 
 from evals.harness.marks import MARKS, names, selects
 from evals.harness.options import OPTIONS
+from papillon.commands import seen_from
 from papillon.errors import UsageError
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "only_shows",
     "refuse_options_without_a_suite",
     "refuse_root_of_an_option",
-    "seen_from",
 ]
 
 EVALS = Path(__file__).resolve().parents[1]
@@ -36,13 +35,13 @@ _FILES = {EVALS / name for name in SUITES}
 
 @cache
 def in_evals(path: Path) -> bool:
-    """Whether a file lies beside the suites, by whatever links it was reached."""
+    """Whether a file lies in the suites' folder, also through links."""
     return path.resolve().parent == EVALS
 
 
 @cache
 def in_suite(path: Path) -> bool:
-    """Whether a file is one of the suites', by whatever links it was reached; a user's own beside them is not."""
+    """Whether a file is one of the suites, also through links; a user's own file beside them is not."""
     return path.resolve() in _FILES
 
 
@@ -64,13 +63,8 @@ def names_training(config: pytest.Config) -> bool:
     return names(config.getoption("markexpr", "") or "", "gpu")
 
 
-def seen_from(folder: Path, path: Path) -> str:
-    """What to type in ``folder`` for ``path``: its relative path, or the absolute one where that is shorter."""
-    return min(os.path.relpath(path, folder.resolve()), str(path), key=len)
-
-
 def only_shows(config: pytest.Config) -> bool:
-    """Whether pytest was asked to show something instead of running items: ``--collect-only``, ``--setup-plan``, …"""
+    """Whether an option has pytest show something and run no item: ``--collect-only``, ``--setup-plan``, …"""
     shows = ("help", "markers", "collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test")
     return any(config.getoption(name, False) for name in shows)
 

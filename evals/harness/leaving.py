@@ -10,11 +10,11 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from evals.harness.command_line import seen_from
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job
 from evals.harness.evaluation.traces import trace_of
 from evals.harness.options import RunSettings
+from papillon.commands import seen_from
 from papillon.errors import UsageError
 from papillon.models.providers import price_of
 from papillon.results.folder import RunFolder

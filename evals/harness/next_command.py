@@ -1,26 +1,24 @@
 """Next command: what to type after a run, so that it runs in the folder where the run was started.
 
-It goes for what a reader would look at now: a row that became worse where a regression did not pass, else the worst
-row, else what was not run.
+It shows what a reader would look at now: a row that became worse where a regression did not pass, else the worst
+row; and where all rows are good it runs what was not run.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-import shutil
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
-from evals.harness.command_line import EVALS, seen_from
+from evals.harness.command_line import EVALS
 from evals.harness.plan import SPLITS
+from papillon.commands import data_at_hand, launcher, seen_from
 from papillon.results import GateResult, Row, RunResult
 from papillon.results.rows import COSTS
 
-__all__ = ["command_lines", "launcher", "next_command", "worst_row"]
+__all__ = ["command_lines", "next_command", "worst_row"]
 
 #: Options that chose what was run, how, and what it might cost; the others write files, compare or take a part.
 _REPEATED = (
@@ -34,6 +32,7 @@ _REPEATED = (
     "--eval-concurrency",
     "--eval-record",
     "--eval-cache",
+    "--eval-runs",
     "--eval-max-calls",
     "--eval-max-cost",
 )
@@ -42,12 +41,13 @@ _REPEATED = (
 def next_command(result: RunResult, config: pytest.Config) -> list[str]:
     """The command's words, each as a shell takes it."""
     folder = config.invocation_params.dir
-    chosen = (
-        ["-k", example, "-vv"]
-        if (example := worst_row(result.rows, result.gates)) is not None
-        else ["-m", _not_run(result)]
-    )
-    words = [*launcher(folder), seen_from(folder, EVALS), *chosen]
+    words = [*launcher(folder), *_of_pytest(config), seen_from(folder, EVALS)]
+    if (example := worst_row(result.rows, result.gates)) is not None:
+        words += ["-k", example, "-vv"]
+    else:
+        words += ["-m", _not_run(result)]
+        if workers := config.getoption("numprocesses", None):
+            words += ["-n", str(workers)]
     for flag in _REPEATED:
         value = config.getoption(flag)
         if flag == "--eval-profile":
@@ -55,7 +55,20 @@ def next_command(result: RunResult, config: pytest.Config) -> list[str]:
         if value:
             # With a space pytest might take a file's name for a path to tests.
             words.append(f"{flag}={value}")
-    return [shlex.quote(word) for word in words]
+    return data_at_hand(result.run.dataset.name) + [shlex.quote(word) for word in words]
+
+
+def _of_pytest(config: pytest.Config) -> list[str]:
+    """pytest's own options that decide which settings and plugins a run has; those of the settings' file come again."""
+    given = config.option
+    words = [] if given.inifilename is None else ["-c", given.inifilename]
+    if given.rootdir is not None:
+        words.append(f"--rootdir={given.rootdir}")
+    own = config.getini("addopts")
+    # What was switched off is not missed by one row.
+    for plugin in dict.fromkeys(name for name in given.plugins or () if name not in own and not name.startswith("no:")):
+        words += ["-p", plugin]
+    return words
 
 
 def worst_row(rows: Sequence[Row], verdicts: Sequence[GateResult]) -> str | None:
@@ -73,15 +86,6 @@ def worst_row(rows: Sequence[Row], verdicts: Sequence[GateResult]) -> str | None
                 return flip.id
     worse = [row for row in rows if (row.overall or 0) < 1]
     return min(worse, key=lambda row: row.overall or 0.0).id if worse else None
-
-
-def launcher(folder: Path) -> list[str]:
-    """How pytest is started from ``folder`` with this interpreter, whatever environment is activated."""
-    found, interpreter = shutil.which("pytest"), Path(sys.executable)
-    if found is not None and os.path.samefile(Path(found).parent, interpreter.parent):
-        return ["pytest"]
-    shown = seen_from(folder, interpreter)
-    return [shown if os.sep in shown else f".{os.sep}{shown}", "-m", "pytest"]
 
 
 def command_lines(words: list[str], width: int) -> list[str]:

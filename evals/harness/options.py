@@ -5,13 +5,12 @@ Every wrong value and combination is refused here, before anything is collected,
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from evals.harness.evaluation.examples import Shard
+from evals.harness.option_values import Given, unexpected
 from papillon.errors import UsageError
 from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
@@ -20,7 +19,9 @@ from papillon.splits import CHOICES
 
 __all__ = ["OPTIONS", "Option", "RunSettings", "resolve"]
 
-T = TypeVar("T")
+#: The data sets that are known by name.
+DATASETS = ("mini", "pupa_new", "pupa_tnb")
+SAVED = "a saved DSPy program, or a training's folder"
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,11 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
     """
     for option in OPTIONS:
         if given[option.dest] == "" or (option.several and "" in (given[option.dest] or [])):
-            raise _refuse(option.flag, str(option.metavar), "")
-    profile = load_profile(_profile_name(given, folder))
+            raise unexpected(option.flag, str(option.metavar), "")
+    values = Given(given, folder)
+    profile = load_profile(values.profile("--eval-profile"))
     before = profile
-    judge = _choice(given, "--eval-judge", ("llm", "lexical"))
+    judge = values.choice("--eval-judge", ("llm", "lexical"))
     if judge is not None:
         if judge == "llm" and profile.judge.model is None:
             raise UsageError(
@@ -112,20 +114,13 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
                 "add 'model' to its table 'judge'."
             )
         profile = replace(profile, judge=replace(profile.judge, kind=judge))
-    dataset = given["eval_dataset"]
-    if dataset is not None and dataset not in ("mini", "pupa_new", "pupa_tnb"):
-        path = (folder / Path(dataset).expanduser()).resolve()
-        if not path.is_file():
-            what = "mini, pupa_new, pupa_tnb or a .csv, .jsonl or .parquet file"
-            raise _refuse("--eval-dataset", what, dataset)
-        dataset = str(path)
     profile = replace(
         profile,
-        dataset=dataset or profile.dataset,
-        split=_choice(given, "--eval-split", CHOICES) or profile.split,
-        trials=_count(given, "--eval-trials") or profile.trials,
-        concurrency=_count(given, "--eval-concurrency") or profile.concurrency,
-        program=_program(given, folder) or profile.program,
+        dataset=values.dataset("--eval-dataset", DATASETS) or profile.dataset,
+        split=values.choice("--eval-split", CHOICES) or profile.split,
+        trials=values.count("--eval-trials") or profile.trials,
+        concurrency=values.count("--eval-concurrency") or profile.concurrency,
+        program=values.existing("--eval-program", SAVED) or profile.program,
     )
     if profile.program is not None:
         profile = with_program(profile, profile.program)
@@ -136,28 +131,23 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
     }
     settings = RunSettings(
         profile=profile,
-        record=cast(RecordMode, _choice(given, "--eval-record", ("none", "new", "all")) or "new"),
-        cache=_folder(given, "--eval-cache", folder) or CACHE,
-        limit=_count(given, "--eval-limit"),
-        max_calls=_count(given, "--eval-max-calls"),
-        max_cost=_amount(given, "--eval-max-cost"),
-        shard=_shard(given),
-        import_files=_imports(given, folder),
-        export_file=_writable(given, "--eval-export", folder),
-        results_file=_writable(given, "--eval-results", folder),
-        runs=None if given["eval_runs"] == "none" else _folder(given, "--eval-runs", folder) or RUNS,
+        record=cast(RecordMode, values.choice("--eval-record", ("none", "new", "all")) or "new"),
+        cache=values.folder_of("--eval-cache") or CACHE,
+        limit=values.count("--eval-limit"),
+        max_calls=values.count("--eval-max-calls"),
+        max_cost=values.amount("--eval-max-cost"),
+        shard=values.shard("--eval-shard"),
+        import_files=values.files("--eval-import", "a file of recorded calls"),
+        export_file=values.writable("--eval-export"),
+        results_file=values.writable("--eval-results"),
+        runs=None if given["eval_runs"] == "none" else values.folder_of("--eval-runs") or RUNS,
         runs_named=given["eval_runs"] is not None,
-        baseline_file=_path(given, "--eval-baseline", folder),
+        baseline_file=values.path("--eval-baseline"),
         accept=bool(given["eval_accept"]),
         departs=tuple(flag for flag, differs in changed.items() if differs),
     )
     _check_together(settings)
     return settings
-
-
-def _profile_name(given: dict[str, Any], folder: Path) -> str | None:
-    name: str | None = given["eval_profile"]
-    return str(folder / Path(name).expanduser()) if name is not None and name.endswith(".toml") else name
 
 
 def _check_together(settings: RunSettings) -> None:
@@ -185,93 +175,3 @@ def _check_together(settings: RunSettings) -> None:
                         f"--eval-max-cost: model {model.model} has no {key!r} in profile {settings.profile.name!r}, "
                         "so the most that a call may cost is unknown; add it."
                     )
-
-
-def _refuse(flag: str, expected: str, value: Any) -> UsageError:
-    return UsageError(f"{flag}: expected {expected}, got {value!r}.")
-
-
-def _choice(given: dict[str, Any], flag: str, choices: tuple[str, ...]) -> Any:
-    value: str | None = given[_dest(flag)]
-    if value is not None and value not in choices:
-        raise _refuse(flag, "one of " + ", ".join(choices), value)
-    return value
-
-
-def _count(given: dict[str, Any], flag: str) -> int | None:
-    value: str | None = given[_dest(flag)]
-    if value is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
-        raise _refuse(flag, "a whole number of at least 1", value)
-    return int(value)
-
-
-def _amount(given: dict[str, Any], flag: str) -> float | None:
-    def read(text: str) -> float:
-        amount = float(text)
-        if not 0 < amount < float("inf"):
-            raise ValueError
-        return amount
-
-    return _parsed(given, flag, "an amount in USD above 0", read)
-
-
-def _parsed(given: dict[str, Any], flag: str, expected: str, read: Callable[[str], T]) -> T | None:
-    value: str | None = given[_dest(flag)]
-    if value is None:
-        return None
-    try:
-        return read(value)
-    except ValueError:
-        raise _refuse(flag, expected, value) from None
-
-
-def _shard(given: dict[str, Any]) -> Shard | None:
-    def read(text: str) -> Shard:
-        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
-        if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise ValueError
-        return Shard(int(match[1]), int(match[2]))
-
-    return _parsed(given, "--eval-shard", "I/N with I from 1 to N, such as 2/4", read)
-
-
-def _path(given: dict[str, Any], flag: str, folder: Path) -> Path | None:
-    value: str | None = given[_dest(flag)]
-    return None if value is None else (folder / Path(value).expanduser()).resolve()
-
-
-def _imports(given: dict[str, Any], folder: Path) -> tuple[Path, ...]:
-    names: list[str] = given["eval_import"] or []
-    paths = [(folder / Path(name).expanduser()).resolve() for name in names]
-    for path in paths:
-        if not path.is_file():
-            raise _refuse("--eval-import", "a file of recorded calls", str(path))
-    return tuple(paths)
-
-
-def _program(given: dict[str, Any], folder: Path) -> Path | None:
-    path = _path(given, "--eval-program", folder)
-    if path is not None and not path.exists():
-        raise _refuse("--eval-program", "a saved DSPy program, or a training's folder", str(path))
-    return path
-
-
-def _folder(given: dict[str, Any], flag: str, folder: Path) -> Path | None:
-    path = _path(given, flag, folder)
-    if path is not None and path.exists() and not path.is_dir():
-        raise _refuse(flag, "a folder, or a name for a new one", str(path))
-    return path
-
-
-def _writable(given: dict[str, Any], flag: str, folder: Path) -> Path | None:
-    # Known to be wrong now, this would otherwise be said when the run is over and paid for.
-    path = _path(given, flag, folder)
-    if path is not None and path.is_dir():
-        raise _refuse(flag, "a file to write", str(path))
-    return path
-
-
-def _dest(flag: str) -> str:
-    return flag.lstrip("-").replace("-", "_")

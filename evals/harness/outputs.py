@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from evals.harness.accepting import write_accepted
+from evals.harness.accepting import accepted_baselines
 from evals.harness.causes import again
 from evals.harness.options import RunSettings
 from evals.harness.run import Run
+from evals.harness.verdicts.baseline import Baseline, write_baseline
 from papillon.errors import PapillonError, UsageError, one_line
 from papillon.files import write_whole
 from papillon.results import RunResult
@@ -89,7 +91,12 @@ class Outputs:
         self._run.leave(self.result.to_text())
 
     def _accept(self) -> None:
-        self.accepted = write_accepted(self.result, self._run.plan)
+        for path, baseline in accepted_baselines(self.result, self._run.plan).items():
+            self._try(f"--eval-accept, {path}", partial(self._write_accepted, path, baseline))
+
+    def _write_accepted(self, path: Path, baseline: Baseline) -> None:
+        write_baseline(baseline, path)
+        self.accepted.append(str(path))
 
     def _try(self, asked: str, write: Callable[[], object]) -> None:
         try:

@@ -52,7 +52,7 @@ class Plan:
     def gates(self) -> list[GateItem]:
         """Thresholds before regressions; a split that has any gate has one on ``errors``, set by the profile or not.
 
-        It has so too where an option set aside the regression that the profile names for it.
+        So has a split whose regression an option set aside.
         """
         own = self.settings.profile.gates
         compared = [

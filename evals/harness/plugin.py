@@ -1,4 +1,4 @@
-"""The pytest plugin behind the suites in ``evals/``: the hooks of a session in the order they are called.
+"""Plugin: the hooks of pytest behind the suites in ``evals/``, in the order in which pytest calls them.
 
 Each hook is a few lines that hand over to the session's own object. Importing this imports no DSPy.
 """
@@ -22,7 +22,6 @@ from evals.harness.command_line import (
     names_training,
     refuse_options_without_a_suite,
     refuse_root_of_an_option,
-    seen_from,
 )
 from evals.harness.marks import needs
 from evals.harness.options import OPTIONS, resolve
@@ -30,6 +29,7 @@ from evals.harness.plan import Plan
 from evals.harness.session import EvalSession, LocalSession
 from evals.harness.training.suite import Training, resolve_training
 from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
+from papillon.commands import seen_from
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 
@@ -61,9 +61,11 @@ def pytest_configure(config: pytest.Config) -> None:
         if trains or given["full_train"] or given["train_device"]:
             config.stash[TRAINING] = resolve_training(given, config.invocation_params.dir, asked=trains)
         if not names_evaluation(config):
-            # Where only a training is named, the options are its own.
+            # Where a training alone is named, the options are its own.
             if not trains and not worker:
                 refuse_options_without_a_suite(config)
+            if trains and given["eval_accept"]:
+                raise UsageError("--eval-accept: a training has no scores to accept; name the suites, evals -m dev.")
             return
         settings = resolve(given, config.invocation_params.dir)
         if worker:
@@ -145,7 +147,7 @@ def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -
 
 @pytest.fixture(scope="session")
 def evaluation(pytestconfig: pytest.Config) -> Any:
-    """The run, as the suites' items ask it."""
+    """The suites' items' way to ask the run."""
     session = pytestconfig.stash.get(SESSION, None)
     if session is None:
         suites = seen_from(pytestconfig.invocation_params.dir, EVALS)
@@ -157,7 +159,7 @@ def evaluation(pytestconfig: pytest.Config) -> Any:
 
 @pytest.fixture(scope="session")
 def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
-    """Shows a line at once, also while output is captured."""
+    """A function that shows a line at once, also while output is captured."""
 
     def line(text: str) -> None:
         if pytestconfig.get_verbosity() >= 0:

@@ -1,4 +1,4 @@
-"""Progress: how far a run is, as one line that a terminal has written over in place, and a log now and then."""
+"""Progress: how far a run is, as one line that a terminal shows in place, and that a log repeats from time to time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def progress_line(run: Run, width: int) -> str:
 
 
 class StatusLine:
-    """A terminal's file with one more line below what was written last, which gives way to whatever is written next.
+    """A terminal's file that shows one more line below what was written last, and removes it before the next text.
 
     It stands in the place of the file; :meth:`show` may be called from any thread.
     """
@@ -92,7 +92,7 @@ class StatusLine:
 
 
 class Progress:
-    """Shows one run's progress through pytest's terminal, as often as suits where it goes, and what Ctrl-C means."""
+    """Shows one run's progress through pytest's terminal, often in a window, seldom in a log, and what Ctrl-C means."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config

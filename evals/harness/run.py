@@ -1,4 +1,4 @@
-"""Run: one evaluation under way, in the process that owns it; answers the items' questions and judges the gates.
+"""Run: one evaluation under way, in the process that owns it; answers the items' questions.
 
 It holds the models, the scheduler and the rows. What is printed and written is left to reports over its state.
 """
@@ -10,40 +10,33 @@ import gc
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from evals.harness.causes import Told, causes_of
 from evals.harness.evaluation.barrier import Barrier
-from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.judge_cases import Examination, examine_judge
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler, result_of
 from evals.harness.leaving import Leaving
-from evals.harness.plan import JUDGED, SPLITS, Plan
+from evals.harness.needs import Needs
+from evals.harness.plan import JUDGED, Plan
 from evals.harness.row_cache import RowCache
 from evals.harness.selection import Selection
-from evals.harness.verdicts.controls import control_summary
-from evals.harness.verdicts.gates import Threshold
+from evals.harness.split_verdicts import SplitVerdicts, Waiting
 from evals.harness.verdicts.judge_bars import judge_bars
-from evals.harness.verdicts.splits import GateItem, judge_gates
-from evals.harness.verdicts.thresholds import judge_gain
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
-from papillon.results import ControlResult, GateResult, Row
+from papillon.results import GateResult, Row
 from papillon.results.folder import new_id
 from papillon.store import Store, export_records, import_records
-from papillon.units import UnitsCheck, check_units
 
 if TYPE_CHECKING:
     from evals.harness.evaluation.subjects import Subjects
 
 __all__ = ["Run", "Waiting"]
-
-Waiting = Callable[[], None] | None
 
 
 class Run:
@@ -61,10 +54,8 @@ class Run:
         self.imported: str | None = None
         self.ledger = Ledger()
         self.budget = Budget(settings.max_calls, settings.max_cost)
-        self.gates: list[GateItem] = [gate for gate in plan.gates if gate.id in selection.gates]
-        self.controls = self._needed_controls()
-        self.examples = self._needed_examples()
-        self._jobs = self._needed_jobs()
+        needs = Needs(plan, selection)
+        self.gates, self.controls, self.examples, self._jobs = needs.gates, needs.controls, needs.examples, needs.jobs
         # Wide enough that judges' calls fill the slots to the end; few slots do not run dry, and results come soon.
         slots = settings.profile.concurrency
         window = slots if slots <= 4 else 4 * slots
@@ -74,8 +65,7 @@ class Run:
             for job in jobs:
                 if subject == PROGRAM:
                     self._of_example.setdefault(job.example.id, []).append(job)
-        self._judged: dict[str, list[GateResult]] = {}
-        self._units: dict[str, UnitsCheck] = {}
+        self.verdicts = SplitVerdicts(plan, self.examples, self.rows)
         self.fingerprint: str | None = None
         self.subjects: Subjects | None = None
         #: Whether an item has asked for anything, so that the work has begun.
@@ -89,36 +79,6 @@ class Run:
         #: How many of its labelled cases the judge has answered.
         self.cases_answered = 0
         self._said: deque[str] = deque()
-
-    # What is to be done
-
-    def _needed_controls(self) -> list[tuple[str, str]]:
-        chosen = [(s, name) for s, name in self.plan.controls if f"{s}-{name}" in self.selection.controls]
-        for gate in self.gates:
-            if gate.metric == "gain" and (gate.split, "local-only") not in chosen:
-                chosen.append((gate.split, "local-only"))
-        return chosen
-
-    def _needed_examples(self) -> dict[str, list[Example]]:
-        """The selected examples by split; all of a split where only its gates or controls are selected."""
-        needed = {}
-        for split in SPLITS:
-            every = self.plan.examples.get(split, [])
-            own = [example for example in every if example.id in self.selection.examples]
-            asked = any(g.split == split for g in self.gates) or any(s == split for s, _ in self.controls)
-            if own or asked:
-                needed[split] = own or every
-        return needed
-
-    def _needed_jobs(self) -> dict[tuple[str, str], list[Job]]:
-        trials = range(self.plan.settings.profile.trials)
-        jobs = {
-            (PROGRAM, split): [Job(PROGRAM, example, trial) for example in examples for trial in trials]
-            for split, examples in self.examples.items()
-        }
-        for split, name in self.controls:
-            jobs[name, split] = [Job(name, example) for example in self.examples[split]]
-        return jobs
 
     # Doing it
 
@@ -296,10 +256,12 @@ class Run:
                 failed = failed if failed == causes[0] else f"No score: {failed}."
             return {"rows": [row.to_json() for row in rows], "failed": failed}
         if question["ask"] == "gate":
-            return {"results": [{**result.to_json(), "note": result.note} for result in self.gate(name, waiting)]}
+            return {
+                "results": [{**result.to_json(), "note": result.note} for result in self.verdicts.gate(name, waiting)]
+            }
         if question["ask"] == "control":
             split, _, control = name.partition("-")
-            result = self.control(control, split, waiting)
+            result = self.verdicts.control(control, split, waiting)
             note = self._told.once(result.note, causes_of(self.rows(split, control)), name)
             return {"verdict": result.verdict, "note": note}
         if question["ask"] == "judge":
@@ -316,40 +278,6 @@ class Run:
     def rows(self, split: str, subject: str = PROGRAM, waiting: Waiting = None) -> list[Row]:
         """A subject's rows on a split."""
         return [outcome.row for outcome in self.outcomes(split, subject, waiting)]
-
-    def gate(self, gate_id: str, waiting: Waiting = None) -> list[GateResult]:
-        """The verdicts of one gate, one for each bound, over every selected row of its split."""
-        if gate_id not in self._judged:
-            split = next(gate.split for gate in self.gates if gate.id == gate_id)
-            control = self.rows(split, "local-only", waiting)
-            rows = self.rows(split, waiting=waiting)
-            self._judged |= judge_gates(
-                [gate for gate in self.plan.gates if gate.split == split],
-                rows,
-                control,
-                of=self.plan.whole[split],
-                units=self.units(split),
-                baselines=self.plan.baselines,
-                sharded=self.plan.settings.shard is not None,
-            )
-        return self._judged[gate_id]
-
-    def units(self, split: str) -> UnitsCheck:
-        """The check of the selected examples' units, made when it is first asked for."""
-        if split not in self._units:
-            self._units[split] = check_units((example.id, example.row) for example in self.examples[split])
-        return self._units[split]
-
-    def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
-        """What came of one control on the selected examples of a split."""
-        shard = self.plan.settings.shard is not None
-        return control_summary(name, split, self.rows(split, name, waiting), self.examples[split], shard=shard)
-
-    def gain(self, split: str) -> GateResult | None:
-        """The program's mean paired gain in ``overall`` over never delegating, None where that was not run."""
-        control = self.rows(split, "local-only")
-        asked = Threshold(split, "gain", min=-1.0)
-        return judge_gain(asked, self.rows(split), control)[0] if control else None
 
     def examination(self, question: str, waiting: Waiting = None) -> Examination:
         """What came of putting one of its questions to the judge for every labelled case."""

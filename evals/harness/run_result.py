@@ -69,7 +69,7 @@ def _info(run: Run) -> RunInfo:
 
 def _split(run: Run, split: str) -> SplitInfo:
     gates = sum(gate.split == split for gate in run.plan.gates)
-    return SplitInfo(split, len(run.examples[split]), gates, run.units(split))
+    return SplitInfo(split, len(run.examples[split]), gates, run.verdicts.units(split))
 
 
 def _rows(run: Run) -> list[Row]:
@@ -77,18 +77,18 @@ def _rows(run: Run) -> list[Row]:
 
 
 def _gates(run: Run) -> list[GateResult]:
-    judged = [result for gate in run.gates if run.over(gate.split) for result in run.gate(gate.id)]
+    judged = [result for gate in run.gates if run.over(gate.split) for result in run.verdicts.gate(gate.id)]
     return judged + [bar for question in run.answered for bar in run.judge_gates(question)]
 
 
 def _controls(run: Run) -> list[ControlResult]:
-    return [run.control(name, split) for split, name in run.controls if run.over(split, name)]
+    return [run.verdicts.control(name, split) for split, name in run.controls if run.over(split, name)]
 
 
 def _gains(run: Run) -> list[Gain]:
     gains = []
     for split in run.examples:
-        if run.over(split) and (gain := run.gain(split)) is not None:
+        if run.over(split) and (gain := run.verdicts.gain(split)) is not None:
             gains.append(Gain(split, gain.value, gain.low, gain.high, gain.n, gain.groups))
     return gains
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from evals.harness.marks import selects
 from evals.harness.plan import JUDGED, SPLITS, Plan
 from papillon.errors import UsageError
 from papillon.profile import RegressionSettings
@@ -69,25 +70,30 @@ def _name_within(text: str, known: set[str]) -> str | None:
 
 def nothing_selected(plan: Plan, *, keyword: str, marks: str) -> str:
     """One sentence on a ``-k`` or ``-m`` that matched nothing: what was looked for, and what there is."""
-    named = [split for split in SPLITS if split in marks] if marks else list(SPLITS)
-    if not keyword and (empty := _empty_shard(plan, named)):
+    splits = [split for split in SPLITS if selects(marks, split)]
+    if not keyword and (empty := _empty_shard(plan, splits)):
         return empty
+    shard = plan.settings.shard
+    if not keyword and shard is not None and not splits and not plan.examines_judge and selects(marks, "judges"):
+        return (
+            f"--eval-shard {shard.index}/{shard.count}: the judge's own test is in shard 1 alone; use -m dev or test."
+        )
     known = [name for names in names_of(plan).values() for name in sorted(names)]
-    asked = " and ".join(f"{flag} {value!r}" for flag, value in (("-m", marks), ("-k", keyword)) if value)
-    if not known or not asked:
+    sought = " and ".join(f"{flag} {value!r}" for flag, value in (("-m", marks), ("-k", keyword)) if value)
+    if not known or not sought:
         return "Nothing of the evaluation was selected."
     first = plan.settings.limit
     limited = "" if first is None else f" under --eval-limit {first}"
     near = nearest(keyword, known, alike=0.0) if keyword else None
     hint = "" if near is None else f", the nearest is {near}"
     return (
-        f"No item matches {asked}: {len(known)} ids are there{limited}, such as {known[0]}{hint}; "
+        f"No item matches {sought}: {len(known)} ids are there{limited}, such as {known[0]}{hint}; "
         "-m takes dev, test and judges."
     )
 
 
 def refuse_selection(selection: Selection, plan: Plan) -> None:
-    """Raise UsageError where a selection and the options do not go together; models were asked nothing yet."""
+    """Raise UsageError, before any call, where a selection and the options do not go together."""
     splits = [split for split in SPLITS if split in selection.splits]
     if not selection.judged and (empty := _empty_shard(plan, splits)):
         raise UsageError(empty)

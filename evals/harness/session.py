@@ -92,7 +92,7 @@ class Owner(EvalSession):
         self._session = session
 
     def prepare(self, node_ids: list[str]) -> None:
-        """Make the run for what was selected ready, before any item runs; it begins with the first that asks."""
+        """Prepare the run of what was selected, before any item runs; it begins with the first item that asks."""
         selection = Selection(node_ids, self.plan)
         if not selection or only_shows(self.config):
             return
@@ -116,7 +116,7 @@ class Owner(EvalSession):
         self._interrupts.watch()
 
     def end(self, session: pytest.Session) -> None:
-        """Close the run, write what was asked for, and see that only a clean run ends in 0."""
+        """Close the run, write its files, and let only a clean run end in 0."""
         plugins = self.config.pluginmanager
         if "hypothesis" not in sys.modules and (plugin := plugins.get_plugin("hypothesispytest")) is not None:
             # It would import all of hypothesis, a third of a second, to say that no test used it.

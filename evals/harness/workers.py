@@ -18,13 +18,12 @@ __all__ = ["ControllerSession", "WorkerSession", "distributes", "refuse_wrong_wo
 
 
 def distributes(config: pytest.Config) -> bool:
-    """Whether pytest-xdist is about to start workers, as it decides that itself; False without it, and in a worker."""
+    """Whether pytest-xdist is about to start workers, as it decides that itself; False where it is not loaded."""
     return (
-        config.pluginmanager.hasplugin("xdist")
-        and not config.pluginmanager.is_blocked("dsession")
+        config.getoption("dist", "no") != "no"
+        and bool(config.getoption("tx", None))
         and not config.getoption("collectonly")
-        and config.getoption("dist") != "no"
-        and bool(config.getoption("tx"))
+        and not config.pluginmanager.is_blocked("dsession")
     )
 
 
@@ -110,7 +109,7 @@ class ControllerSession(Owner):
 
 
 class WorkerSession(EvalSession):
-    """One of xdist's workers: it knows the plan and asks the controller for everything else."""
+    """One of xdist's workers: it makes the plan itself, and asks the controller's run for results."""
 
     _line: WorkerLine | None = None
 

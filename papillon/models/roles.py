@@ -22,24 +22,23 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")
 
 import dspy
 
-from papillon.errors import Unreachable, UsageError
+from papillon.errors import Unreachable
 from papillon.models.adapters import adapter_for
+from papillon.models.backends import backend_of
 from papillon.models.budget import Budget
-from papillon.models.engine import AsyncEngine
+from papillon.models.halves import Awaited, Blocking
 from papillon.models.ledger import Ledger
-from papillon.models.local.transformers import missing_transformers
 from papillon.models.loop import ModelLoop
-from papillon.models.providers import HERE, api_key, base_of, identity_of, price_of, provider_of, sampling_of
+from papillon.models.providers import HERE, identity_of, price_of, provider_of
 from papillon.models.recorded import Recorded
 from papillon.models.retry import Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
 from papillon.models.stop import Stop
-from papillon.models.turn import noting_failure
 from papillon.profile import ModelSettings, Profile, RecordMode
 from papillon.store import Keeper, KeyLocks, Neighbours, Store
 
 if TYPE_CHECKING:
-    from dspy.lm15 import Request, Response
+    from dspy.lm15 import Request
 
 __all__ = ["Models", "open_models"]
 
@@ -47,44 +46,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds after which a wait for calls in flight is told of.
 CLOSING_TOLD_AFTER = 1.0
-#: A model without a limit of its own is bounded by the run's.
-UNBOUNDED = 100_000
-_SUPPORTED = frozenset({"temperature", "max_tokens", "top_p", "stop", "seed", "response_format"})
-
-
-class _Awaiting:
-    """The asynchronous half of an engine, as dspy.LM wants it."""
-
-    supports_response_schema = True
-    supported_params = _SUPPORTED
-
-    def __init__(self, engine: AsyncEngine, role: str) -> None:
-        self.engine, self.role = engine, role
-
-    async def complete(self, request: Request) -> Response:
-        with noting_failure(self.role):
-            return await self.engine.acomplete(request)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Awaiting:
-        # DSPy copies modules with their LMs; connections and counters are not copied with them.
-        return self
-
-
-class _Blocking:
-    """The synchronous half: the same engine, waited for from another thread."""
-
-    supports_response_schema = True
-    supported_params = _SUPPORTED
-
-    def __init__(self, engine: AsyncEngine, role: str, loop: ModelLoop) -> None:
-        self.engine, self.role, self.loop = engine, role, loop
-
-    def complete(self, request: Request) -> Response:
-        with noting_failure(self.role):
-            return self.loop.run(self.engine.acomplete(request))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Blocking:
-        return self
 
 
 class Models:
@@ -132,8 +93,8 @@ class Models:
             engine = self._recorded(role, trial, attempt)
             self._lms[key] = dspy.LM(
                 self.settings[role].model,
-                engine=_Blocking(engine, role, self.loop),
-                async_engine=_Awaiting(engine, role),
+                engine=Blocking(engine, role, self.loop),
+                async_engine=Awaited(engine, role),
                 cache=False,
                 num_retries=0,
             )
@@ -244,43 +205,21 @@ class Models:
             return self._engines[role]
         settings = self.settings[role]
         deadline = settings.deadline or max(60.0, 2 * settings.timeout)
+        backend = backend_of(
+            settings,
+            logs=self.store.folder.parent / "logs",
+            keyless=self.record == "none",
+            deadline=deadline,
+            stop=self._stop,
+        )
+        self._closers.append(backend.close)
+        own = AdaptiveSlots(backend.at_once)
         if provider_of(settings) == "embedded":
-            from papillon.models.local.embedded import Embedded
-
-            model: Any = Embedded(sampling=sampling_of(settings), lora=settings.lora)
             # The roles share the model's copies: calls that wait inside it would only hide the queue.
-            own = self._embedded = self._embedded or AdaptiveSlots(model.parallel)
-            self._closers.append(model.close)
-        elif provider_of(settings) == "vllm" and settings.api_base is None:
-            from papillon.models.served.vllm import VllmServer
-
-            own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
-            model = VllmServer(settings, self.store.folder.parent / "logs", sampling_of(settings), self._stop)
-            self._closers.append(model.aclose)
-        elif provider_of(settings) == "transformers":
-            from papillon.models.local.transformers import Transformers
-
-            if (missing := missing_transformers(settings)) is not None:
-                raise UsageError(missing)
-            own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
-            model = Transformers(settings, sampling_of(settings))
-            self._closers.append(model.aclose)
-        else:
-            from papillon.models.served.endpoint import Endpoint
-
-            own = AdaptiveSlots(settings.max_concurrency or UNBOUNDED)
-            model = Endpoint(
-                settings.model.partition("/")[2],
-                base=base_of(settings),
-                key=api_key(settings) if self.record != "none" else None,
-                sampling=sampling_of(settings),
-                timeout=min(settings.timeout, deadline),
-                stop=self._stop,
-            )
-            self._closers.append(model.aclose)
+            own = self._embedded = self._embedded or own
         price = price_of(settings)
         self._engines[role] = Retrying(
-            model,
+            backend.engine,
             max_attempts=settings.max_attempts,
             deadline=deadline,
             budget=self.budget,

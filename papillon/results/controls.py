@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from papillon.results.reading import read
-
 __all__ = ["ControlResult", "ControlVerdict"]
 
 ControlVerdict = Literal["pass", "fail", "inconclusive", "deferred"]
@@ -36,11 +34,7 @@ class ControlResult:
         """The contract's object: the figures and the verdict."""
         return {key: value for key, value in asdict(self).items() if key not in ("note", "unscored", "causes")}
 
-    def entry(self) -> dict[str, Any]:
-        """The results file's entry: the contract's object, and what only its views show."""
-        return self.to_json() | {"note": self.note, "unscored": self.unscored, "causes": list(self.causes)}
-
-    @classmethod
-    def from_json(cls, data: object) -> ControlResult:
-        """The other way, from either form; raises :class:`papillon.results.reading.Unreadable`."""
-        return read(cls, data)
+    def noted(self) -> dict[str, Any]:
+        """What only its views show; the results file has it beside the contract's objects."""
+        said = {"note": self.note, "unscored": self.unscored, "causes": list(self.causes)}
+        return {"name": self.name, "split": self.split, **said}

@@ -84,7 +84,8 @@ class RunResult:
             "run": asdict(self.run) | {"departs": list(self.run.departs)},
             "rows": [row.to_json() for row in self.rows],
             "gates": [gate.entry() for gate in self.gates],
-            "controls": [control.entry() for control in self.controls],
+            "controls": [control.to_json() for control in self.controls],
+            "control_notes": [control.noted() for control in self.controls],
             "splits": [asdict(split) for split in self.splits],
             "gains": [asdict(gain) for gain in self.gains],
             "judge": [report.to_json() for report in self.judge],
@@ -113,11 +114,30 @@ class RunResult:
         try:
             if isinstance(data, dict) and "schema" not in data:
                 raise Unreadable("is not there", ".schema")
-            return read(cls, data)
+            return read(cls, _with_notes(data))
         except Unreadable as error:
             raise UsageError(
                 f"Expected a run's results{where}, but {error}; write them anew with --eval-results."
             ) from None
+
+
+def _with_notes(data: Any) -> Any:
+    """The object with all that it says of each control in one place."""
+    if not isinstance(data, dict) or "control_notes" not in data:
+        return data
+    controls, notes = data.get("controls"), data["control_notes"]
+    if not isinstance(controls, list) or not isinstance(notes, list) or len(controls) != len(notes):
+        raise Unreadable("is no list beside that of the controls", ".control_notes")
+    pairs = []
+    for control, note in zip(controls, notes, strict=True):
+        if (
+            not isinstance(control, dict)
+            or not isinstance(note, dict)
+            or any(note.get(name) != control.get(name) for name in ("name", "split"))
+        ):
+            raise Unreadable("names other controls", ".control_notes")
+        pairs.append(note | control)
+    return {**data, "controls": pairs}
 
 
 def read_result(path: Path) -> RunResult:

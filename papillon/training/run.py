@@ -50,11 +50,7 @@ class Trained:
         scores = ""
         if self.score_before is not None and self.score_after is not None:
             scores = f", validation {self.score_before:.1f} before and {self.score_after:.1f} after"
-        return (
-            f"Trained {self.rounds} rounds{scores}: {self.folder}\n"
-            f"Next: pytest evals -m dev --eval-program {self.folder}\n"
-            f'  or: papillon ask "..." --program {self.folder}'
-        )
+        return f"Trained {self.rounds} rounds{scores}: {self.folder}"
 
 
 def train(

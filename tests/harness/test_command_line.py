@@ -58,7 +58,7 @@ def test_a_mark_that_is_registered_is_taken(evaluator: Evaluator, marks: str) ->
             "type pytest evals -m dev --eval-limit 3",
         ),
         (("--eval-limit=3", "--collect-only"), "type pytest evals -m dev --eval-limit=3"),
-        (("tests/harness/evaluation/test_rows.py", "--eval-accept"), "type pytest evals -m dev --eval-accept"),
+        (("tests/papillon/results/test_rows.py", "--eval-accept"), "type pytest evals -m dev --eval-accept"),
         (("-m", "dev or test", "--eval-judge", "llm"), "type pytest evals -m 'dev or test' --eval-judge llm"),
         (("evals/test_training.py", "--eval-limit", "3"), "type pytest evals -m dev --eval-limit 3"),
     ],
@@ -95,7 +95,7 @@ def test_the_command_is_right_where_it_is_typed(
 @pytest.mark.slow
 def test_what_stands_in_addopts_is_a_default_for_evaluations_and_no_mistake(evaluator: Evaluator) -> None:
     run = evaluator.run(
-        "tests/harness/evaluation/test_rows.py", "-q", bare=True, PYTEST_ADDOPTS="--eval-profile openai --eval-limit 3"
+        "tests/papillon/results/test_rows.py", "-q", bare=True, PYTEST_ADDOPTS="--eval-profile openai --eval-limit 3"
     )
     assert run.code == 0, run.out
     run = evaluator.run(
@@ -108,6 +108,20 @@ def test_where_a_training_is_asked_for_the_options_are_its_own(evaluator: Evalua
     run = evaluator.run("-m", "gpu", "--eval-limit", "3", "--collect-only", "-q", bare=True)
     assert run.code == 0, run.out
     assert "test_smoke_training" in run.out
+
+
+@pytest.mark.slow
+def test_a_training_has_nothing_to_accept(evaluator: Evaluator) -> None:
+    run = evaluator.run("-m", "gpu", "--eval-accept", "--eval-baseline=b.json", bare=True)
+    assert run.code == 4, run.out
+    assert "--eval-accept: a training has no scores to accept; name the suites, evals -m dev." in run.out
+
+
+@pytest.mark.slow
+def test_a_command_is_named_with_a_mark_that_selects_a_suite(evaluator: Evaluator) -> None:
+    for marks, meant in (("slow", "dev"), ("not dev", "'not dev'")):
+        run = evaluator.run("-m", marks, "--eval-limit", "3", bare=True)
+        assert f"type pytest evals -m {meant} --eval-limit 3\n" in run.out
 
 
 @pytest.mark.parametrize("asked", ["--version", "--help", "--markers"])

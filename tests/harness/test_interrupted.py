@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -99,7 +100,10 @@ def test_a_call_that_another_run_holds_is_named_and_a_stop_ends_the_wait_for_it(
         began = time.monotonic()
         waits = evaluator.start(*DEV, "--eval-profile", profile, "--eval-limit", "6")
         assert waits.stdout is not None
+        ends = threading.Timer(60, waits.kill)  # else nothing would, were it never named
+        ends.start()
         said = next(line for line in waits.stdout if "is being made" in line)
+        ends.cancel()
         assert time.monotonic() - began < 30
         words = f"is being made by process {holds.pid} (pytest, started "
         assert words in said

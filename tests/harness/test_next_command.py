@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from evals.harness.next_command import command_lines, launcher, worst_row
+from evals.harness.next_command import command_lines, worst_row
 from evals.harness.verdicts.gates import Regression
 from evals.harness.verdicts.regressions import judge_regressions
 from papillon import PAPILLON, save_program
@@ -33,9 +33,9 @@ def printed(run: EvalRun) -> str:
     return found[1]
 
 
-def typed(evaluator: Evaluator, command: str, folder: Path, results: Path) -> str:
+def typed(evaluator: Evaluator, command: str, folder: Path, results: Path, **changed: str) -> str:
     """What the command says when a shell runs it, beside an option that writes the results."""
-    environment = evaluator.environment() | {"PYTEST_ADDOPTS": f"-p no:cacheprovider --eval-results={results}"}
+    environment = evaluator.environment(**changed) | {"PYTEST_ADDOPTS": f"-p no:cacheprovider --eval-results={results}"}
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
@@ -43,7 +43,7 @@ def typed(evaluator: Evaluator, command: str, folder: Path, results: Path) -> st
     return done.stdout
 
 
-@pytest.mark.parametrize("columns", ["60", "400"])
+@pytest.mark.parametrize("columns", ["60", "600"])
 def test_it_repeats_what_chose_the_rows_and_runs_as_typed_elsewhere_than_in_the_root(
     tmp_path: Path, columns: str
 ) -> None:
@@ -71,7 +71,7 @@ def test_it_repeats_what_chose_the_rows_and_runs_as_typed_elsewhere_than_in_the_
     assert words[words.index("-vv") + 1 :] == [
         *("--eval-profile=own.toml", "--eval-dataset=my rows.csv", "--eval-split=all", "--eval-limit=4"),
         *("--eval-trials=2", "--eval-program=saved.json", "--eval-judge=lexical"),
-        *(f"--eval-cache={evaluator.cache}", "--eval-max-calls=99"),
+        *(f"--eval-cache={evaluator.cache}", f"--eval-runs={tmp_path / 'runs'}", "--eval-max-calls=99"),
     ]
     assert "\\\n" in command if columns == "60" else "\n" not in command
     rows = json.loads((tmp_path / "next.json").read_text())["rows"]
@@ -130,20 +130,53 @@ def test_it_wraps_between_words_and_can_still_be_typed(width: int) -> None:
     assert command_lines(["pytest", "x" * 99], width) == ["Next: pytest \\", f"  {'x' * 99}"]
 
 
-def test_pytest_is_called_by_its_name_only_where_that_is_this_interpreters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow
+def test_pytests_own_settings_and_plugins_are_repeated_and_workers_where_there_are_rows_for_them(
+    tmp_path: Path,
 ) -> None:
-    for name in ("own", "other"):
-        (tmp_path / name / "bin").mkdir(parents=True)
-        for script in ("pytest", "python"):
-            (tmp_path / name / "bin" / script).touch(0o755)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "own" / "bin" / "python"))
-    for path, words in {
-        "own": ["pytest"],
-        "other": ["own/bin/python", "-m", "pytest"],
-        "none": ["own/bin/python", "-m", "pytest"],
-    }.items():
-        monkeypatch.setenv("PATH", str(tmp_path / path / "bin"))
-        assert launcher(tmp_path) == words
-    assert launcher(tmp_path / "own" / "bin") == ["./python", "-m", "pytest"]
-    assert launcher(Path("/usr/share/doc")) == [str(tmp_path / "own" / "bin" / "python"), "-m", "pytest"]
+    evaluator = Evaluator(tmp_path)
+    (folder := tmp_path / "else where").mkdir()
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    marks = "\n    ".join(("markers =", "dev", "test", "judges", "gpu"))
+    (folder / "own.ini").write_text(f"[pytest]\naddopts = -p no:anyio\n{marks}\n")
+    (folder / "mine.py").write_text("def pytest_report_header(): return 'mine is here'\n")
+    with ModelServer() as server:
+        evaluator.profile(server.base, gates="").rename(folder / "own.toml")
+        run = evaluator.run(
+            *(str(ROOT / "evals"), "-m", "dev", "-c", "own.ini", "--rootdir=.", "-p", "mine"),
+            *("-n", "2", "--eval-limit=2", "--eval-profile=own.toml"),
+            cwd=folder,
+            PYTHONPATH=str(folder),
+        )
+        assert run.code == 0, run.out
+        command = " ".join(printed(run).replace("\\\n", "").split())
+        assert f" -c own.ini --rootdir=. -p mine {ROOT / 'evals'} -k dev-000" in command
+        assert " -n " not in command
+        before = server.calls
+        said = typed(evaluator, command, folder, tmp_path / "next.json", PYTHONPATH=str(folder))
+        assert "1 passed" in said
+        assert "mine is here" in said
+        assert server.calls == before
+    judged = evaluator.run("evals", "-m", "judges", "--eval-record=none", "-n", "2")
+    assert " evals -m dev -n 2 --eval-record=none " in printed(judged).replace("\\\n ", "")
+
+
+@pytest.mark.slow
+def test_after_a_regression_that_failed_it_shows_a_row_that_flipped(evaluator: Evaluator, tmp_path: Path) -> None:
+    file, worse = tmp_path / "accepted.json", list[str]()
+    gates = f'[gates.dev]\nregression = {{ baseline = "{file}", metrics = ["overall"] }}\n'
+    with ModelServer(rule=lambda body: "I would rather not." if body["model"] in worse else None) as server:
+        option = f"--eval-profile={evaluator.profile(server.base, gates=gates)}"
+        assert evaluator.run("evals", "-m", "dev", option, "--eval-accept").code == 0
+        worse.append("local")
+        evaluator.cache = tmp_path / "another cache"
+        run = evaluator.run("evals", "-m", "dev", option)
+        assert run.code == 1
+        assert run.results is not None
+        (gate,) = [gate for gate in run.results["gates"] if gate["kind"] == "regression"]
+        command = printed(run)
+        words = shlex.split(command.replace("\\\n", ""))
+        shown = words[words.index("-k") + 1]
+        assert shown in [flip["id"] for flip in gate["flipped"] if flip["after"] < flip["before"]]
+        typed(evaluator, command, ROOT, tmp_path / "next.json")
+    assert [row["id"] for row in json.loads((tmp_path / "next.json").read_text())["rows"]] == [shown]

@@ -13,10 +13,12 @@ import pytest
 
 from evals.harness import outputs
 from evals.harness.options import OPTIONS, RunSettings, resolve
-from evals.harness.outputs import STOPPED, Outputs, refuse_unwritable
+from evals.harness.outputs import Outputs, refuse_unwritable
 from papillon.errors import StoreError, UsageError
 from papillon.results import RunResult, read_result
 from tests.harness.runs import Evaluator
+from tests.harness.verdicts.samples import row
+from tests.harness.verdicts.test_baseline import baseline
 from tests.model_server import ModelServer
 from tests.papillon.results.samples import result
 
@@ -74,8 +76,13 @@ class TestOutputs:
     def run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         asked = replace(settings(tmp_path, eval_export="x.jsonl", eval_results="r.json"), accept=True)
         run = SimpleNamespace(plan=SimpleNamespace(settings=asked), export=lambda: None, leave=lambda text: None)
-        monkeypatch.setattr(outputs, "write_accepted", lambda run, result: ["b.json"])
+        files = {tmp_path / name: baseline([row(0)]) for name in ("a.json", "b.json")}
+        monkeypatch.setattr(outputs, "accepted_baselines", lambda result, plan: files)
         return run
+
+    def accepted(self, run: Any, *names: str) -> list[str]:
+        folder = run.plan.settings.results_file.parent
+        return [str(folder / name) for name in names or ("a.json", "b.json")]
 
     def written(self, run: Any, before: RunResult | None = None) -> Outputs:
         done = Outputs(run, before or result())
@@ -98,16 +105,22 @@ class TestOutputs:
         run.export = fails
         done = self.written(run)
         said = said.format(file=run.plan.settings.export_file)
-        assert (done.result.problems, done.accepted) == ((said,), ["b.json"])
+        assert (done.result.problems, done.accepted) == ((said,), self.accepted(run))
         assert read_result(run.plan.settings.results_file) == done.result
         assert done.result.exit_code == 1
 
     def test_results_that_cannot_be_written_cost_no_acceptance(self, run: Any) -> None:
         run.plan.settings.results_file.mkdir()
         done = self.written(run)
-        assert done.accepted == ["b.json"]
+        assert done.accepted == self.accepted(run)
         assert len(done.result.problems) == 1
         assert "r.json, but it cannot be written" in done.result.problems[0]
+
+    def test_of_two_files_of_accepted_scores_one_that_fails_costs_not_the_other(self, run: Any) -> None:
+        Path(self.accepted(run)[0]).mkdir()
+        done = self.written(run)
+        assert done.accepted == self.accepted(run, "b.json")
+        assert "a.json, but it cannot be written" in done.result.problems[0]
 
     def test_problems_of_before_stay(self, run: Any) -> None:
         done = self.written(run, result().with_problems("A worker died."))
@@ -120,19 +133,19 @@ class TestOutputs:
 
         run.export = stopped
         done = self.written(run)
-        assert (done.stopped, done.result.problems, done.accepted) == (True, (STOPPED,), [])
+        assert (done.stopped, done.accepted) == (True, [])
+        assert done.result.problems == (
+            "Stopped while the run's files were written: run the same command again, what is recorded is replayed.",
+        )
 
 
-@pytest.mark.parametrize("option", ["--eval-export", "--eval-results"])
-def test_what_is_known_to_be_wrong_costs_no_call(evaluator: Evaluator, tmp_path: Path, option: str) -> None:
-    (tmp_path / "file").touch()
+def test_what_is_known_to_be_wrong_costs_no_call(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
         profile = f"--eval-profile={evaluator.profile(server.base)}"
-        more = (f"--eval-cache={evaluator.cache}", f"{option}={tmp_path / 'file' / 'below'}")
-        run = evaluator.run(*DEV, profile, *more, bare=True)
+        run = evaluator.run(*DEV, profile, f"--eval-export={tmp_path}/no/such/x.jsonl")
         assert server.calls == 0
     assert run.code == 4, run.out
-    assert f"{option}: expected a file that can be written, got " in " ".join(run.out.split())
+    assert "--eval-export: expected a file that can be written, got " in " ".join(run.out.split())
     assert "Traceback" not in run.out
 
 

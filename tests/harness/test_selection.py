@@ -103,7 +103,20 @@ class TestRefused:
         asked = plan(eval_shard="30/30")
         assert nothing_selected(asked, keyword="", marks="dev").endswith("holds no row of dev; use fewer shards.")
         assert "fewer shards" not in nothing_selected(asked, keyword="dev-0001", marks="dev")
-        assert "fewer shards" not in nothing_selected(asked, keyword="", marks="judges")
+        assert nothing_selected(asked, keyword="", marks="judges") == (
+            "--eval-shard 30/30: the judge's own test is in shard 1 alone; use -m dev or test."
+        )
+
+    def test_the_splits_that_a_mark_selects_are_evaluated_not_searched_for(self) -> None:
+        asked = plan(eval_shard="30/30")
+        for marks, splits in (
+            ("not dev", "test"),
+            ("not (judges or gpu)", "dev and test"),
+            ("dev or test", "dev and test"),
+        ):
+            said = nothing_selected(asked, keyword="", marks=marks)
+            assert said == f"--eval-shard 30/30: this shard holds no row of {splits}; use fewer shards."
+        assert "no row of" not in nothing_selected(asked, keyword="", marks="not (dev or test)")
 
     def test_a_baseline_without_the_split(self, tmp_path: Path) -> None:
         file = tmp_path / "b.json"

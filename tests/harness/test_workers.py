@@ -143,7 +143,7 @@ def test_workers_that_would_not_be_started_are_refused(
         *(("--dist", "load"), ("--dist", "no"), ("-n", "0"), ("-n", "0", "--tx", "popen"), ("-d",)),
         *(("-n", "2", "-p", "no:dsession"), ("-n", "2", "--dist", "no"), ("-n", "2", "-p", "no:terminal")),
         *(("-n", "2", "-s"), ("-n", "2", "-p", "no:capture"), ("--tx", "popen", "--dist", "load")),
-        ("-n", "2", "-p", "no:cacheprovider"),
+        *(("-n", "2", "-p", "no:cacheprovider"), ("-p", "no:xdist"), ("-n", "2", "--maxprocesses", "1")),
     ],
     ids=" ".join,
 )

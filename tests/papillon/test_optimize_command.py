@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 
 from papillon import PAPILLON, load, save_program
 from papillon.__main__ import main
+from papillon.commands import evaluation
 from papillon.errors import UsageError
 from papillon.optimization.optimizing import check_optimizer
+from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 from tests.papillon.optimization.test_optimizing import OTHERS, ROWS, better_when_told, profile
 
@@ -47,8 +50,32 @@ class TestTheCommand:
         assert head.split() == ["calls", "tokens", "in/out", "USD", "before", "after", "gain", "n"]
         assert row.split()[0] == "gepa"
         assert " 0.500   1.000  +0.500 (" in row
-        assert f"saved in {out}; evaluate it with: pytest evals -m dev --eval-program {out}" in said
+        command = said.partition(f"saved in {out}; evaluate it with: ")[2].strip()
+        assert command == evaluation(out, own, "rows.jsonl")
+        assert f"evals -m dev --eval-profile={own} --eval-program {out}" in command
         assert main(["ask", "Hello, I am Ann.", "--profile", own, "--program", str(out)]) == 0
+
+    @pytest.mark.slow
+    def test_the_command_that_it_ends_with_evaluates_what_came_out(
+        self, own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], server: ModelServer
+    ) -> None:
+        out = tmp_path / "found.json"
+        assert main(["optimize", "--optimizer", "gepa", "--profile", own, "--max-calls", "70", "--out", str(out)]) == 0
+        command = capsys.readouterr().out.partition("evaluate it with: ")[2]
+        evaluator = Evaluator(tmp_path)
+        options = f"--eval-cache={tmp_path / 'cache'} --eval-runs=none --eval-results={tmp_path / 'results.json'}"
+        done = subprocess.run(
+            ["bash", "-c", command],
+            env=evaluator.environment(PYTEST_ADDOPTS=options),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stdout + done.stderr
+        results = json.loads((tmp_path / "results.json").read_text())
+        assert results["run"]["program"]["path"] == str(out)
+        assert results["run"]["dataset"]["name"] == "rows.jsonl"
+        assert {row["status"] for row in results["rows"]} == {"scored"}
 
     def test_calls_that_run_out_at_once_leave_the_program_as_it_was(
         self, own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

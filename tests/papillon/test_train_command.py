@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from papillon.__main__ import main
+from papillon.commands import evaluation, launcher
 from papillon.profile import ROOT
 from papillon.training import task
 from tests.harness.runs import await_rounds, heeds_ctrl_c
@@ -108,7 +110,8 @@ class TestTraining:
         said = capsys.readouterr().out
         assert said.startswith(f"Training {tmp_path}/tiny on cpu: 2 rounds of 2 x 4 rollouts over mini, into {out}\n")
         assert "\nround 2/2 · reward " in said
-        assert f"\nNext: pytest evals -m dev --eval-program {out}\n" in said
+        assert f"\nNext: {evaluation(out, own, 'mini')}\n" in said
+        assert f"evals -m dev --eval-profile={own} --eval-program {out}\n" in said
         rewards = [
             item["reward"]
             for line in (out / "completions.jsonl").read_text().splitlines()
@@ -193,7 +196,7 @@ class TestTraining:
             last = said.strip().splitlines()[-1]
             assert last == (
                 "papillon train: interrupted; go on with: "
-                f"papillon train --device cpu --profile {own} --out {out} --resume"
+                f"{shlex.join(launcher(ROOT, 'papillon'))} train --device cpu --profile {own} --out {out} --resume"
             )
             assert "Traceback" not in said
             done = json.loads((out / "checkpoints" / "checkpoints.json").read_text())["last"]["step"]

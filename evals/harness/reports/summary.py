@@ -16,8 +16,9 @@ from papillon.tables import cut, wrapped
 __all__ = ["clock", "joined", "short_lines", "summary_lines"]
 
 
-def summary_lines(result: RunResult, width: int) -> list[str]:
-    """The whole summary: what ran, scores, gates, controls, judges, the worst examples, and what it cost."""
+def summary_lines(result: RunResult, width: int, left: str = "") -> list[str]:
+    """The whole summary: what ran, scores, gates, controls, judges, the worst examples, what the run ``left`` where, as
+    a line to copy from, and what it cost."""
     lines = joined(_what_ran(result), width)
     for remark in [result.run.texts, *result.remarks]:
         lines += wrapped(remark, width)
@@ -33,6 +34,8 @@ def summary_lines(result: RunResult, width: int) -> list[str]:
     if result.agreement is not None:
         lines += agreement_lines(result.agreement, [row for row in result.rows if row.undercounted], width)
     lines += _worst(result.rows, width)
+    if left:
+        lines.append(left)
     return lines + wrapped(_cost_line(result), width)
 
 

@@ -34,7 +34,7 @@ def closing_lines(
     problems = [*(_unscored(result) if result.run.begun else [NOT_BEGUN]), *result.problems]
     lines: list[str] = []
     if result.run.begun and verbosity >= 0:
-        lines += [*summary_lines(result, width), *([left] if left else [])]
+        lines += summary_lines(result, width, left)
     elif result.run.begun and verbosity == -1:
         lines += short_lines(result, width)
     lines += [f"Accepted: the scores of this run stand in {file} now; review and commit it." for file in accepted]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from papillon.models.served.endpoint import Endpoint
 
+
 __all__ = ["VllmServer", "missing_server", "served_name"]
 
 #: Seconds that loading a model may take; the first start downloads it.

@@ -20,6 +20,8 @@ from tests.papillon.results.samples import INFO, ROW, gate, result
 
 LOST = replace(ROW, status="infrastructure_error", error="It cannot be reached.", quality=None)
 
+EMPTY = ControlResult("empty", "dev", 0.0, 0.0, 0.0, 0.0, 0.0, "pass")
+
 
 class TestJson:
     @given(results)
@@ -89,6 +91,8 @@ class TestRefused:
             (_set("rows", 0), None, "rows[0] is null where an object belongs"),
             (_set("run", "calls"), {"made": 1}, "run.calls.replayed is not there"),
             (_set("gates", 0, "verdict"), "PASS", "gates[0].verdict is none of pass, fail, inconclusive, deferred"),
+            (_set("control_notes"), [{}], "control_notes is no list beside that of the controls"),
+            (_set("control_notes"), {}, "control_notes is no list beside that of the controls"),
             (_set("splits", 0, "units", "joined"), [1], "splits[0].units.joined is a list where an object belongs"),
         ],
     )
@@ -99,6 +103,12 @@ class TestRefused:
             RunResult.from_json(data, source="r.json")
         assert str(refused.value).startswith(f"Expected a run's results in r.json, but {said}")
         assert str(refused.value).endswith("; write them anew with --eval-results.")
+
+    def test_notes_on_other_controls(self) -> None:
+        data = json.loads(result(controls=(EMPTY,)).to_text())
+        data["control_notes"][0]["name"] = "verbatim"
+        with pytest.raises(UsageError, match="but control_notes names other controls; "):
+            RunResult.from_json(data)
 
     @pytest.mark.parametrize("data", [None, [], "text", {}, {"id": "dev-0001", "query": "I am Ann"}])
     def test_something_else_altogether(self, data: object) -> None:
@@ -144,13 +154,12 @@ class TestClean:
         assert result(gates=(gate(verdict="deferred"),)).clean
 
     def test_each_thing_that_is_missing_or_does_not_hold_keeps_it_from_being_so(self) -> None:
-        control = ControlResult("empty", "dev", 0.0, 0.0, 0.0, 0.0, 0.0, "pass")
         for run in (
             result(LOST),
             result(gates=(gate(verdict="fail"),)),
             result(gates=(gate(verdict="inconclusive"),)),
-            result(controls=(replace(control, verdict="fail"),)),
-            result(controls=(replace(control, unscored=1, verdict="deferred"),)),
+            result(controls=(replace(EMPTY, verdict="fail"),)),
+            result(controls=(replace(EMPTY, unscored=1, verdict="deferred"),)),
             result().with_problems("The export could not be written."),
             result(run=replace(INFO, begun=False)),
             result(run=replace(INFO, trials=2)),

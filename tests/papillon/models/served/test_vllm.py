@@ -180,7 +180,9 @@ def test_a_start_that_failed_is_not_made_again_for_each_call_that_waited_for_it(
 
     async def main() -> list[Any]:
         server = VllmServer(settings(), tmp_path / "logs", {})
-        return await asyncio.gather(*(server.acomplete(REQUEST) for _ in range(5)), return_exceptions=True)
+        failed = await asyncio.gather(*(server.acomplete(REQUEST) for _ in range(5)), return_exceptions=True)
+        await server.aclose()
+        return failed
 
     assert [type(error) for error in asyncio.run(main())] == [RefusesAll] * 5
     assert Path(f"{command}.asked").read_text() == "x"
