@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from papillon.errors import UsageError
+from papillon.profile import ROOT
 from papillon.results.traces import TRACES, Judgement, LeakedUnit, Trace, TracedCall, Traces
 
 TRACE = Trace(
@@ -66,6 +68,12 @@ def test_the_shape_of_a_line_is_the_contracts() -> None:
     assert [*data["leaked_units"][0]] == ["unit", "request", "how", "start", "end"]
     assert [*data["judge"][0]] == ["question", "order", "answer", "reason", "attempts"]
     assert [*data["calls"][0]] == ["role", "key", "input_tokens", "output_tokens", "cost_usd", "replayed"]
+
+
+def test_every_field_of_a_line_is_documented() -> None:
+    table = (ROOT / "docs" / "traces.md").read_text().partition("| field |")[2]
+    named = [name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert named == [*json.loads(TRACE.to_line())]
 
 
 def write(folder: Path, *lines: bytes) -> Traces:
