@@ -124,6 +124,15 @@ async def evaluate(program: Program, judge: Judge, example: Example, *, trial: i
     sent = _Sent(judge, example.row.units, turn)
     turn.on_request = sent.add
     current_turn.set(turn)
+    try:
+        return await _evaluated(program, judge, example, turn, sent, trial)
+    finally:
+        # The two hold each other, and the turn holds whole records: these need not wait for the garbage collector.
+        turn.on_request = None
+        turn.uses.clear()
+
+
+async def _evaluated(program: Program, judge: Judge, example: Example, turn: Turn, sent: _Sent, trial: int) -> Outcome:
     started = time.perf_counter()
     answer, fault, quality = "", None, None
     try:
