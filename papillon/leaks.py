@@ -117,6 +117,12 @@ def verbatim(units: Sequence[str], text: str) -> tuple[bool, ...]:
     A Korean particle is a word beside the unit, not a part of its word.
     A unit that folds to nothing stands nowhere. Linear in the lengths of ``units`` and ``text``.
     """
+    return _verbatim(tuple(units), text)
+
+
+# The judge, the scores and the trace of one row all ask the same.
+@lru_cache(maxsize=64)
+def _verbatim(units: tuple[str, ...], text: str) -> tuple[bool, ...]:
     folded = fold(text)
     return tuple(any(True for _ in _places(fold(unit), folded)) for unit in units)
 
@@ -165,6 +171,11 @@ def near_verbatim(units: Sequence[str], text: str, *, threshold: float = NEAR_TH
     a swap of neighbours is one edit). Units of fewer than 7 letters and digits must agree in all of them
     and in their number of words; those of fewer than 3 are not searched.
     """
+    return _near_verbatim(tuple(units), text, threshold)
+
+
+@lru_cache(maxsize=64)
+def _near_verbatim(units: tuple[str, ...], text: str, threshold: float) -> tuple[bool, ...]:
     exact = verbatim(units, text)
     if all(exact):
         return (False,) * len(exact)
