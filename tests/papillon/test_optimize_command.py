@@ -34,7 +34,8 @@ def server() -> Iterator[ModelServer]:
 
 class TestTheCommand:
     @pytest.fixture
-    def own(self, tmp_path: Path, server: ModelServer) -> str:
+    def own(self, tmp_path: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> str:
+        monkeypatch.setenv("COLUMNS", "200")  # a worker of xdist has 80, where the table is folded
         data = tmp_path / "rows.jsonl"
         columns = ("user_query", "target_response", "pii_units")
         data.write_text("\n".join(json.dumps({name: getattr(row, name) for name in columns}) for row in ROWS))
