@@ -130,8 +130,8 @@ class RowCache:
             self._new[self.keys.of(job)] = tuple((part, use.record.key) for part, use in outcome.uses)
 
     def put(self, fingerprint: str) -> None:
-        """Keep what was noted, and the program's fingerprint."""
+        """Keep what was noted, and the program's fingerprint, and say which of the rows there were used."""
         new = {key: calls for key, calls in self._new.items() if key not in self._taken}
         if new or self.fingerprint is None:
             new[self.keys.program] = ((FINGERPRINT, fingerprint),)
-        self.file.put(new, self._taken)
+        self.file.put(new, {*self._taken, self.keys.program})

@@ -202,6 +202,8 @@ class Run:
         with self._opened:
             if self.subjects is not None:
                 self._end(self.subjects)
+            elif self.fingerprint is not None:
+                self._cached.put(self.fingerprint)  # which rows were used
         self._seconds = self.seconds
         self.finished = datetime.datetime.now(datetime.UTC)
 

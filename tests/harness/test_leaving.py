@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +103,15 @@ def test_rows_that_are_known_leave_their_texts_without_dspy(evaluator: Evaluator
         profile = str(evaluator.profile(server.base))
         first = evaluator.run(*DEV, "--eval-profile", profile)
         before = list(Traces(the_folder(evaluator)))
+        rows = sqlite3.connect(evaluator.cache / "rows.db")
+        with closing(rows), rows:
+            rows.execute("UPDATE rows SET day = 1")
         again = evaluator.run(*DEV, "--eval-profile", profile, "-p", "no_dspy", PYTHONPATH=str(tmp_path))
     assert again.results is not None, again.out
     assert again.same() == first.same()
     assert again.calls["replayed"] == first.calls["made"] + first.calls["replayed"]
+    with closing(sqlite3.connect(evaluator.cache / "rows.db")) as rows:
+        assert rows.execute("SELECT COUNT(*) FROM rows WHERE day = 1").fetchone() == (0,)
     after = list(Traces(the_folder(evaluator)))
     assert [_replayed(trace) for trace in before] == after
 
