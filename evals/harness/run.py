@@ -101,6 +101,8 @@ class Run:
                 "--eval-split all: every row is in the one split that is asked for, and both were selected; "
                 "say which with -m dev or -m test."
             )
+        # What is imported by now stays to the end, so no collection need walk through it, pytest's own included.
+        gc.freeze()
         if self.examples:
             self.leaving.open()
         self._import()
