@@ -1,0 +1,17 @@
+"""The harness behind the suites in ``evals/``: a pytest plugin, and under it a run that does not know pytest.
+
+One room per matter. pytest's side: the hooks (plugin), the session (session) and its roles under pytest-xdist
+(workers), what the command line names (command_line, marks) and sets (options, option_values), what the items share
+(items), how they ask (protocol), Ctrl-C (interrupt), and what is shown meanwhile (progress).
+
+A run: what could be done (plan), what of it pytest selected (selection) and what that takes (needs), doing it (run),
+the rows that earlier runs left (row_cache), why rows have no score (causes), and what the rows come to
+(split_verdicts).
+
+What is left of it: the run as a value (run_result) with what a reader should know (remarks), its folder (leaving),
+the files that were asked for (outputs), accepted scores (accepting, baseline_files), and what to type next
+(next_command).
+
+How a row comes about, what rows come to, what is shown of them, and training have folders of their own (evaluation,
+verdicts, reports, training).
+"""

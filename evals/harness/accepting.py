@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from evals.harness.baseline_files import accepted_before
 from evals.harness.plan import SPLITS, Plan
 from evals.harness.selection import Selection
-from evals.harness.verdicts.baseline import Baseline, accept, accepted_before
+from evals.harness.verdicts.baseline import Baseline, accept
 from evals.harness.verdicts.evidence import lacking
 from evals.harness.verdicts.gates import threshold_verdict
 from papillon.errors import UsageError

@@ -77,7 +77,7 @@ class Given:
 
     def path(self, flag: str) -> Path | None:
         """A path that may be there or not."""
-        return None if (text := self.text(flag)) is None else self._resolved(text)
+        return None if (text := self.text(flag)) is None else self._resolved(flag, text)
 
     def existing(self, flag: str, what: str) -> Path | None:
         """The path of a file or folder that is there; ``what`` it is."""
@@ -87,7 +87,7 @@ class Given:
 
     def files(self, flag: str, what: str) -> tuple[Path, ...]:
         """The files of an option that may be repeated; ``what`` each is."""
-        paths = tuple(map(self._resolved, self.text(flag) or ()))
+        paths = tuple(self._resolved(flag, text) for text in self.text(flag) or ())
         for path in paths:
             if not path.is_file():
                 raise unexpected(flag, what, str(path))
@@ -109,7 +109,7 @@ class Given:
         """One of the data sets' ``names``, or the absolute path of a file."""
         if (text := self.text(flag)) is None or text in names:
             return None if text is None else str(text)
-        if not (path := self._resolved(text)).is_file():
+        if not (path := self._resolved(flag, text)).is_file():
             raise unexpected(flag, f"{', '.join(names)} or a .csv, .jsonl or .parquet file", text)
         return str(path)
 
@@ -118,8 +118,14 @@ class Given:
         text: str | None = self.text(flag)
         return str(self.folder / Path(text).expanduser()) if text is not None and text.endswith(".toml") else text
 
-    def _resolved(self, text: str) -> Path:
-        return (self.folder / Path(text).expanduser()).resolve()
+    def _resolved(self, flag: str, text: str) -> Path:
+        try:
+            path = (self.folder / Path(text).expanduser()).resolve()
+            path.exists()  # what no file system can hold, such as a name of 300 letters, is refused here
+        except (OSError, RuntimeError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise unexpected(flag, f"a path that can be looked up ({why})", text) from None
+        return path
 
     def _parsed(self, flag: str, expected: str, read: Callable[[str], T]) -> T | None:
         if (text := self.text(flag)) is None:

@@ -120,7 +120,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         split=values.choice("--eval-split", CHOICES) or profile.split,
         trials=values.count("--eval-trials") or profile.trials,
         concurrency=values.count("--eval-concurrency") or profile.concurrency,
-        program=values.existing("--eval-program", SAVED) or profile.program,
+        program=values.existing("--eval-program", SAVED) or _program(profile),
     )
     if profile.program is not None:
         profile = with_program(profile, profile.program)
@@ -175,3 +175,13 @@ def _check_together(settings: RunSettings) -> None:
                         f"--eval-max-cost: model {model.model} has no {key!r} in profile {settings.profile.name!r}, "
                         "so the most that a call may cost is unknown; add it."
                     )
+
+
+def _program(profile: Profile) -> Path | None:
+    """The profile's own saved program, which must be there."""
+    if profile.program is not None and not profile.program.exists():
+        raise UsageError(
+            f"Profile {profile.name!r}: expected program to be {SAVED}, but there is no {profile.program}; "
+            "correct the path."
+        )
+    return profile.program

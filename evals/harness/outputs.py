@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from evals.harness.accepting import accepted_baselines
+from evals.harness.baseline_files import write_baseline
 from evals.harness.causes import again
 from evals.harness.options import RunSettings
 from evals.harness.run import Run
-from evals.harness.verdicts.baseline import Baseline, write_baseline
+from evals.harness.verdicts.baseline import Baseline
 from papillon.errors import PapillonError, UsageError, one_line
 from papillon.files import write_whole
 from papillon.results import RunResult

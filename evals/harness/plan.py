@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from evals.harness.baseline_files import read_baseline
 from evals.harness.evaluation.examples import Example, RunData
 from evals.harness.options import RunSettings
-from evals.harness.verdicts.baseline import Baseline, read_baseline, refuse_mismatch
+from evals.harness.verdicts.baseline import Baseline, refuse_mismatch
 from evals.harness.verdicts.splits import GateItem
 from papillon.data import load
 from papillon.profile import ROOT, GateSettings, RegressionSettings

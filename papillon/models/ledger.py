@@ -49,7 +49,7 @@ class Ledger:
     def usd(self, keys: Iterable[str] | None = None) -> float | None:
         """Their price together; None where one of them has none."""
         prices = [c.usd for c in self._costs(keys)]
-        return None if any(p is None for p in prices) else round(sum(p or 0.0 for p in prices), 10)
+        return None if any(p is None for p in prices) else round(sum((p or 0.0 for p in prices), 0.0), 10)
 
     def _costs(self, keys: Iterable[str] | None) -> list[CallCost]:
         # Summed in key order: the same calls give the same float whatever the order they came in.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import fcntl
 import json
 import os
 import re
@@ -60,6 +61,8 @@ class RunFolder:
             parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.mkdir(mode=0o700)
             self._traces: IO[bytes] = _private(self.path / TRACES)
+            # Held while the run is under way, so that no other run takes its folder for an old one.
+            fcntl.flock(self._traces, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def add(self, trace: Trace) -> None:
         """Write one row's texts, for whoever reads along and for the case that the run is killed."""
@@ -110,7 +113,20 @@ class RunFolder:
             shutil.rmtree(own[-1], ignore_errors=True)
             others.remove(own[-1])
         for folder in others[: -(KEPT - 1)]:
-            shutil.rmtree(folder, ignore_errors=True)
+            if not _under_way(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _under_way(folder: Path) -> bool:
+    """Whether a run is writing there at this moment."""
+    try:
+        with open_plain(folder / TRACES) as traces:
+            fcntl.flock(traces, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _alike(one: Path, other: Path) -> bool:

@@ -17,6 +17,7 @@ from papillon.results.judging import Agreement, JudgeReport
 from papillon.results.reading import Unreadable, read
 from papillon.results.rows import Row
 from papillon.results.run import RunInfo, SplitInfo
+from papillon.results.traces import open_plain
 
 __all__ = ["SCHEMA", "RunResult", "read_result"]
 
@@ -143,7 +144,8 @@ def _with_notes(data: Any) -> Any:
 def read_result(path: Path) -> RunResult:
     """The run in a results file; UsageError, naming it, where it cannot be read as one."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        with open_plain(path) as file:
+            data = json.loads(file.read().decode(), parse_constant=_refuse_constant)
     except OSError as error:
         why = error.strerror or type(error).__name__
     except (ValueError, RecursionError):

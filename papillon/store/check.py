@@ -144,7 +144,7 @@ def _finished_fault(folder: Path, sound: set[bytes]) -> str | None:
             lost += named is None or not all(part == FINGERPRINT or bytes.fromhex(key) in sound for part, key in named)
     except UNREADABLE as error:
         return str(error)
-    return f"{lost} of {total} rows name calls that are not recorded, or damaged" if lost else None
+    return f"{lost} of {total} rows name calls that are not theirs, not recorded or damaged" if lost else None
 
 
 class _Findings:

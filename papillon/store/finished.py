@@ -1,16 +1,21 @@
 """Finished rows: which recorded calls each finished row of an evaluation rests on, in ``rows.db`` beside them.
 
 No text and no score stands here, so there is nothing in it to believe: a row is read again from the records that are
-named. What a row's key is, and what its calls must hold, is the harness's matter; here stand the file and its form.
-The file can be thrown away at any time, is private (0600), and holds the rows that were used last, up to LIMIT.
+named. That they are this row's, and no other sound ones, a keyed hash holds, whose secret lies apart from the cache: a
+file that came from elsewhere is made anew. What a row's key is, and what its calls must hold, is the harness's matter;
+here stand the file and its form. The file can be thrown away at any time, is private (0600), and holds the rows that
+were used last, up to LIMIT.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import re
+import secrets
 import sqlite3
 import stat
 import tempfile
@@ -18,9 +23,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from papillon.profile import CACHE
 from papillon.store.records import is_key
 
-__all__ = ["FINGERPRINT", "LIMIT", "FinishedRows", "Named"]
+__all__ = ["FINGERPRINT", "LIMIT", "SECRET", "FinishedRows", "Named"]
 
 #: The calls of one row, in order: what each was for, and its key.
 Named = tuple[tuple[str, str], ...]
@@ -33,8 +39,14 @@ LIMIT = 50_000
 #: The longest text that may name a row's calls.
 LONGEST = 100_000
 
-FORMAT = 2
-TABLE = "CREATE TABLE rows (key TEXT PRIMARY KEY, calls TEXT NOT NULL, day INTEGER NOT NULL) WITHOUT ROWID"
+#: Where the secret of this project's caches lies; whoever carries a cache leaves it behind.
+SECRET = CACHE.parent / "rows.key"
+
+FORMAT = 3
+TABLE = (
+    "CREATE TABLE rows (key TEXT PRIMARY KEY, calls TEXT NOT NULL, hash TEXT NOT NULL, day INTEGER NOT NULL) "
+    "WITHOUT ROWID"
+)
 _PART = re.compile(r"[a-z-]{1,20}")
 _SECONDS = 86_400
 
@@ -44,18 +56,22 @@ class FinishedRows:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "rows.db"
+        self._secret = _secret()
         self._old: set[str] = set()
 
     def get(self, keys: Iterable[str]) -> dict[str, Named]:
         """The calls of those rows that are kept."""
         found: dict[str, Named] = {}
         today = _today()
-        if self.fault() is not None:
+        if self.fault() is not None or not self.ours:
             return found
         with contextlib.suppress(sqlite3.Error, OSError), self._connected("ro") as database:
-            select = "SELECT key, substr(calls, 1, ?), day FROM rows WHERE key IN (SELECT value FROM json_each(?))"
-            for key, calls, day in database.execute(select, (LONGEST, json.dumps(list(keys)))):
-                if (named := _read(calls)) is not None:
+            select = (
+                "SELECT key, substr(calls, 1, ?), substr(hash, 1, 64), day FROM rows "
+                "WHERE key IN (SELECT value FROM json_each(?))"
+            )
+            for key, calls, hashed, day in database.execute(select, (LONGEST, json.dumps(list(keys)))):
+                if (named := self._read(key, calls, hashed)) is not None:
                     found[key] = named
                     if day != today:
                         self._old.add(key)
@@ -64,17 +80,17 @@ class FinishedRows:
     def put(self, rows: Mapping[str, Named], used: Iterable[str] = ()) -> None:
         """Keep rows, all or none, note which others were ``used``, and let those go that are too many."""
         old = self._old.intersection(used)
-        if not (rows or old) or not self.folder.is_dir():
+        if not (rows or old) or not self.folder.is_dir() or self._secret is None:
             return
         today = _today()
-        lines = [(key, json.dumps(named), today) for key, named in rows.items()]
+        lines = [(key, calls := json.dumps(named), self._hash(key, calls), today) for key, named in rows.items()]
         with contextlib.suppress(sqlite3.Error, OSError):
-            if self.fault() is not None:
+            if self.fault() is not None or not self.ours:
                 self.remove()
             if not self.path.exists():
                 self._create()
             with self._connected("rw") as database, database:
-                database.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", lines)
+                database.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", lines)
                 database.executemany("UPDATE rows SET day = ? WHERE key = ?", [(today, key) for key in old])
                 (many,) = database.execute("SELECT COUNT(*) FROM rows").fetchone()
                 database.execute(
@@ -83,12 +99,25 @@ class FinishedRows:
                 )
 
     def all(self) -> Iterator[Named | None]:
-        """The calls of every row, None for one that names none; raises sqlite3.Error."""
-        if not os.path.lexists(self.path):
+        """The calls of every row, None for one whose hash is not of them; raises sqlite3.Error.
+
+        None at all where the file was written elsewhere.
+        """
+        if not os.path.lexists(self.path) or not self.ours:
             return
         with self._connected("ro") as database:
-            for (calls,) in database.execute("SELECT substr(calls, 1, ?) FROM rows", (LONGEST,)):
-                yield _read(calls)
+            select = "SELECT key, substr(calls, 1, ?), substr(hash, 1, 64) FROM rows"
+            for key, calls, hashed in database.execute(select, (LONGEST,)):
+                yield self._read(key, calls, hashed)
+
+    @property
+    def ours(self) -> bool:
+        """Whether the file was written with this project's secret, or there is none."""
+        if not os.path.lexists(self.path):
+            return True
+        with contextlib.suppress(sqlite3.Error, OSError), self._connected("ro") as database:
+            return self._secret is not None and database.execute("PRAGMA application_id").fetchone() == (self._mark,)
+        return False
 
     def fault(self) -> str | None:
         """What is wrong with the file as a whole; None where all is well, and where there is none."""
@@ -127,9 +156,26 @@ class FinishedRows:
             with contextlib.closing(sqlite3.connect(new)) as database:
                 database.execute(TABLE)
                 database.execute(f"PRAGMA user_version = {FORMAT}")
+                database.execute(f"PRAGMA application_id = {self._mark}")
             new.replace(self.path)
         finally:
             new.unlink(missing_ok=True)
+
+    @property
+    def _mark(self) -> int:
+        """Which secret the file was written with, in 31 bits that say nothing of it."""
+        return int(self._hash("", "")[:8], 16) >> 1
+
+    def _hash(self, key: str, calls: str) -> str:
+        assert self._secret is not None
+        return hmac.new(self._secret, f"{key} {calls}".encode(), hashlib.sha256).hexdigest()
+
+    def _read(self, key: object, calls: object, hashed: object) -> Named | None:
+        if not (isinstance(key, str) and isinstance(calls, str) and isinstance(hashed, str)):
+            return None
+        if not hmac.compare_digest(self._hash(key, calls).encode(), hashed.encode()):
+            return None
+        return _named(calls)
 
     @contextlib.contextmanager
     def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:
@@ -143,9 +189,29 @@ def _today() -> int:
     return int(time.time()) // _SECONDS
 
 
-def _read(calls: object) -> Named | None:
+def _secret() -> bytes | None:
+    """The secret of this project's caches, made where there is none; None where none can be had."""
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            number = os.open(SECRET, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(number, "rb") as file:
+                mode, held = os.fstat(number).st_mode, file.read(33)
+                return held if stat.S_ISREG(mode) and not mode & 0o077 and len(held) == 32 else None
+        with contextlib.suppress(OSError):
+            SECRET.parent.mkdir(parents=True, exist_ok=True)
+            made, name = tempfile.mkstemp(prefix=".rows-", dir=SECRET.parent)  # 0600
+            try:
+                os.write(made, secrets.token_bytes(32))
+                os.link(name, SECRET)  # where another process was first, its secret stays
+            finally:
+                os.close(made)
+                os.unlink(name)
+    return None
+
+
+def _named(calls: str) -> Named | None:
     try:
-        named = json.loads(calls) if isinstance(calls, str) else None
+        named = json.loads(calls)
     except (ValueError, RecursionError):
         return None
     if not isinstance(named, list) or not all(

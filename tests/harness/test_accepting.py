@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from evals.harness.accepting import refuse_acceptance, unfit
+from evals.harness.baseline_files import write_baseline
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.selection import Selection
-from evals.harness.verdicts.baseline import write_baseline
 from papillon.data import PupaRow
 from papillon.errors import UsageError
 from papillon.profile import ROOT, RegressionSettings

@@ -69,6 +69,21 @@ def test_paths_count_from_the_folder(tmp_path: Path) -> None:
     assert value("own", tmp_path).profile("--eval-it") == "own"
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x" * 300, "File name too long"),
+        ("~nobodyhere/x", "Could not determine home directory."),
+        ("a\0b", "embedded null byte"),
+    ],
+)
+def test_what_can_be_no_path_is_one_sentence(tmp_path: Path, text: str, why: str) -> None:
+    for read in ("path", "folder_of", "writable"):
+        said = refused(lambda read=read: getattr(value(text, tmp_path), read)("--eval-it"))
+        assert said == f"--eval-it: expected a path that can be looked up ({why}), got {text!r}."
+    assert why in refused(lambda: value([text], tmp_path).files("--eval-it", "a file"))
+
+
 def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refused(lambda: value("file", tmp_path).folder_of("--eval-it")) == (

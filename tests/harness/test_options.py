@@ -57,6 +57,7 @@ class TestDefaults:
         own = profile(
             tmp_path, 'dataset = "pupa_tnb"\nsplit = "tutorial"\ntrials = 3\nconcurrency = 5\nprogram = "saved.json"'
         )
+        (tmp_path / "saved.json").touch()
         run = settings(tmp_path, profile=own)
         assert (run.profile.name, run.profile.dataset, run.profile.split) == ("own", "pupa_tnb", "tutorial")
         assert (run.profile.trials, run.profile.concurrency) == (3, 5)
@@ -276,3 +277,9 @@ class TestCombinations:
 
     def test_the_shipped_profiles_can_be_capped(self) -> None:
         assert settings(profile="openai", max_cost="5", max_calls="10").max_calls == 10
+
+
+def test_a_profiles_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    said = refused(tmp_path, profile=profile(tmp_path, 'program = "nope.json"\n'))
+    assert "expected program to be a saved DSPy program, or a training's folder, but there is no " in said
+    assert said.endswith("nope.json; correct the path.")

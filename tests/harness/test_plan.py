@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from evals.harness.baseline_files import write_baseline
 from evals.harness.options import OPTIONS, RunSettings, resolve
 from evals.harness.plan import Plan
-from evals.harness.verdicts.baseline import write_baseline
 from evals.harness.verdicts.splits import GateItem
 from papillon.profile import GateSettings, RegressionSettings
 from tests.harness.verdicts.samples import row

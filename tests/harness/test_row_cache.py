@@ -23,7 +23,7 @@ from evals.harness.plan import Plan
 from evals.harness.row_cache import RowCache
 from papillon.models.ledger import Ledger
 from papillon.profile import ROOT, Profile
-from papillon.store import Answer, Call, Record, Store, Usage
+from papillon.store import Answer, Call, FinishedRows, Record, Store, Usage
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 
@@ -58,9 +58,8 @@ class Recorded:
         return named
 
     def plant(self, job: Job, calls: Any) -> None:
-        """Write what a row rests on, as anybody could who can write the folder."""
-        with closing(sqlite3.connect(self.cache / "rows.db")) as rows, rows:
-            rows.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, 99999)", (self.key(job), json.dumps(calls)))
+        """Write what a row rests on, as only the project's own secret allows: what is read must fit all the same."""
+        FinishedRows(self.cache).put({self.key(job): calls})
 
     def record(self, job: Job, part: str) -> Record:
         with Store(self.cache, read_only=True) as store:
@@ -179,9 +178,19 @@ def test_a_call_to_another_model_is_not_this_profiles(recorded: Recorded) -> Non
     stranger = replace(recorded.profile, local=replace(recorded.profile.local, temperature=0.5))
     cache = RowCache(stranger, recorded.cache)
     job = recorded.jobs[0]
-    with closing(sqlite3.connect(recorded.cache / "rows.db")) as rows, rows:
-        rows.execute("UPDATE rows SET key = ? WHERE key = ?", (cache.keys.of(job), recorded.key(job)))
+    FinishedRows(recorded.cache).put({cache.keys.of(job): recorded.calls(job)})  # type: ignore[dict-item]
     assert not recorded.taken([job], stranger)
+
+
+def test_sound_calls_of_another_row_are_not_this_ones_without_the_secret(recorded: Recorded) -> None:
+    one, other = recorded.jobs[:2]
+    assert {one, other} <= recorded.taken().keys()
+    with closing(sqlite3.connect(recorded.cache / "rows.db")) as rows, rows:
+        statement = "UPDATE rows SET (calls, hash) = (SELECT calls, hash FROM rows WHERE key = ?) WHERE key = ?"
+        assert rows.execute(statement, (recorded.key(other), recorded.key(one))).rowcount == 1
+        cut = "UPDATE rows SET calls = ? WHERE key = ?"
+        assert rows.execute(cut, (json.dumps(recorded.calls(other)[:1]), recorded.key(other))).rowcount == 1
+    assert not {one, other} & recorded.taken().keys()
 
 
 @pytest.mark.parametrize("count", ["7", "-1", "2 of 2", "many"])

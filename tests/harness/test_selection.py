@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evals.harness.baseline_files import write_baseline
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.selection import Selection, names_of, nothing_selected, refuse_selection
-from evals.harness.verdicts.baseline import write_baseline
 from papillon.errors import UsageError
 from papillon.profile import ROOT
 from tests.harness.runs import Evaluator, alone_and_with_workers

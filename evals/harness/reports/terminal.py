@@ -56,11 +56,15 @@ def _unscored(result: RunResult) -> list[str]:
     failed = [row for row in result.rows if row.status == "infrastructure_error"]
     if not failed:
         return []
-    causes = Counter(row.error or "" for row in failed).most_common(SHOWN_CAUSES)
+    every = Counter(row.error or "" for row in failed)
+    # What was merely stopped comes last: it is no cause.
+    causes = sorted(every.items(), key=lambda cause: (" was stopped before " in cause[0], -cause[1]))
+    rest = causes[SHOWN_CAUSES:]
     # Where a judge is asked no more, the same command makes no call; its sentence says what does.
     spent = all("--eval-record all" in (row.error or "") for row in failed)
     return [
         f"{len(failed)} of {len(result.rows)} rows have no score, so this run cannot pass:",
-        *(f"  {count} × {cause}" for cause, count in causes),
+        *(f"  {count} × {cause}" for cause, count in causes[:SHOWN_CAUSES]),
+        *([f"  {sum(count for _, count in rest)} × {len(rest)} other causes"] if rest else []),
         *([] if spent else [f"{go_on(result.run.record).capitalize()}."]),
     ]

@@ -9,25 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from judges.scores import SCORES, SCORES_CHANGED
 from papillon.errors import UsageError
-from papillon.files import write_whole
 from papillon.results.rows import METRICS, Row
 
-__all__ = [
-    "SCHEMA",
-    "Baseline",
-    "accept",
-    "accepted_before",
-    "read_baseline",
-    "refuse_mismatch",
-    "write_baseline",
-]
+__all__ = ["SCHEMA", "Baseline", "accept", "differing", "refuse_mismatch"]
 
 SCHEMA = 1
 
@@ -140,79 +130,19 @@ def accept(
     return Baseline(dataset, judge, models, program, versions, accepted)
 
 
-def write_baseline(baseline: Baseline, path: Path) -> None:
-    """Write it whole or not at all, one row a line; UsageError where that cannot be done."""
-    data = baseline.to_json()
-    splits = []
-    for split, rows in data.pop("rows").items():
-        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-        splits.append(f"{json.dumps(split)}: [\n{lines}\n]")
-    heads = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in data.items()]
-    text = "{\n" + ",\n".join([*heads, '"rows": {\n' + ",\n".join(splits) + "\n}"]) + "\n}\n"
-    write_whole(path, text)
-
-
-def read_baseline(path: Path) -> Baseline:
-    """The baseline in a file; UsageError naming the file when it cannot be read as one."""
-    try:
-        return Baseline.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        why = error.strerror or str(error)
-    except KeyError as error:
-        why = f"it has no {error.args[0]!r}"
-    except ValueError as error:
-        why = str(error)
-    raise UsageError(f"Expected accepted scores in baseline {path}, but {why}; write it anew with --eval-accept.")
-
-
-def accepted_before(
-    path: Path, splits: Collection[str], *, dataset: Mapping[str, str], judge: Mapping[str, Any]
-) -> Baseline | None:
-    """What a file holds of other splits than those that are to be accepted into it, None where that is nothing.
-
-    UsageError where it cannot stay beside scores of this data by this judge, and where the file holds something else.
-    """
-    try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        data = json.loads(text) if text.strip() else {"rows": {}}
-        others = sorted(data["rows"].keys() - set(splits))
-    except OSError as error:
-        raise UsageError(f"--eval-accept: {path} cannot be read ({error.strerror}); make it readable.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError(
-            f"--eval-accept: expected {path} to hold accepted scores, or not to be there, but it holds something else; "
-            "name another file with --eval-baseline, or remove it."
-        ) from None
-    if not others:
-        return None
-    try:
-        before = Baseline.from_json(data)
-        why = f"they are of {said}" if (said := _differing(before, dataset, judge)) else ""
-    except KeyError as error:
-        why = f"it has no {error.args[0]!r}"
-    except ValueError as error:
-        why = str(error)
-    if why:
-        raise UsageError(
-            f"--eval-accept: {path} also holds accepted scores of {' and '.join(others)}, which would be lost: {why}; "
-            f"accept {' and '.join(sorted([*splits, *others]))} in one run, or name another file with --eval-baseline."
-        )
-    return replace(before, rows={split: before.rows[split] for split in others})
-
-
 def refuse_mismatch(baseline: Baseline, *, dataset: Mapping[str, str], judge: Mapping[str, Any], name: str) -> None:
     """UsageError when the baseline called ``name`` was not computed from this data, so split, by this judge.
 
     Data are the same when their hashes are, whatever they are called.
     """
-    if said := _differing(baseline, dataset, judge):
+    if said := differing(baseline, dataset, judge):
         raise UsageError(
             f"Baseline {name} belongs to {said}; "
             "name another with --eval-baseline, or accept this run's scores with --eval-accept."
         )
 
 
-def _differing(baseline: Baseline, dataset: Mapping[str, str], judge: Mapping[str, Any]) -> str:
+def differing(baseline: Baseline, dataset: Mapping[str, str], judge: Mapping[str, Any]) -> str:
     """What of data, split and judge is not the baseline's, in words; ``""`` where all is."""
     for what, key in (("data set", "sha256"), ("split", "split")):
         if baseline.dataset[key] != dataset[key]:

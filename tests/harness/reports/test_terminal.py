@@ -22,6 +22,16 @@ def test_running_the_same_again_is_advised_unless_it_would_make_no_call(causes: 
     assert advised == (AWAY in causes)
 
 
+def test_a_cause_stands_before_what_was_merely_stopped_and_none_goes_uncounted() -> None:
+    stopped = [f"The run was stopped before this {what}." for what in ("example had its turn", "call was made", "call")]
+    causes = [*stopped * 2, "404", "429", "429", "503", "504"]
+    rows = [
+        outcome(job, status="infrastructure_error", error=said).row for job, said in zip(jobs(11), causes, strict=True)
+    ]
+    said = _unscored(result(*rows))
+    assert said[1:5] == ["  2 × 429", "  1 × 404", "  1 × 503", "  7 × 4 other causes"]
+
+
 class TestClosingLines:
     FOLLOWING = ("Next: pytest evals -m test",)
 

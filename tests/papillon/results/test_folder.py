@@ -73,6 +73,18 @@ def test_rows_come_in_their_order_at_the_end_and_only_the_last_of_each(tmp_path:
     assert (folder.path / RESULTS).read_text() == "{}\n"
 
 
+def test_a_run_under_way_keeps_its_folder_and_a_killed_one_makes_way(tmp_path: Path) -> None:
+    going = RunFolder(tmp_path, named(0))
+    for number in range(1, KEPT + 3):
+        left(tmp_path, number, replace(TRACE, id=f"dev-{number:04d}"))
+    assert going.path.exists()
+    going.add(TRACE)
+    going.close()
+    left(tmp_path, KEPT + 3, replace(TRACE, id="dev-0999"))
+    assert not going.path.exists()
+    assert len(run_folders(tmp_path)) == KEPT
+
+
 def test_the_newest_are_kept(tmp_path: Path) -> None:
     for number in range(KEPT + 3):
         left(tmp_path, number, replace(TRACE, response=str(number)))

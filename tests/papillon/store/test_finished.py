@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -35,6 +36,37 @@ def sql(folder: Path, statement: str, *values: object) -> None:
 
 def test_what_was_put_is_got_by_another(folder: Path) -> None:
     assert FinishedRows(folder).get([key(0), key(1)]) == {key(0): NAMED}
+
+
+def test_a_row_whose_calls_were_changed_is_none(folder: Path) -> None:
+    sql(folder, "UPDATE rows SET calls = ?", json.dumps([["local", key(7)]]))
+    assert FinishedRows(folder).get([key(0)]) == {}
+    assert list(FinishedRows(folder).all()) == [None]
+
+
+def test_a_file_that_was_written_elsewhere_is_made_anew_and_no_fault(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SECRET", tmp_path / "own" / "rows.key")
+    assert not FinishedRows(folder).ours
+    assert (FinishedRows(folder).get([key(0)]), list(FinishedRows(folder).all())) == ({}, [])
+    FinishedRows(folder).put({key(1): NAMED})
+    assert FinishedRows(folder).get([key(0), key(1)]) == {key(1): NAMED}
+    assert (tmp_path / "own" / "rows.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("spoilt", ["others may read it", "too short", "a folder"])
+def test_without_a_private_secret_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str) -> None:
+    secret = tmp_path / "rows.key"
+    if spoilt == "a folder":
+        secret.mkdir()
+    else:
+        secret.write_bytes(b"x" * (3 if spoilt == "too short" else 32))
+        secret.chmod(0o600 if spoilt == "too short" else 0o644)
+    monkeypatch.setattr(module, "SECRET", secret)
+    FinishedRows(tmp_path).put({key(0): NAMED})
+    assert FinishedRows(tmp_path).get([key(0)]) == {}
+    assert not (tmp_path / "rows.db").exists()
 
 
 def test_it_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
@@ -97,7 +129,7 @@ def test_what_stands_in_its_place_is_not_opened_and_said(folder: Path, place: st
         "CREATE VIEW more AS SELECT 1",
         "CREATE TRIGGER more AFTER INSERT ON rows BEGIN DELETE FROM rows; END",
         "ALTER TABLE rows ADD COLUMN more",
-        "PRAGMA user_version = 3",
+        "PRAGMA user_version = 2",
     ],
 )
 def test_another_form_is_another_file(folder: Path, statement: str) -> None:
@@ -110,7 +142,8 @@ def test_another_form_is_another_file(folder: Path, statement: str) -> None:
     "calls", ["", "{}", "[1]", '[["local"]]', f'[["LOCAL", "{key(0)}"]]', '[["local", "0"]]', "[" * 9_999, b"\xff"]
 )
 def test_a_row_that_names_no_calls_is_none(folder: Path, calls: object) -> None:
-    sql(folder, "UPDATE rows SET calls = ?", calls)
+    hashed = FinishedRows(folder)._hash(key(0), calls) if isinstance(calls, str) else ""
+    sql(folder, "UPDATE rows SET calls = ?, hash = ?", calls, hashed)
     assert FinishedRows(folder).get([key(0)]) == {}
 
 
@@ -156,7 +189,7 @@ class TestChecked:
     def test_rows_whose_records_are_damaged_or_gone_are_counted_and_thrown_away(self, cache: Path) -> None:
         damage(cache, "UPDATE Cache SET value = replace(value, 'Nowhere', 'Oregon!') WHERE rowid = 1")
         damage(cache, "DELETE FROM Cache WHERE rowid = 2")
-        said = "2 of 4 rows name calls that are not recorded, or damaged"
+        said = "2 of 4 rows name calls that are not theirs, not recorded or damaged"
         assert check(cache).finished == said
         assert f"  rows.db: {said}; its rows are made anew from the recorded calls" in str(repair(cache))
         assert not (cache / "rows.db").exists()
