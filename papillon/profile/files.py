@@ -38,6 +38,7 @@ def parse_profile(name: str, path: Path | None, data: Any) -> Profile:
             "dataset": _dataset,
             **dict.fromkeys(("local", "untrusted"), lambda table, role: model_settings(table.at(role))),
             "judge": lambda table, key: judge_settings(table.at(key)),
+            "train": _train,
         },
     )
 
@@ -46,6 +47,20 @@ def _dataset(table: Table, key: str) -> str:
     name: str = table.value(key, str)
     # A name stays a name; a path counts from the file that holds the profile.
     return name if name in ("mini", "pupa_new", "pupa_tnb") else str((table.base / Path(name).expanduser()).resolve())
+
+
+def _train(table: Table, key: str) -> dict[str, Any]:
+    """The training's settings as they stand there, once they are known to be some."""
+    # Here alone: a profile without them need not pay for the import.
+    from papillon.training.settings import TrainSettings
+
+    train = table.at(key).data
+    try:
+        TrainSettings.from_json(train)
+    except ProfileError as wrong:
+        said = str(wrong)
+        raise ProfileError(f"{table.where}: {said[0].lower()}{said[1:]}") from None
+    return train
 
 
 def _read(path: Path) -> dict[str, Any]:

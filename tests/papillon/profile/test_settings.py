@@ -268,6 +268,8 @@ class TestWrongValues:
             ("judge", {**LLM, "calibration": 1}, ".judge.calibration: expected a table, got 1"),
             ("judge", {**LLM, "calibration": {"leakage": 1}}, ".calibration.leakage: expected a table, got 1"),
             ("train", 1, ".train: expected a table, got 1"),
+            ("train", {"learning_rat": 1e-6}, "'learning_rat'; did you mean 'learning_rate'?"),
+            ("train", {"learning_rate": "x"}, "): expected train.learning_rate to be a number, got 'x'; correct it."),
             ("gates", [], ".gates: expected a table, got []"),
             ("gates", {"dev": 1}, ".gates.dev: expected a table, got 1"),
             ("gates", {"dev": {"quality": 0.8}}, ".gates.dev.quality: expected a table, got 0.8"),
