@@ -1,4 +1,4 @@
-"""One example's evaluation: what counts as what, row by row of the contract's table, and what runs beside what."""
+"""One example's evaluation: what counts as what, row by row of the contract's table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from judges.judge import Judge, Leakage, Quality
 from papillon import PAPILLON
 from papillon.data import PupaRow
 from papillon.errors import BudgetSpent, EndpointError, Filtered, JudgeError, RunStopped, Unreachable
-from papillon.models.turn import JUDGE_DEPTH, current_turn, noting_failure
+from papillon.models.turn import noting_failure
 from papillon.results.rows import Row
 
 QUERY = "I am Ann Lee from Oslo; write to Bob for me."
@@ -346,64 +346,3 @@ class TestAnInfrastructureError:
             assert without_scores(run(Both(), judge).row)
             gc.collect()
         assert "never retrieved" not in caplog.text
-
-
-class TestSideBySide:
-    def test_leakage_is_judged_before_the_untrusted_model_has_answered(self) -> None:
-        judging = asyncio.Event()
-
-        class Waiting:
-            async def acall(self, request: str) -> str:
-                await asyncio.wait_for(judging.wait(), 5)
-                return "an answer"
-
-        class Telling(SetJudge):
-            async def leakage(self, units: tuple[str, ...], request: str) -> Leakage:
-                judging.set()
-                return await super().leakage(units, request)
-
-        program = Doing()
-        program.untrusted = UntrustedModel(Waiting())
-        assert run(program, Telling()).row.status == "scored"
-
-    def test_quality_does_not_wait_for_leakage(self) -> None:
-        judging = asyncio.Event()
-
-        class Slow(SetJudge):
-            async def leakage(self, units: tuple[str, ...], request: str) -> Leakage:
-                await asyncio.wait_for(judging.wait(), 5)
-                return await super().leakage(units, request)
-
-            async def quality(self, query: str, answer: str, target: str) -> Quality:
-                judging.set()
-                return await super().quality(query, answer, target)
-
-        assert run(Doing(), Slow()).row.status == "scored"
-
-    def test_the_judges_calls_are_last_in_line_and_the_chains_are_not(self) -> None:
-        depths: dict[str, int] = {}
-
-        def note(name: str) -> None:
-            turn = current_turn.get()
-            assert turn is not None
-            assert turn.order == 5
-            depths[name] = turn.depth
-
-        class Noting(SetJudge):
-            async def leakage(self, units: tuple[str, ...], request: str) -> Leakage:
-                note("leakage")
-                return Leakage(0)
-
-            async def quality(self, query: str, answer: str, target: str) -> Quality:
-                note("quality")
-                return Quality(1)
-
-        class Program(Doing):
-            async def acall(self, *, user_query: str) -> dspy.Prediction:
-                answer = await super().acall(user_query=user_query)
-                await asyncio.sleep(0.01)
-                note("program")
-                return answer
-
-        run(Program(), Noting())
-        assert depths == {"program": 0, "leakage": JUDGE_DEPTH, "quality": JUDGE_DEPTH}
