@@ -1,19 +1,32 @@
 """Files and folders that are written whole or not at all: a reader sees the old ones or the new, never half of them.
 
-The one place where that is done. What is new is written beside its place and renamed into it.
+The one place where that is done. What is new is written beside its place and renamed into it. And a file in a place
+that others can write is opened only if it is a plain one.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from papillon.errors import UsageError
 
-__all__ = ["standing", "whole_file", "whole_folder", "write_whole"]
+__all__ = ["open_plain", "standing", "whole_file", "whole_folder", "write_whole"]
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """A plain file, opened for reading: no link is followed and nothing is waited for; raises OSError."""
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.ELOOP, "no plain file")
+    return os.fdopen(number, "rb")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 from evals.harness.verdicts.baseline import Baseline, differing
 from papillon.errors import UsageError
-from papillon.files import write_whole
-from papillon.results.traces import open_plain
+from papillon.files import open_plain, write_whole
 
 __all__ = ["accepted_before", "read_baseline", "write_baseline"]
 

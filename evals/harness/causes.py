@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from papillon.profile import RecordMode
 from papillon.results.rows import Row
 
-__all__ = ["Told", "again", "causes_of", "go_on"]
+__all__ = ["Told", "again", "again_replayed", "causes_of", "go_on"]
 
 
 class Told:
@@ -36,6 +36,11 @@ def causes_of(rows: Iterable[Row]) -> list[str]:
 def again(record: RecordMode) -> str:
     """What to do after a run that was stopped, by its record mode, so that no call is paid for twice."""
     return "run with --eval-record new" if record == "all" else "run the same command again"
+
+
+def again_replayed(record: RecordMode) -> str:
+    """The same, with what becomes of the calls that were made."""
+    return f"{again(record)}, what is recorded is replayed"
 
 
 def go_on(record: RecordMode) -> str:

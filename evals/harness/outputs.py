@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evals.harness.accepting import accepted_baselines
 from evals.harness.baseline_files import write_baseline
-from evals.harness.causes import again
+from evals.harness.causes import again_replayed
 from evals.harness.options import RunSettings
 from evals.harness.run import Run
 from evals.harness.verdicts.baseline import Baseline
@@ -85,8 +85,8 @@ class Outputs:
                 self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
         except KeyboardInterrupt:
             self.stopped = True
-            go_on = f"{again(settings.record)}, what is recorded is replayed"
-            self.result = self.result.with_problems(f"Stopped while the run's files were written: {go_on}.")
+            stopped = f"Stopped while the run's files were written: {again_replayed(settings.record)}."
+            self.result = self.result.with_problems(stopped)
 
     def _leave(self) -> None:
         self._run.leave(self.result.to_text())

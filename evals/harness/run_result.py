@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 import papillon
+from evals.harness.evaluation.outcome import Outcome
 from evals.harness.remarks import remarks, texts_go
 from evals.harness.run import Run
 from evals.harness.verdicts.second_opinion import judges_agreement
@@ -73,7 +74,11 @@ def _split(run: Run, split: str) -> SplitInfo:
 
 
 def _rows(run: Run) -> list[Row]:
-    return [outcome.row for split in run.examples for outcome in run.known(split)]
+    return [outcome.row for outcome in _known(run)]
+
+
+def _known(run: Run) -> list[Outcome]:
+    return [outcome for split in run.examples for outcome in run.known(split)]
 
 
 def _gates(run: Run) -> list[GateResult]:
@@ -107,9 +112,8 @@ def _agreement(run: Run) -> Agreement | None:
     """How far the LLM judge agrees with the lexical one, which looked at the same rows for nothing."""
     if run.plan.settings.profile.judge.kind == "lexical" or not run.examples:
         return None
-    outcomes = [outcome for split in run.examples for outcome in run.known(split)]
     return judges_agreement(
         (outcome.row, int(outcome.closeness >= GOOD_ENOUGH), outcome.row.verbatim_leaked or 0)
-        for outcome in outcomes
+        for outcome in _known(run)
         if outcome.closeness is not None
     )

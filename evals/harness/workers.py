@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evals.harness.causes import again
+from evals.harness.causes import again_replayed
 from evals.harness.items import Line
 from evals.harness.plan import Plan
 from evals.harness.protocol import Listener, WorkerLine
@@ -96,10 +96,9 @@ class ControllerSession(Owner):
         self._stop_listening()
         missing = self._expected - self._reported
         if missing and self.run is not None:
-            go_on = f"{again(self.plan.settings.record)}, what is recorded is replayed"
             self.problems.append(
                 f"{len(missing)} of {len(self._expected)} items never reported (first: {min(missing)}); "
-                f"a worker died or the run was stopped: {go_on}."
+                f"a worker died or the run was stopped: {again_replayed(self.plan.settings.record)}."
             )
         self.end(session)
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from papillon.errors import UsageError
+from papillon.files import open_plain
 from papillon.profile import CACHE
-from papillon.results.traces import TRACES, Trace, open_plain
+from papillon.results.traces import TRACES, Trace
 
 __all__ = ["KEPT", "RESULTS", "RUNS", "RunFolder", "new_id", "run_folders"]
 

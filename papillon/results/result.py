@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from papillon.errors import UsageError
+from papillon.files import open_plain
 from papillon.results.controls import ControlResult
 from papillon.results.gates import Gain, GateResult
 from papillon.results.judging import Agreement, JudgeReport
 from papillon.results.reading import Unreadable, read
 from papillon.results.rows import Row
 from papillon.results.run import RunInfo, SplitInfo
-from papillon.results.traces import open_plain
 
 __all__ = ["SCHEMA", "RunResult", "read_result"]
 

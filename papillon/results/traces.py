@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from papillon.errors import UsageError
+from papillon.files import open_plain
 from papillon.results.reading import Unreadable, read
 
 __all__ = ["TRACES", "Judgement", "LeakedUnit", "Trace", "TracedCall", "Traces"]
@@ -158,15 +157,6 @@ class Traces:
             return open_plain(self.path)
         except OSError as error:
             raise UsageError(f"Expected a run's traces in {self.path}, but {cause(error)}; name another run.") from None
-
-
-def open_plain(path: Path) -> IO[bytes]:
-    """A plain file, opened for reading: no link is followed and nothing is waited for; raises OSError."""
-    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise OSError(errno.ELOOP, "no plain file")
-    return os.fdopen(number, "rb")
 
 
 def cause(error: OSError) -> str:

@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from papillon.files import open_plain
 from papillon.profile import CACHE
 from papillon.store.records import is_key
 
@@ -63,9 +64,11 @@ class FinishedRows:
         """The calls of those rows that are kept."""
         found: dict[str, Named] = {}
         today = _today()
-        if self.fault() is not None or not self.ours:
+        if self.fault() is not None:
             return found
         with contextlib.suppress(sqlite3.Error, OSError), self._connected("ro") as database:
+            if not self._wrote(database):
+                return found
             select = (
                 "SELECT key, substr(calls, 1, ?), substr(hash, 1, 64), day FROM rows "
                 "WHERE key IN (SELECT value FROM json_each(?))"
@@ -103,9 +106,11 @@ class FinishedRows:
 
         None at all where the file was written elsewhere.
         """
-        if not os.path.lexists(self.path) or not self.ours:
+        if not os.path.lexists(self.path):
             return
         with self._connected("ro") as database:
+            if not self._wrote(database):
+                return
             select = "SELECT key, substr(calls, 1, ?), substr(hash, 1, 64) FROM rows"
             for key, calls, hashed in database.execute(select, (LONGEST,)):
                 yield self._read(key, calls, hashed)
@@ -116,8 +121,11 @@ class FinishedRows:
         if not os.path.lexists(self.path):
             return True
         with contextlib.suppress(sqlite3.Error, OSError), self._connected("ro") as database:
-            return self._secret is not None and database.execute("PRAGMA application_id").fetchone() == (self._mark,)
+            return self._wrote(database)
         return False
+
+    def _wrote(self, database: sqlite3.Connection) -> bool:
+        return self._secret is not None and database.execute("PRAGMA application_id").fetchone() == (self._mark,)
 
     def fault(self) -> str | None:
         """What is wrong with the file as a whole; None where all is well, and where there is none."""
@@ -192,11 +200,9 @@ def _today() -> int:
 def _secret() -> bytes | None:
     """The secret of this project's caches, made where there is none; None where none can be had."""
     for _ in range(2):
-        with contextlib.suppress(OSError):
-            number = os.open(SECRET, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(number, "rb") as file:
-                mode, held = os.fstat(number).st_mode, file.read(33)
-                return held if stat.S_ISREG(mode) and not mode & 0o077 and len(held) == 32 else None
+        with contextlib.suppress(OSError), open_plain(SECRET) as file:
+            mode, held = os.fstat(file.fileno()).st_mode, file.read(33)
+            return held if not mode & 0o077 and len(held) == 32 else None
         with contextlib.suppress(OSError):
             SECRET.parent.mkdir(parents=True, exist_ok=True)
             made, name = tempfile.mkstemp(prefix=".rows-", dir=SECRET.parent)  # 0600
