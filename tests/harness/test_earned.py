@@ -145,6 +145,7 @@ def test_a_leakage_gate_alone_and_a_model_that_fails_on_every_row(evaluator: Eva
     assert [gate.get("default") for gate in run.results["gates"]] == [None, True]
 
 
+@pytest.mark.slow
 def test_accepted_scores_bring_a_gate_on_errors_and_a_pass_says_what_moved(
     evaluator: Evaluator, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ def evaluator(tmp_path: Path) -> Evaluator:
     return Evaluator(tmp_path)
 
 
+@pytest.mark.slow
 def test_all_evaluates_every_row_and_not_beside_scores_of_another_split(evaluator: Evaluator) -> None:
     gates = "[gates.dev]\nleakage = { max = 1.0 }\n"
     with ModelServer() as server:

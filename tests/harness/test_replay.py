@@ -66,6 +66,7 @@ def test_the_same_run_with_calls_to_make_would_need_a_socket(
     assert run.code == 1
 
 
+@pytest.mark.slow
 def test_one_changed_query_makes_only_its_own_calls_again(evaluator: Evaluator, tmp_path: Path) -> None:
     with MINI.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -35,6 +35,7 @@ def test_a_run_scores_every_example_and_gates_the_split(evaluator: Evaluator) ->
     assert "dev: 20 examples, 20 scored" in run.out
 
 
+@pytest.mark.slow
 def test_a_rerun_is_free_and_says_the_same(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base))
@@ -122,6 +123,7 @@ def test_a_judge_that_will_not_answer_is_no_score_and_no_pass(evaluator: Evaluat
     assert "The judge openai/judge gave no usable answer" in run.out
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_refuses_connections_ends_the_run_soon_and_records_nothing(evaluator: Evaluator) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -137,6 +139,7 @@ def test_an_endpoint_that_refuses_connections_ends_the_run_soon_and_records_noth
     assert run.calls["made"] == 0
 
 
+@pytest.mark.slow
 def test_a_cap_on_calls_is_kept_and_is_not_a_pass(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base))
@@ -159,6 +162,7 @@ def test_a_strict_replay_of_an_unrecorded_call_fails_and_names_it(evaluator: Eva
     assert not evaluator.cache.exists()
 
 
+@pytest.mark.slow
 def test_recorded_calls_travel_as_text(evaluator: Evaluator, tmp_path: Path) -> None:
     text = tmp_path / "calls.jsonl"
     with ModelServer() as server:
@@ -243,6 +247,7 @@ def test_an_unknown_gate_metric_is_refused_by_name(evaluator: Evaluator) -> None
     assert "unknown key 'qualty'; did you mean 'quality'?" in run.out
 
 
+@pytest.mark.slow
 def test_one_edited_judge_prompt_makes_only_the_judges_calls_again(evaluator: Evaluator, tmp_path: Path) -> None:
     import shutil
 
@@ -279,6 +284,7 @@ def test_a_failing_item_stops_new_calls_with_x(evaluator: Evaluator) -> None:
     assert "Run the same command again to go on" in run.out
 
 
+@pytest.mark.slow
 def test_a_run_with_and_without_kept_rows_writes_the_same_bytes(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base))
@@ -294,6 +300,7 @@ def test_a_run_with_and_without_kept_rows_writes_the_same_bytes(evaluator: Evalu
         assert kept.results["run"][name] == without.results["run"][name]
 
 
+@pytest.mark.slow
 def test_a_kept_row_counts_only_while_its_calls_are_recorded(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base))

@@ -19,6 +19,7 @@ BOTH = ("evals", "-m", "dev or test")
 GATES = "[gates.dev]\nquality = { min = 0.01 }\n[gates.test]\nleakage = { max = 0.9 }\n"
 
 
+@pytest.mark.slow
 def test_workers_write_what_one_process_writes_and_pay_no_call_twice(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base, gates=GATES))
@@ -56,6 +57,7 @@ def test_limits_count_over_all_workers(evaluator: Evaluator) -> None:
     assert run.code == 1
 
 
+@pytest.mark.slow
 def test_a_cap_on_cost_holds_over_all_workers_with_every_call_that_may_have_been_charged(evaluator: Evaluator) -> None:
     price, most = 0.001, 400  # USD a token, and tokens of an answer
     failing = [number for number in range(1000) if number % 6 == 0]

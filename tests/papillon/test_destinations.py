@@ -121,6 +121,7 @@ def test_where_no_call_was_made_but_could_have_been_it_says_where_texts_would_go
     assert f"Texts: all stay on this machine (127.0.0.1:{server.port})." in run.out
 
 
+@pytest.mark.slow
 def test_the_judges_suite_alone_says_what_it_sends(tmp_path: Path) -> None:
     evaluator = Evaluator(tmp_path)
     far = '{ model = "openai/far", api_base = "https://llm.example.org/v1", endpoint = "far" }'

@@ -108,10 +108,7 @@ def test_it_is_started_once_waited_for_logged_and_ended_with_all_that_it_started
     asked = [json.loads(line) for line in Path(f"{command}.asked").read_text().splitlines()]
     assert [arguments[:4] for arguments in asked] == [["serve", "org/model", "--host", "127.0.0.1"]]
     assert server.log.read_text() == "loading weights\n"
-    deadline = time.monotonic() + 5
-    while any(map(_runs, _pids(command))) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [pid for pid in _pids(command) if _runs(pid)] == []
+    assert not running_in_a_while(command)
 
 
 def test_an_adapter_is_served_with_its_rank_and_asked_for_by_name(tmp_path: Path, command: Path) -> None:
@@ -144,15 +141,20 @@ def test_a_start_that_takes_too_long_is_ended(tmp_path: Path, command: Path, mon
     monkeypatch.setattr(vllm, "START_LIMIT", 0.3)
     with pytest.raises(RefusesAll, match="did not come up within 0 s"):
         asyncio.run(answers(VllmServer(settings(), tmp_path, {}), 1))
-    assert not any(map(_runs, _pids(command)))
+    assert not running_in_a_while(command)
 
 
-def ended(command: Path) -> bool:
-    """Whether nothing that the stand-in started runs any more, or soon does not."""
+def running_in_a_while(command: Path) -> list[int]:
+    """What the stand-in started and still runs: what was killed is gone only when the system says so."""
     deadline = time.monotonic() + 10
     while any(map(_runs, _pids(command))) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return len(_pids(command)) == 2 and not any(map(_runs, _pids(command)))
+    return [pid for pid in _pids(command) if _runs(pid)]
+
+
+def ended(command: Path) -> bool:
+    """Whether it started what it starts, and nothing of that runs any more, or soon does not."""
+    return not running_in_a_while(command) and len(_pids(command)) == 2
 
 
 def test_a_stop_while_it_starts_ends_the_wait_at_once_and_asks_it_nothing(tmp_path: Path, command: Path) -> None:
