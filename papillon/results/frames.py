@@ -37,7 +37,7 @@ def load(run: str | os.PathLike[str] = "last", runs: str | os.PathLike[str] = RU
 
 @dataclass(frozen=True)
 class Frames:
-    """One run's tables, each made when it is first asked for; columns and their types are in docs/results.md.
+    """One run's tables, each made when it is first asked for; columns and their types are in docs/frames.md.
 
     Text is ``string``, a word of a known few ``category``, a number ``float64``, a whole number ``Int64``, yes or no
     ``boolean``, and a list ``object``; what is null in the results is missing in the frame.
