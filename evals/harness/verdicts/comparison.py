@@ -37,7 +37,7 @@ def compare(before: RunResult, after: RunResult) -> Comparison:
 
 def _split(split: str, before: Sequence[Row], after: Sequence[Row]) -> SplitComparison:
     old, new = ({row.id for row in rows} for rows in (before, after))
-    sides = [{metric: _means(rows, metric) for metric in COMPARED} for rows in (before, after)]
+    sides = [{m: mean_by_example(trials_by_example(rows, m)) for m in COMPARED} for rows in (before, after)]
     group = {row.id: row.group for row in after}
     there = [metric for metric in COMPARED if sides[0][metric].keys() & sides[1][metric].keys()]
     changes: list[Change] = []
@@ -58,12 +58,6 @@ def _split(split: str, before: Sequence[Row], after: Sequence[Row]) -> SplitComp
         looked=looked,
         by_chance=by_chance,
     )
-
-
-def _means(rows: Sequence[Row], metric: str) -> dict[str, float]:
-    if metric not in METRICS and not hasattr(Row, metric):
-        return {}
-    return mean_by_example(trials_by_example(rows, metric))
 
 
 def _flipped(before: dict[str, dict[str, float]], after: dict[str, dict[str, float]]) -> tuple[Flipped, ...]:

@@ -31,10 +31,14 @@ def _banded(value: int | None, bands: Sequence[tuple[int, str]]) -> str | None:
     return None if value is None else [name for least, name in bands if least <= value][-1]
 
 
+def _named(name: str | None) -> str | None:
+    return name if name != "" else "none"
+
+
 _PROPERTIES: Mapping[SlicedBy, Callable[[Row], str | None]] = {
-    "category": lambda row: getattr(row, "category", None),
-    "length": lambda row: _banded(getattr(row, "query_chars", None), _LENGTHS),
-    "script": lambda row: getattr(row, "script", None),
+    "category": lambda row: _named(row.category),
+    "length": lambda row: _banded(row.query_chars, _LENGTHS),
+    "script": lambda row: _named(row.script),
     "units": lambda row: _banded(row.units, _UNITS),
 }
 _ORDER = [name for bands in (_LENGTHS, _UNITS) for _, name in bands]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,7 @@ from tests.harness.verdicts.samples import row
 
 def sliced(i: int, quality: float = 1.0, leaked: int = 0, **properties: Any) -> Row:
     """A row with properties that a slice may go by."""
-    made = row(i, quality, leaked, units=properties.pop("units", 1))
-    for name, value in properties.items():
-        object.__setattr__(made, name, value)
-    return made
+    return replace(row(i, quality, leaked, units=properties.pop("units", 1)), **properties)
 
 
 def test_examples_stand_together_by_what_they_share() -> None:
