@@ -14,7 +14,7 @@ from typing import Literal
 from papillon.leaks import Place, leaks, spaceless
 from papillon.results.traces import LeakedUnit, Trace
 
-__all__ = ["Kind", "Piece", "differences", "marked", "marked_query", "marked_requests"]
+__all__ = ["Kind", "Piece", "differences", "joins", "marked", "marked_query", "marked_requests"]
 
 #: What a piece is: a place of a unit, word for word or nearly; what stands in this one of two texts only; the rest.
 Kind = Literal["plain", "verbatim", "near", "only"]
@@ -67,12 +67,13 @@ def _piece(text: str, places: Sequence[Place | LeakedUnit]) -> Piece:
 
 def _whole(text: str, at: int, *, on: bool = False) -> int:
     """The edge of a sign nearest to an offset, at or before it, or ``on`` from it."""
-    while 0 < at < len(text) and _joins(text[at]):
+    while 0 < at < len(text) and joins(text[at]):
         at += 1 if on else -1
     return min(at, len(text))
 
 
-def _joins(sign: str) -> bool:
+def joins(sign: str) -> bool:
+    """Whether a sign belongs to the one before it: a mark on it, or what joins another to it."""
     return unicodedata.category(sign) in ("Mn", "Mc", "Me") or sign == "\u200d"
 
 
@@ -101,7 +102,10 @@ def differences(one: str, other: str) -> tuple[tuple[Piece, ...], tuple[Piece, .
     spans = _words(one), _words(other)
     if max(map(len, spans)) > _WORDS:
         spans = _spans(_LINE, one), _spans(_LINE, other)
-    texts = [[text[start:end].strip() for start, end in each] for text, each in zip((one, other), spans, strict=True)]
+    texts = [
+        [unicodedata.normalize("NFC", text[start:end].strip()) for start, end in each]
+        for text, each in zip((one, other), spans, strict=True)
+    ]
     differ = [[True] * len(each) for each in spans]
     for step in Levenshtein.opcodes(*texts):
         if step.tag == "equal":
@@ -116,7 +120,7 @@ def _words(text: str) -> list[tuple[int, int]]:
     for start, end in _spans(_WORD, text):
         signs = ((at, at + 1) for at in range(start, end))
         for at, to in signs if spaceless(text[start:end]) else ((start, end),):
-            if spans and spans[-1][1] == at and _joins(text[at]):
+            if spans and spans[-1][1] == at and joins(text[at]):
                 spans[-1] = spans[-1][0], to
             else:
                 spans.append((at, to))
