@@ -6,6 +6,7 @@ It shows private texts and says so in its first line. Who calls it has been aske
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from evals.harness.reports.lines import Lines, isolated
 from evals.harness.reports.marked import Piece, differences, marked, marked_requests
@@ -100,7 +101,7 @@ def _requests(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[
     if not trace.requests:
         return lines.heading(f"Nothing was sent to {models.untrusted}.")
     view = []
-    for place, (pieces, came) in enumerate(zip(marked_requests(trace), trace.untrusted_responses, strict=False), 1):
+    for place, (pieces, came) in enumerate(zip_longest(marked_requests(trace), trace.untrusted_responses), 1):
         which = f" {place} of {len(trace.requests)}" if len(trace.requests) > 1 else ""
         found = len({leak.unit for leak in trace.leaked_units if leak.request == place - 1})
         view += lines.heading(f"Request{which} to {models.untrusted}: {found} of {len(trace.units)} units found in it")
