@@ -101,6 +101,28 @@ def test_no_output_of_a_run_holds_a_word_unless_it_was_asked_for(
     assert words_in((folder / TRACES).read_text()) == list(WORDS)
 
 
+FAULT = """
+from evals.harness.evaluation.scheduler import Scheduler
+
+async def fails(self, jobs):
+    taken = list(jobs)
+    raise RuntimeError("odd")
+
+Scheduler._through = fails
+"""
+
+
+def test_a_fault_of_the_harness_with_all_its_locals_holds_no_word(
+    evaluator: Evaluator, profile: str, tmp_path: Path
+) -> None:
+    (tmp_path / "faulty.py").write_text(FAULT)
+    options = ("-p", "faulty", "--showlocals", "--tb=long", "--full-trace", f"--junitxml={tmp_path / 'junit.xml'}")
+    run = evaluator.run("evals", "-m", "dev", profile, *options, PYTHONPATH=str(tmp_path))
+    assert "RuntimeError: odd" in run.out
+    assert "jobs" in run.out  # a local that holds the rows
+    assert words_in(run.out + (tmp_path / "junit.xml").read_text()) == []
+
+
 @pytest.mark.parametrize("profile", [0.5], indirect=True, ids=["slow"])
 def test_the_progress_on_a_terminal_holds_no_word(evaluator: Evaluator, profile: str) -> None:
     ours, theirs = pty.openpty()
