@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
+    _runs_arguments(commands.add_parser("runs", help="list the runs that left a folder"))
+    _compare_arguments(commands.add_parser("compare", help="show what changed between runs, example by example"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -94,6 +96,52 @@ def _data(given: argparse.Namespace) -> int:
 
     print(data_report(load(given.dataset), width=shutil.get_terminal_size().columns))
     return 0
+
+
+def _runs_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep", metavar="N", type=int, help="let the folders go that are older than the newest N runs"
+    )
+    _where_runs_are(parser)
+    parser.set_defaults(run=_runs)
+
+
+def _runs(given: argparse.Namespace) -> int:
+    from evals.harness.listing import let_go, listed
+    from papillon.results.folder import RUNS
+
+    runs, all_went = given.runs or RUNS, True
+    if given.keep is None:
+        lines = listed(runs, shutil.get_terminal_size().columns)
+    else:
+        lines, all_went = let_go(runs, given.keep)
+    print(*lines, sep="\n")
+    return 0 if all_went else 1
+
+
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="RUN",
+        help="a run's id, folder or results file, last or last~N, the earlier one first; "
+        "one: after its last comparable run (default: the newest one so)",
+    )
+    _where_runs_are(parser)
+    parser.set_defaults(run=_compare)
+
+
+def _compare(given: argparse.Namespace) -> int:
+    from evals.harness.comparing import compared
+    from papillon.results.folder import RUNS
+
+    found = compared(given.names, given.runs or RUNS)
+    print(*found.lines(shutil.get_terminal_size().columns, Path.cwd()), sep="\n")
+    return 0
+
+
+def _where_runs_are(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", metavar="DIR", type=Path, help="where the runs are (default: .papillon/runs)")
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
