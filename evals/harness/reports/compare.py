@@ -37,7 +37,7 @@ _SLICES = (
 )
 _LEGEND = (
     "after − before, paired; sees: the smallest difference that could have been seen; chance: exact McNemar on "
-    "deduplicated rows for quality, else the paired cluster bootstrap, with Holm over a split's metrics, without it for "
+    "deduplicated rows for quality, else the paired cluster bootstrap; with Holm over a split's metrics, but not over "
     "slices"
 )
 _BY = {"category": "category", "length": "characters of query", "script": "script", "units": "PII units"}
