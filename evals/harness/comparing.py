@@ -9,12 +9,12 @@ from pathlib import Path
 from evals.harness.reports.compare import TABLED, comparison_lines, runs_table
 from evals.harness.verdicts.comparison import compare
 from evals.harness.verdicts.scores import scores_of
-from papillon.commands import launcher, seen_from
+from papillon.commands import seen_from, showing
 from papillon.errors import UsageError
 from papillon.results import Measure, RunResult
 from papillon.results.comparison import Comparison
 from papillon.results.finding import FoundRun, find_run, last_comparable, last_whole
-from papillon.results.folder import RUNS
+from papillon.results.folder import RESULTS, RUNS
 from papillon.results.words import first_of
 
 __all__ = ["Compared", "compared", "scores_by_split"]
@@ -33,9 +33,10 @@ class Compared:
         if len(self.comparisons) > 1:
             results = [run.result for run in self.runs]
             return runs_table(results, [scores_by_split(each) for each in results], self.comparisons, width)
-        folder = self.runs[-1].path.parent
+        path = self.runs[-1].path
+        folder = path.parent if path.name == RESULTS else path
         by_id = folder.parent.resolve() == RUNS.resolve()
-        show = [*launcher(here, "papillon"), "show", folder.name if by_id else seen_from(here, folder)]
+        show = showing(here, RUNS, folder.name if by_id else seen_from(here, folder.resolve()))
         return comparison_lines(self.comparisons[0], width, show=show, passed=self.passed)
 
 

@@ -44,11 +44,11 @@ _BY = {"category": "category", "length": "characters of query", "script": "scrip
 
 
 def comparison_lines(
-    comparison: Comparison, width: int, *, show: Sequence[str], passed: Mapping[str, str] | None = None
+    comparison: Comparison, width: int, *, show: str, passed: Mapping[str, str] | None = None
 ) -> list[str]:
     """Everything that changed between two comparable runs, in ``width`` columns (60 and more).
 
-    ``show`` are the words of the command that opens a row of the later run, but for the row; ``passed`` says why newer
+    ``show`` is the command that opens a row of the later run, up to the row's id; ``passed`` says why newer
     runs were not offered, by their ids.
     """
     lines = [*_indented(f"before: {comparison.before}", width), *_indented(f"after:  {comparison.after}", width)]
@@ -147,7 +147,7 @@ def _smallest(change: Change) -> str:
     return "none" if change.smallest > 1 else number(change.smallest)
 
 
-def _flips(split: SplitComparison, width: int, show: Sequence[str]) -> list[str]:
+def _flips(split: SplitComparison, width: int, show: str) -> list[str]:
     if not split.flipped:
         return wrapped(f"No example of {split.split} flipped.", width)
     worse, better = (sum(sign * _loss(flip) > 0 for flip in split.flipped) for sign in (1, -1))
@@ -156,7 +156,7 @@ def _flips(split: SplitComparison, width: int, show: Sequence[str]) -> list[str]
     lines = wrapped(said + (f", {other} changed without either:" if other else ":"), width)
     for flip in split.flipped[:SHOWN_FLIPS]:
         figures = f"  {_escaped(flip.id)}  " + "  ".join(_figures(flip))
-        command = shlex.join([*show, flip.id])
+        command = f"{show} {shlex.quote(flip.id)}"
         if width_of(figures) + 2 + len(command) <= width:
             lines.append(f"{figures}  {command}")
         else:
