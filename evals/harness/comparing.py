@@ -12,12 +12,12 @@ from evals.harness.verdicts.scores import scores_of
 from papillon.commands import seen_from, showing
 from papillon.errors import UsageError
 from papillon.results import Measure, RunResult
-from papillon.results.comparison import Comparison
+from papillon.results.comparison import Comparison, selected
 from papillon.results.finding import FoundRun, find_run, last_comparable, last_whole
 from papillon.results.folder import RESULTS, RUNS
 from papillon.results.words import first_of
 
-__all__ = ["Compared", "compared", "scores_by_split"]
+__all__ = ["Compared", "compared", "scores_by_split", "since_last"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,10 @@ def compared(names: Sequence[str], runs: Path) -> Compared:
             )
         passed |= older
         found = [before, found[0]]
-    comparisons = tuple(compare(found[0].result, other.result) for other in found[1:])
+    try:
+        comparisons = tuple(compare(found[0].result, other.result) for other in found[1:])
+    except ValueError as error:
+        raise UsageError(f"Expected scores in 0..1 in both runs, but {error}; name other runs.") from None
     for comparison in comparisons:
         if not comparison.comparable:
             raise UsageError(
@@ -69,6 +72,20 @@ def compared(names: Sequence[str], runs: Path) -> Compared:
                 f"{comparison.refused}; papillon runs lists them."
             )
     return Compared(tuple(found), comparisons, passed)
+
+
+def since_last(result: RunResult, runs: Path | None) -> Comparison | None:
+    """What changed since the last run in ``runs`` that is comparable to this one, without slices.
+
+    None where there is none, where this run saw a part of its splits only, and where old results make no sense.
+    """
+    if runs is None or selected(result):
+        return None
+    found, _ = last_comparable(result, runs)
+    try:
+        return None if found is None else compare(found.result, result, sliced=False)
+    except ValueError:
+        return None
 
 
 def scores_by_split(result: RunResult) -> dict[str, dict[str, Measure]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from evals.harness.reports.runs import runs_lines
 from papillon.errors import UsageError
 from papillon.results import RunResult, read_result
-from papillon.results.folder import RESULTS, keep_newest, run_folders, under_way
+from papillon.results.folder import RESULTS, has_results, keep_newest, run_folders, under_way
 
 __all__ = ["let_go", "listed"]
 
@@ -37,7 +37,7 @@ def let_go(runs: Path, number: int) -> tuple[list[str], bool]:
 
 def _left(folder: Path) -> RunResult | str:
     """What a run came to, or in a sentence why nothing can be said of it."""
-    if not (folder / RESULTS).is_file():
+    if not has_results(folder):
         return "it is under way." if under_way(folder) else "it came to no results: it was stopped, or killed."
     try:
         return read_result(folder / RESULTS)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from papillon.errors import UsageError
 from papillon.results.comparison import incomparable, selected
-from papillon.results.folder import RESULTS, run_folders, stamp
+from papillon.results.folder import RESULTS, has_results, run_folders, stamp
 from papillon.results.result import RunResult, read_info, read_result
 from papillon.results.traces import TRACES, Traces
 
@@ -30,7 +31,7 @@ class FoundRun:
     def at(cls, path: Path) -> FoundRun:
         """The run of a folder or of a results file; UsageError where it cannot be read."""
         file = path / RESULTS if path.is_dir() else path
-        traces = Traces(file.parent) if (file.parent / TRACES).exists() and file.name == RESULTS else None
+        traces = Traces(file.parent) if os.path.exists(file.parent / TRACES) and file.name == RESULTS else None
         return cls(read_result(file), file, traces)
 
     @property
@@ -41,7 +42,7 @@ class FoundRun:
 
 def finished(runs: Path) -> list[Path]:
     """The folders in ``runs`` of the runs that came to results, the oldest first."""
-    return [folder for folder in run_folders(runs) if (folder / RESULTS).is_file()]
+    return [folder for folder in run_folders(runs) if has_results(folder)]
 
 
 def names_run(text: str, runs: Path) -> bool:

@@ -65,10 +65,10 @@ def comparison_lines(
     return [*lines, "", *wrapped(_LEGEND, width)]
 
 
-def since_line(comparison: Comparison) -> str:
-    """What moved since the last comparable run, in one sentence."""
+def since_line(comparison: Comparison, *, replaced: bool = False) -> str:
+    """What moved since the last comparable run, in one sentence; ``replaced`` says that its folder gave way."""
     if comparison.unchanged:
-        return f"Since {comparison.before}: the same rows."
+        return f"The same rows as {comparison.before}{', which this run replaces' if replaced else ''}."
     splits = [what_moved(split) for split in comparison.splits if split.shared]
     return f"Since {comparison.before}: {'; '.join(splits)}; papillon compare shows all."
 
