@@ -9,7 +9,7 @@ from evals.harness.verdicts.changes import change_of, together
 from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
 from evals.harness.verdicts.slices import slice_changes
 from papillon.results import Row, RunInfo, RunResult
-from papillon.results.comparison import Change, Comparison, Differing, Flipped, SplitComparison, incomparable
+from papillon.results.comparison import Comparison, Differing, Flipped, SplitComparison, incomparable
 from papillon.results.rows import METRICS
 
 __all__ = ["COMPARED", "compare"]
@@ -40,12 +40,9 @@ def _split(split: str, before: Sequence[Row], after: Sequence[Row], sliced: bool
     old, new = ({row.id for row in rows} for rows in (before, after))
     sides = [{m: mean_by_example(trials_by_example(rows, m)) for m in COMPARED} for rows in (before, after)]
     group = {row.id: row.group for row in after}
-    there = [metric for metric in COMPARED if sides[0][metric].keys() & sides[1][metric].keys()]
-    changes: list[Change] = []
-    for metric in there:
-        change = change_of(metric, sides[0][metric], sides[1][metric], group, of=len(there))
-        assert change is not None
-        changes.append(change)
+    family = sum(_differs(sides[0][metric], sides[1][metric]) for metric in COMPARED)
+    found = (change_of(m, sides[0][m], sides[1][m], group, of=max(1, family)) for m in COMPARED)
+    changes = [change for change in found if change is not None]
     slices, looked, by_chance = slice_changes(before, after) if sliced else ((), 0, 0.0)
     return SplitComparison(
         split,
@@ -59,6 +56,10 @@ def _split(split: str, before: Sequence[Row], after: Sequence[Row], sliced: bool
         looked=looked,
         by_chance=by_chance,
     )
+
+
+def _differs(before: dict[str, float], after: dict[str, float]) -> bool:
+    return any(before[example] != after[example] for example in before.keys() & after.keys())
 
 
 def _flipped(before: dict[str, dict[str, float]], after: dict[str, dict[str, float]]) -> tuple[Flipped, ...]:
