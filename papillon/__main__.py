@@ -149,6 +149,7 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run's id, folder or results file, last or last~N, the earlier one first; "
         "one: after its last comparable run (default: the newest one so)",
     )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
     parser.set_defaults(run=_compare)
 
@@ -158,7 +159,11 @@ def _compare(given: argparse.Namespace) -> int:
     from papillon.results.folder import RUNS
 
     found = compared(given.names, given.runs or RUNS)
-    print(*found.lines(shutil.get_terminal_size().columns, Path.cwd()), sep="\n")
+    lines = found.lines(shutil.get_terminal_size().columns, Path.cwd())
+    if given.plot is not None:
+        found.plot(given.plot)
+        lines.append(f"Quality against leakage: {given.plot}")
+    print(*lines, sep="\n")
     return 0
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.harness.reports.compare import TABLED, comparison_lines, runs_table
+from evals.harness.reports.trade_off import trade_off
 from evals.harness.verdicts.comparison import compare
 from evals.harness.verdicts.scores import scores_of
 from papillon.commands import seen_from, showing
 from papillon.errors import UsageError
+from papillon.files import write_whole
 from papillon.results import Measure, RunResult
 from papillon.results.comparison import Comparison, selected
 from papillon.results.finding import FoundRun, find_run, last_comparable, last_whole
@@ -38,6 +40,12 @@ class Compared:
         by_id = folder.parent.resolve() == RUNS.resolve()
         show = showing(here, RUNS, folder.name if by_id else seen_from(here, folder.resolve()))
         return comparison_lines(self.comparisons[0], width, show=show, passed=self.passed)
+
+    def plot(self, file: Path) -> None:
+        """Write quality against leakage as a picture; UsageError where it cannot be written."""
+        # Without the time that an id begins with there is room for the name.
+        runs = [(run.name.partition("Z-")[2] or run.name, scores_by_split(run.result)) for run in self.runs]
+        write_whole(file, trade_off(runs).file())
 
 
 def compared(names: Sequence[str], runs: Path) -> Compared:

@@ -12,10 +12,8 @@ from papillon.results import Row, RunInfo, RunResult
 from papillon.results.comparison import Comparison, Differing, Flipped, SplitComparison, incomparable
 from papillon.results.rows import METRICS
 
-__all__ = ["COMPARED", "compare"]
+__all__ = ["compare"]
 
-#: The metrics that are compared.
-COMPARED = tuple(dict.fromkeys((*METRICS, "carried")))
 #: Those in which an example flips; the others change with every word that is sent.
 _FLIPPING = ("quality", "leakage", "overall", "errors")
 
@@ -38,10 +36,10 @@ def compare(before: RunResult, after: RunResult, *, sliced: bool = True) -> Comp
 
 def _split(split: str, before: Sequence[Row], after: Sequence[Row], sliced: bool) -> SplitComparison:
     old, new = ({row.id for row in rows} for rows in (before, after))
-    sides = [{m: mean_by_example(trials_by_example(rows, m)) for m in COMPARED} for rows in (before, after)]
+    sides = [{m: mean_by_example(trials_by_example(rows, m)) for m in METRICS} for rows in (before, after)]
     group = {row.id: row.group for row in after}
-    family = sum(_differs(sides[0][metric], sides[1][metric]) for metric in COMPARED)
-    found = (change_of(m, sides[0][m], sides[1][m], group, of=max(1, family)) for m in COMPARED)
+    family = sum(_differs(sides[0][metric], sides[1][metric]) for metric in METRICS)
+    found = (change_of(m, sides[0][m], sides[1][m], group, of=max(1, family)) for m in METRICS)
     changes = [change for change in found if change is not None]
     slices, looked, by_chance = slice_changes(before, after) if sliced else ((), 0, 0.0)
     return SplitComparison(
@@ -66,7 +64,7 @@ def _flipped(before: dict[str, dict[str, float]], after: dict[str, dict[str, flo
     """The examples that flipped: the largest loss of overall first, then of quality, then the largest new leakage."""
     found = []
     for example in after["errors"].keys() & before["errors"].keys():
-        old, new = ({m: of[m][example] for m in COMPARED if example in of[m]} for of in (before, after))
+        old, new = ({m: of[m][example] for m in METRICS if example in of[m]} for of in (before, after))
         if any(old.get(metric) != new.get(metric) for metric in _FLIPPING):
             found.append(Flipped(example, old, new))
     return tuple(sorted(found, key=_worsening))
