@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
     _show_arguments(commands.add_parser("show", help="show a run's rows, or everything about one of them"))
+    _runs_arguments(commands.add_parser("runs", help="list the runs that left a folder"))
+    _compare_arguments(commands.add_parser("compare", help="show what changed between runs, example by example"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -118,6 +120,51 @@ def _show(given: argparse.Namespace) -> int:
     said = shown(run, row, given.trial, lines, runs=runs, command=showing(Path.cwd(), runs, given.first))
     print("\n".join(said.lines))
     return said.code
+
+
+def _runs_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep", type=int, metavar="N", help="let the folders of all but the newest N runs go")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_runs)
+
+
+def _runs(given: argparse.Namespace) -> int:
+    from evals.harness.listing import let_go, listed
+    from papillon.results.folder import RUNS
+
+    runs, all_went = given.runs or RUNS, True
+    if given.keep is None:
+        lines = listed(runs, shutil.get_terminal_size().columns)
+    else:
+        lines, all_went = let_go(runs, given.keep)
+    print(*lines, sep="\n")
+    return 0 if all_went else 1
+
+
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="RUN",
+        help="a run's id, folder or results file, last or last~N, the earlier one first; "
+        "one: after its last comparable run (default: the newest one so)",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(given: argparse.Namespace) -> int:
+    from evals.harness.comparing import compared
+    from papillon.results.folder import RUNS
+
+    found = compared(given.names, given.runs or RUNS)
+    lines = found.lines(shutil.get_terminal_size().columns, Path.cwd())
+    if given.plot is not None:
+        found.plot(given.plot)
+        lines.append(f"Quality against leakage: {given.plot}")
+    print(*lines, sep="\n")
+    return 0
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
