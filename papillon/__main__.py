@@ -18,7 +18,7 @@ from pathlib import Path
 
 from papillon import __version__
 from papillon.command_line import CommandParser
-from papillon.commands import evaluation, launcher
+from papillon.commands import evaluation, launcher, seen_from
 from papillon.errors import PapillonError, UsageError
 from papillon.profile import CACHE, load_profile
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
     _show_arguments(commands.add_parser("show", help="show a run's rows, or everything about one of them"))
+    _report_arguments(commands.add_parser("report", help="write a run with its texts as one HTML file"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -118,6 +119,31 @@ def _show(given: argparse.Namespace) -> int:
     said = shown(run, row, given.trial, lines, runs=runs, command=showing(Path.cwd(), runs, given.first))
     print("\n".join(said.lines))
     return said.code
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("named", nargs="?", default="last", metavar="RUN", help="folder, results file, id or last~N")
+    parser.add_argument("--out", type=Path, metavar="FILE.html", help="default: report.html beside the run's results")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_report)
+
+
+def _report(given: argparse.Namespace) -> int:
+    from evals.harness.reports.page.writing import write_page
+    from evals.harness.verdicts.slices import slices
+    from papillon.results.finding import find_run
+    from papillon.results.folder import RUNS
+
+    found = find_run(given.named, given.runs or RUNS)
+    out = given.out or found.path.with_name("report.html")
+    if out.is_dir() or out.resolve() == found.path.resolve():
+        raise UsageError(f"--out: expected a file to write the page to, got {str(out)!r}; name another.")
+    sliced = {split.name: slices(found.result.of(split.name)) for split in found.result.splits}
+    write_page(out, found.result, found.traces, sliced)
+    held = "private texts: queries, requests, answers" if found.traces else "figures alone, no text of a row"
+    print(f"This page holds {held}. It is for your eyes." if found.traces else f"This page holds {held}.")
+    print(seen_from(Path.cwd(), out))
+    return 0
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:

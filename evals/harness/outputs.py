@@ -19,6 +19,7 @@ from evals.harness.verdicts.baseline import Baseline
 from papillon.errors import PapillonError, UsageError, one_line
 from papillon.files import write_whole
 from papillon.results import RunResult
+from papillon.results.traces import Traces
 
 __all__ = ["Outputs", "refuse_unwritable"]
 
@@ -32,6 +33,7 @@ def refuse_unwritable(settings: RunSettings) -> None:
         ("--eval-export", settings.export_file),
         *(("--eval-accept", path) for path in accepted if settings.accept),
         ("--eval-results", settings.results_file),
+        ("--eval-report", settings.report_file),
     ]
     options: dict[Path, str] = {}
     for option, path in asked:
@@ -81,6 +83,8 @@ class Outputs:
             if settings.accept and self.result.run.begun:
                 self._try("--eval-accept", self._accept)
             self._try("--eval-runs", self._leave)
+            if (page := settings.report_file) is not None:
+                self._try(f"--eval-report {page}", lambda: self._report(page))
             if (file := settings.results_file) is not None:
                 self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
         except KeyboardInterrupt:
@@ -90,6 +94,14 @@ class Outputs:
 
     def _leave(self) -> None:
         self._run.leave(self.result.to_text())
+
+    def _report(self, page: Path) -> None:
+        from evals.harness.reports.page.writing import write_page  # templates, which few runs need
+        from evals.harness.verdicts.slices import slices
+
+        result, folder = self.result, self._run.leaving.folder
+        found = {split.name: slices(result.of(split.name)) for split in result.splits}
+        write_page(page, result, Traces(folder.path) if folder is not None else None, found)
 
     def _accept(self) -> None:
         for path, baseline in accepted_baselines(self.result, self._run.plan).items():

@@ -88,7 +88,7 @@ def texts_of(trace: Trace) -> dict[str, Any]:
 
 
 def marks(pieces: Iterable[Piece]) -> list[list[Any]]:
-    """What of a text is marked: where each such piece begins and ends, in UTF-16 units as a browser counts, its kind."""
+    """What of a text is marked: begin and end of each such piece, in UTF-16 units as a browser counts, and its kind."""
     found: list[list[Any]] = []
     at = 0
     for piece in pieces:

@@ -67,7 +67,7 @@ def overview(result: RunResult, slices: Mapping[str, Sequence[Slice]]) -> dict[s
 def headline(result: RunResult) -> tuple[str, str]:
     """The run's verdict in one word of a gate's, and in a sentence; both follow from the result."""
     every = [*(gate.verdict for gate in result.gates), *(control.verdict for control in result.controls)]
-    count, lost = Counter(every), sum(row.status == "infrastructure_error" for row in result.rows)
+    count, lost = Counter[str](every), sum(row.status == "infrastructure_error" for row in result.rows)
     if not result.run.begun:
         return "inconclusive", "No item got as far as asking for its result, so nothing was evaluated."
     said = [f"{count[verdict]} {word}" for verdict, word in _WORDS.items() if count[verdict]]

@@ -1,4 +1,4 @@
-"""Pictures: what of a run is seen sooner than read: gates' intervals, quality against leakage, how leakage is spread."""
+"""Pictures: what is seen sooner than read: gates' intervals, quality against leakage, how leakage is spread."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def strip(gate: GateResult) -> Markup:
 
 
 def _band(start: str, end: str) -> str:
-    return f'<rect class="band" x="{start}" y="4" width="{max(0.0, float(end) - float(start)):.1f}" height="{_HIGH - 8}"/>'
+    return (
+        f'<rect class="band" x="{start}" y="4" width="{max(0.0, float(end) - float(start)):.1f}" height="{_HIGH - 8}"/>'
+    )
 
 
 def delegation(result: RunResult) -> Markup:

@@ -9,7 +9,10 @@ function make(tag, attributes, ...children) {
 }
 
 const SIGNS = { pass: "✓", fail: "✗", inconclusive: "?", deferred: "…" };
-const badge = (kind, word) => make("span", { class: `badge ${kind}` }, make("span", { "aria-hidden": "true" }, SIGNS[kind]), ` ${word}`);
+function badge(kind, word) {
+  if (kind === null) return make("span", { class: "soft" }, word);
+  return make("span", { class: `badge ${kind}` }, make("span", { "aria-hidden": "true" }, SIGNS[kind]), ` ${word}`);
+}
 const figure = (value, places = 3) => (value === null || value === undefined ? "–" : value.toFixed(places));
 const words = (name) => name.replaceAll("_", " ");
 const facts = (pairs) => make("dl", { class: "facts" }, ...pairs.filter((pair) => pair[1] !== null).map(

@@ -3,7 +3,7 @@ const data = JSON.parse(at("rows").textContent);
 const rows = data.rows.map((values, place) => Object.fromEntries([...data.fields.map((field, i) => [field, values[i]]), ["place", place]]));
 const PAGE = 50;
 
-const STATUS = { scored: "pass", program_error: "fail", infrastructure_error: "inconclusive" };
+const STATUS = { scored: null, program_error: "fail", infrastructure_error: "inconclusive" };
 const statusWord = (row) => words(row.status);
 const leaks = (row) => (row.leaked === null ? "–" : `${row.leaked} of ${row.units}`);
 
