@@ -182,6 +182,8 @@ def incomparable(before: RunInfo, after: RunInfo) -> str:
         return f"their data are split in other ways ({one.split} and {other.split})"
     if before.models.judge != after.models.judge:
         return f"other judges scored them ({before.models.judge} and {after.models.judge})"
+    if before.judged_by and after.judged_by and before.judged_by != after.judged_by:
+        return f"the judge {after.models.judge} was asked in other words (its prompts differ)"
     if before.scores != after.scores:
         return f"their scores are of other definitions (versions {before.scores} and {after.scores})"
     return ""

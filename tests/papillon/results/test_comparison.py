@@ -51,13 +51,16 @@ def test_figures_have_six_places_and_no_negative_zero() -> None:
             {"models": ModelNames("openai/local", "openai/untrusted", "lexical")},
             "other judges scored them (openai/judge and lexical)",
         ),
+        ({"judged_by": {"prompts": "b"}}, "the judge openai/judge was asked in other words (its prompts differ)"),
+        ({"judged_by": {}}, ""),
         ({"scores": 1}, "their scores are of other definitions (versions 2 and 1)"),
     ],
 )
 def test_runs_are_comparable_when_data_split_judge_and_definitions_are_the_same(
     other: dict[str, object], why: str
 ) -> None:
-    assert incomparable(INFO, replace(INFO, **other)) == why  # type: ignore[arg-type]
+    info = replace(INFO, judged_by={"prompts": "a"})
+    assert incomparable(info, replace(info, **other)) == why  # type: ignore[arg-type]
 
 
 def test_a_run_of_a_selection_says_what_it_saw() -> None:
