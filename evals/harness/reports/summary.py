@@ -78,8 +78,11 @@ def _what_ran(result: RunResult) -> list[str]:
 
 
 def _mean(rows: list[Row], metric: str) -> str:
+    """The mean over the rows that have a value, and how many these are where not all with a score do."""
     values = [score for row in rows if (score := row.score(metric)) is not None]
-    return number(sum(values) / len(values) if values else None)
+    scored = sum(row.status != "infrastructure_error" for row in rows)
+    of = f" (of {len(values)} rows)" if 0 < len(values) < scored else ""
+    return number(sum(values) / len(values) if values else None) + of
 
 
 def _split_line(result: RunResult, of: SplitInfo) -> str:
@@ -93,7 +96,7 @@ def _split_line(result: RunResult, of: SplitInfo) -> str:
         parts.append(f"{wrong} program error" + ("s" if wrong > 1 else ""))
     if lost := counts["infrastructure_error"]:
         parts.append(f"{lost} without a score")
-    names = ("quality", "leakage", "overall", "joint", "verbatim_leakage")
+    names = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage")
     return f"{', '.join(parts)}; " + ", ".join(f"{name} {_mean(rows, name)}" for name in names)
 
 

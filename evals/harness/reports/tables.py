@@ -30,6 +30,7 @@ _CONTROLS = (
     Column("leakage", "leak.", right=True),
     Column("judge", right=True),
     Column("verbatim", "verb.", right=True),
+    Column("carried", "carr.", right=True),
     Column("overall", "over.", right=True),
     Column("verdict"),
 )
@@ -82,14 +83,15 @@ def asked(result: GateResult) -> str:
 def control_table(results: Sequence[ControlResult], width: int) -> list[str]:
     """The controls' means as a table that fits ``width`` columns (60 and more), and why each did not pass.
 
-    ``judge`` is the leakage by the judge's own count.
+    ``judge`` is the leakage by the judge's own count, ``carried`` how much of the task was sent.
     """
     if not results:
         return []
     body = []
     for result in results:
-        scores = (result.quality, result.leakage, result.judge_leakage, result.verbatim_leakage, result.overall)
-        body.append([f"{result.split}-{result.name}", *map(number, scores), result.verdict.upper()])
+        leaks = (result.leakage, result.judge_leakage, result.verbatim_leakage)
+        scores = map(number, (result.quality, *leaks, result.carried, result.overall))
+        body.append([f"{result.split}-{result.name}", *scores, result.verdict.upper()])
     lines = table(_CONTROLS, body, width)
     for result in results:
         if result.verdict != "pass":
