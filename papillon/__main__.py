@@ -18,7 +18,7 @@ from pathlib import Path
 
 from papillon import __version__
 from papillon.command_line import CommandParser
-from papillon.commands import evaluation, launcher, seen_from
+from papillon.commands import evaluation, launcher
 from papillon.errors import PapillonError, UsageError
 from papillon.profile import CACHE, load_profile
 
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
     _show_arguments(commands.add_parser("show", help="show a run's rows, or everything about one of them"))
     _report_arguments(commands.add_parser("report", help="write a run with its texts as one HTML file"))
+    _runs_arguments(commands.add_parser("runs", help="list the runs that left a folder"))
+    _compare_arguments(commands.add_parser("compare", help="show what changed between runs, example by example"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -129,20 +131,58 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(given: argparse.Namespace) -> int:
-    from evals.harness.reports.page.writing import write_page
-    from evals.harness.verdicts.slices import slices
+    from evals.harness.pages import written
     from papillon.results.finding import find_run
     from papillon.results.folder import RUNS
 
     found = find_run(given.named, given.runs or RUNS)
-    out = given.out or found.path.with_name("report.html")
-    if out.is_dir() or out.resolve() == found.path.resolve():
-        raise UsageError(f"--out: expected a file to write the page to, got {str(out)!r}; name another.")
-    sliced = {split.name: slices(found.result.of(split.name)) for split in found.result.splits}
-    write_page(out, found.result, found.traces, sliced)
-    held = "private texts: queries, requests, answers" if found.traces else "figures alone, no text of a row"
-    print(f"This page holds {held}. It is for your eyes." if found.traces else f"This page holds {held}.")
-    print(seen_from(Path.cwd(), out))
+    print(*written(found, given.out, Path.cwd()), sep="\n")
+    return 0
+
+
+def _runs_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep", type=int, metavar="N", help="let the folders of all but the newest N runs go")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_runs)
+
+
+def _runs(given: argparse.Namespace) -> int:
+    from evals.harness.listing import let_go, listed
+    from papillon.results.folder import RUNS
+
+    runs, all_went = given.runs or RUNS, True
+    if given.keep is None:
+        lines = listed(runs, shutil.get_terminal_size().columns)
+    else:
+        lines, all_went = let_go(runs, given.keep)
+    print(*lines, sep="\n")
+    return 0 if all_went else 1
+
+
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="RUN",
+        help="a run's id, folder or results file, last or last~N, the earlier one first; "
+        "one: after its last comparable run (default: the newest one so)",
+    )
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(given: argparse.Namespace) -> int:
+    from evals.harness.comparing import compared
+    from papillon.results.folder import RUNS
+
+    found = compared(given.names, given.runs or RUNS)
+    page = []
+    if given.report is not None:
+        from evals.harness.pages import written_beside
+
+        page = ["", *written_beside(found, given.report, Path.cwd())]
+    print(*found.lines(shutil.get_terminal_size().columns, Path.cwd()), *page, sep="\n")
     return 0
 
 

@@ -67,6 +67,7 @@ OPTIONS = (
     Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
     Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
     Option("--eval-report", "FILE.html", "write the run for people, with its texts, private (default: not written)"),
+    Option("--eval-show-text", None, "failing examples show their texts, which are private, in terminal and JUnit"),
     Option("--eval-shard", "I/N", "only the I-th of N parts of every split (default: all of it)"),
     Option("--full-train", None, "with -m gpu: the full training instead of its smoke test (profile: arbor)"),
     Option("--train-device", "auto|arbor|cuda|cpu", "with -m gpu: who trains (default: auto, which needs a GPU)"),
@@ -93,6 +94,8 @@ class RunSettings:
     runs_named: bool
     baseline_file: Path | None
     accept: bool
+    #: Whether failing examples show their texts.
+    show_text: bool
     #: Options that changed data, split or judge, so that the profile's own baselines and bars do not apply.
     departs: tuple[str, ...]
 
@@ -147,6 +150,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         runs_named=given["eval_runs"] is not None,
         baseline_file=values.path("--eval-baseline"),
         accept=bool(given["eval_accept"]),
+        show_text=bool(given["eval_show_text"]),
         departs=tuple(flag for flag, differs in changed.items() if differs),
     )
     _check_together(settings)

@@ -96,12 +96,10 @@ class Outputs:
         self._run.leave(self.result.to_text())
 
     def _report(self, page: Path) -> None:
-        from evals.harness.reports.page.writing import write_page  # templates, which few runs need
-        from evals.harness.verdicts.slices import slices
+        from evals.harness.pages import run_page  # templates, which few runs need
 
-        result, folder = self.result, self._run.leaving.folder
-        found = {split.name: slices(result.of(split.name)) for split in result.splits}
-        write_page(page, result, Traces(folder.path) if folder is not None else None, found)
+        folder = self._run.leaving.folder
+        run_page(page, self.result, Traces(folder.path) if folder is not None else None)
 
     def _accept(self) -> None:
         for path, baseline in accepted_baselines(self.result, self._run.plan).items():

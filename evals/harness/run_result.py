@@ -14,7 +14,7 @@ from evals.harness.verdicts.second_opinion import judges_agreement
 from judges.lexical import GOOD_ENOUGH
 from judges.scores import SCORES
 from papillon.results import Agreement, ControlResult, Gain, GateResult, JudgeReport, Row, RunInfo, RunResult, SplitInfo
-from papillon.results.run import Calls, DatasetInfo, ModelNames, ProgramInfo, Tokens
+from papillon.results.run import Calls, DatasetInfo, ProgramInfo, Tokens
 
 __all__ = ["run_result"]
 
@@ -37,7 +37,6 @@ def run_result(run: Run) -> RunResult:
 def _info(run: Run) -> RunInfo:
     settings, data, ledger = run.plan.settings, run.plan.data, run.ledger
     profile = settings.profile
-    judge = profile.models.get("judge")
     return RunInfo(
         id=run.id,
         started=run.started.isoformat(timespec="seconds"),
@@ -48,9 +47,7 @@ def _info(run: Run) -> RunInfo:
         scores=SCORES,
         dataset=DatasetInfo(data.name, data.sha256, data.rows, profile.split, dict(data.whole)),
         program=ProgramInfo(run.fingerprint, str(profile.program) if profile.program else None),
-        models=ModelNames(
-            profile.local.model, profile.untrusted.model, judge.model if judge is not None else "lexical"
-        ),
+        models=run.plan.models,
         versions={
             "papillon": papillon.__version__,
             "dspy": version("dspy"),

@@ -195,7 +195,7 @@ def _calls(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str
         )
         for call in calls
     ]
-    head = lines.heading(f"{len(calls)} call{'s' * (len(calls) != 1)}, the same ones counted once")
+    head = lines.heading("Calls")
     return [*head, *(f"  {line}" for line in table(_CALLS, body, lines.width - 2))]
 
 

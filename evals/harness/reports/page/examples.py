@@ -30,7 +30,8 @@ def figures(result: RunResult) -> dict[str, Any]:
     several = result.run.trials > 1
     flips = _flips(result)
     rows = [_figures(row, several, flips) for row in result.rows]
-    return {"several": several, "fields": list(FIELDS), "rows": rows}
+    models = vars(result.run.models)
+    return {"sides": ["t"], "several": several, "models": models, "fields": FIELDS, "rows": rows}
 
 
 def _figures(row: Row, several: bool, flips: dict[str, str]) -> list[Any]:
@@ -66,7 +67,9 @@ def texts_of(trace: Trace) -> dict[str, Any]:
     """One row's texts with what is marked in each, fit for JSON."""
     query, absent = marked_query(trace.query, trace.units)
     ours, theirs = differences(trace.response, trace.target)
-    sent = zip(trace.requests, marked_requests(trace), trace.untrusted_responses, strict=True)
+    # A request that nothing came back to may have no answer beside it.
+    back = [*trace.untrusted_responses, *[None] * len(trace.requests)]
+    sent = zip(trace.requests, marked_requests(trace), back, strict=False)
     return {
         "id": trace.id,
         "query": trace.query,
@@ -75,7 +78,7 @@ def texts_of(trace: Trace) -> dict[str, Any]:
         "absent": list(absent),
         "leaked": [[leak.unit, leak.how] for leak in trace.leaked_units],
         "redacted_query": trace.redacted_query,
-        "requests": [{"text": text, "marks": marks(found), "came_back": back} for text, found, back in sent],
+        "requests": [{"text": text, "marks": marks(found), "came_back": came} for text, found, came in sent],
         "answer": trace.response,
         "answer_marks": marks(ours),
         "target": trace.target,

@@ -22,8 +22,11 @@ from papillon.screen import visible
 __all__ = ["SIGNS", "block", "rendered"]
 
 _HERE = Path(__file__).parent
-#: In the order in which they are read: later ones use what earlier ones offer.
-_SCRIPTS = ("elements", "texts", "rows", "example", "routes", "keys")
+#: The scripts of a page, in the order in which they are read: later ones use what earlier ones offer.
+_SCRIPTS = {
+    "run.html": ("elements", "texts", "parts", "one", "rows", "routes", "keys"),
+    "comparison.html": ("elements", "texts", "parts", "two", "rows", "routes", "keys"),
+}
 
 #: A sign beside each verdict's word, so that colour is never all that tells it.
 SIGNS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "deferred": "…"}
@@ -39,7 +42,7 @@ def block(name: str, data: Any) -> Markup:
 
 def rendered(template: str, values: Mapping[str, Any]) -> Iterator[str]:
     """The page of a template in pieces, as they come; ``values`` are escaped, and act on no reader's eyes either."""
-    style, script = _style(), _script()
+    style, script = _style(), _script(template)
     sources = {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}  # noqa: S704
     return _environment().get_template(template).generate({**sources, **values})
 
@@ -75,8 +78,8 @@ def _style() -> str:
 
 
 @cache
-def _script() -> str:
-    parts = [(_HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+def _script(template: str) -> str:
+    parts = [(_HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS[template]]
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
 
 

@@ -7,16 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
 from evals.harness.reports.judge import MEANING
 from evals.harness.reports.page.examples import link_of
 from evals.harness.reports.page.pictures import delegation, leakage_histogram, strip
 from evals.harness.reports.tables import asked, gate_name
-from papillon.results import GateResult, JudgeReport, Row, RunResult
+from evals.harness.reports.worst import worst_first
+from papillon.results import GateResult, JudgeReport, Measure, Row, RunResult, SplitInfo
 from papillon.results.comparison import Slice
 from papillon.results.words import between, first_of, moves, points
 
 __all__ = ["Told", "headline", "overview", "trouble"]
 
+Scores = Mapping[str, Mapping[str, Measure]]
 #: The metrics of which a split's mean is shown, the first the largest.
 _SHOWN = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors")
 #: So many ids stand after a cause.
@@ -41,8 +45,8 @@ class Told:
     links: tuple[tuple[str, str], ...] = ()
 
 
-def overview(result: RunResult, slices: Mapping[str, Sequence[Slice]]) -> dict[str, Any]:
-    """What the template shows of a run, by name."""
+def overview(result: RunResult, scores: Scores, slices: Mapping[str, Sequence[Slice]]) -> dict[str, Any]:
+    """What the template shows of a run, by name; ``scores`` are the means by split and metric, ``slices`` by split."""
     verdict, sentence = headline(result)
     return {
         "result": result,
@@ -52,15 +56,16 @@ def overview(result: RunResult, slices: Mapping[str, Sequence[Slice]]) -> dict[s
         "sentence": sentence,
         "trouble": list(trouble(result)),
         "remarks": [text for text in (result.run.texts, *result.remarks) if text],
-        "splits": [_split(result, split.name) for split in result.splits],
+        "splits": [_split(result, split, scores.get(split.name, {})) for split in result.splits],
         "gates": [_gate(gate) for gate in result.gates],
-        "delegation": delegation(result),
-        "histograms": [(split.name, leakage_histogram(result.of(split.name))) for split in result.splits],
+        "pictures": [picture for picture in _pictures(result, scores) if picture is not None],
         "slices": [(split, _by_property(found)) for split, found in slices.items() if found],
         "examinations": [_examination(report) for report in result.judge],
         "agreement": _agreement(result),
         "overruled": [(_link(result, row), row) for row in result.rows if row.undercounted],
-        "worst": [(_link(result, row), row) for row in _worst(result)],
+        "worst": [
+            (_link(result, row), row) for row in worst_first(row for row in result.rows if row.overall != 1)[:_WORST]
+        ],
     }
 
 
@@ -109,37 +114,25 @@ def trouble(result: RunResult) -> Iterator[Told]:
         yield Told("inconclusive", "problem", problem)
 
 
-def _split(result: RunResult, name: str) -> dict[str, Any]:
-    rows = result.of(name)
-    statuses = Counter[str](row.status for row in rows)
-    (info,) = [split for split in result.splits if split.name == name]
-    bounds = {gate.metric: gate for gate in result.gates if gate.split == name and gate.kind == "threshold"}
-    figures = []
-    for metric in _SHOWN:
-        scores = [score for row in rows if (score := _score(row, metric)) is not None]
-        mean = sum(scores) / len(scores) if scores else None
-        if mean is not None or metric != "carried":
-            figures.append((metric.replace("_", " "), mean, bounds.get(metric)))
-    ids = list(info.units.absent)
+def _split(result: RunResult, split: SplitInfo, scores: Mapping[str, Measure]) -> dict[str, Any]:
+    rows, ids = result.of(split.name), list(split.units.absent)
     return {
-        "name": name,
+        "name": split.name,
         "examples": len({row.id for row in rows}),
-        "whole": result.run.dataset.sizes.get(name, info.selected),
-        "statuses": statuses,
-        "gated": info.gates,
-        "judged": any(gate.split == name for gate in result.gates),
-        "figures": figures,
-        "units": info.units,
-        "absent": (sum(info.units.absent.values()), first_of(ids, 3)),
+        "whole": result.run.dataset.sizes.get(split.name, split.selected),
+        "statuses": Counter[str](row.status for row in rows),
+        "gated": split.gates,
+        "judged": any(gate.split == split.name for gate in result.gates),
+        "figures": [(metric.replace("_", " "), scores[metric]) for metric in _SHOWN if metric in scores],
+        "units": split.units,
+        "absent": (sum(split.units.absent.values()), first_of(ids, 3)),
     }
 
 
-def _score(row: Row, metric: str) -> float | None:
-    """A row's score, None also for a metric that its results file does not have yet."""
-    try:
-        return row.score(metric)
-    except KeyError:
-        return None
+def _pictures(result: RunResult, scores: Scores) -> Iterator[Markup | None]:
+    yield delegation(scores.items(), result.controls, "Quality against leakage")
+    for split in result.splits:
+        yield leakage_histogram(result.of(split.name), split.name)
 
 
 def _gate(gate: GateResult) -> dict[str, Any]:
@@ -193,11 +186,6 @@ def _agreement(result: RunResult) -> list[tuple[str, str]]:
         ("kappa of any leak", between(found.leak_kappa)),
         ("counts apart, in units", between(found.count_difference)),
     ]
-
-
-def _worst(result: RunResult) -> list[Row]:
-    worst = [row for row in result.rows if row.status != "infrastructure_error" and (row.overall or 0) < 1]
-    return sorted(worst, key=lambda row: (row.overall or 0.0, -(row.leakage or 0.0)))[:_WORST]
 
 
 def _link(result: RunResult, row: Row) -> str:

@@ -1,39 +1,9 @@
 // Rows: the table of examples, which shows a page of those that the filters let through.
-const data = JSON.parse(at("rows").textContent);
-const rows = data.rows.map((values, place) => Object.fromEntries([...data.fields.map((field, i) => [field, values[i]]), ["place", place]]));
+const PLACED = COLUMNS.filter((column) => column.name === "example" || rows.some((row) => ![null, undefined].includes(column.value(row))));
 const PAGE = 50;
 
-const STATUS = { scored: null, program_error: "fail", infrastructure_error: "inconclusive" };
-const statusWord = (row) => words(row.status);
-const leaks = (row) => (row.leaked === null ? "–" : `${row.leaked} of ${row.units}`);
-
-// The columns: what heads them, a row's value to sort by, and what stands in the cell.
-const COLUMNS = [
-  { name: "example", value: (row) => row.place, cell: (row) => row.link },
-  { name: "status", value: (row) => row.status, cell: (row) => badge(STATUS[row.status], statusWord(row)) },
-  { name: "quality", number: true, value: (row) => row.quality, cell: (row) => figure(row.quality, 2) },
-  { name: "verdict", value: (row) => row.verdict, cell: (row) => row.verdict ?? "–" },
-  { name: "leaked", number: true, value: (row) => row.leaked, cell: leaks },
-  { name: "leakage", number: true, least: true, value: (row) => row.leakage, cell: (row) => figure(row.leakage, 2) },
-  { name: "overall", number: true, value: (row) => row.overall, cell: (row) => figure(row.overall, 2) },
-  { name: "carried", number: true, value: (row) => row.carried, cell: (row) => figure(row.carried, 2) },
-  { name: "category", least: true, value: (row) => row.category, cell: (row) => (row.category === null ? "–" : make("bdi", null, ...shown(row.category))) },
-  { name: "flipped", least: true, value: (row) => row.flip || null, cell: (row) => row.flip || "–" },
-].filter((column) => column.name === "example" || rows.some((row) => ![null, undefined].includes(column.value(row))));
-
-// The filters: what is chosen from, and which choice a row belongs to; a row may belong to several.
-const FILTERS = [
-  { name: "split", of: (row) => [row.split] },
-  { name: "status", of: (row) => [statusWord(row)] },
-  { name: "verdict", of: (row) => [row.verdict ?? "none"] },
-  { name: "leaks", of: (row) => (row.leaked === null ? ["not known"] : [row.leaked ? "leaked" : "nothing leaked",
-    ...(row.verbatim_leaked ? ["leaked verbatim"] : []), ...((row.judge_leaked ?? 0) < (row.verbatim_leaked ?? 0) ? ["judge overruled"] : [])]) },
-  { name: "category", of: (row) => [row.category ?? "none"] },
-  { name: "flipped", of: (row) => [row.flip || "not flipped"] },
-];
-
 const table = {
-  sort: { column: "overall", down: false },
+  sort: { column: FIRST, down: false },
   from: 0,
   found: rows,
   chosen: new Map(),
@@ -49,9 +19,8 @@ function compare(one, other) {
 
 function sorted(found) {
   const { column, down } = table.sort;
-  const value = (COLUMNS.find((each) => each.name === column) ?? COLUMNS[0]).value;
-  const worse = column === "overall" ? (one, other) => (other.leakage ?? 0) - (one.leakage ?? 0) : () => 0;
-  return found.sort((one, other) => (down ? -1 : 1) * compare(value(one), value(other)) || worse(one, other) || one.place - other.place);
+  const value = (PLACED.find((each) => each.name === column) ?? PLACED[0]).value;
+  return found.sort((one, other) => (down ? -1 : 1) * compare(value(one), value(other)) || tie(one, other) || one.place - other.place);
 }
 
 function filter() {
@@ -82,7 +51,7 @@ function draw() {
 const addressOf = (row) => `#${encodeURIComponent(row.link)}`;
 
 function line(row) {
-  return make("tr", null, ...COLUMNS.map((column) => {
+  return make("tr", null, ...PLACED.map((column) => {
     if (column.name === "example") return make("th", { scope: "row" }, make("a", { href: addressOf(row) }, ...shown(row.link)));
     return make("td", { class: `${column.number ? "number" : ""} ${column.least ? "least" : ""}`, "data-label": column.name }, column.cell(row));
   }));
@@ -95,7 +64,7 @@ function turn(pages) {
 }
 
 function prepare() {
-  at("heads").append(...COLUMNS.map((column) => {
+  at("heads").append(...PLACED.map((column) => {
     const sort = make("button", { type: "button" }, column.name);
     sort.addEventListener("click", () => {
       const again = table.sort.column === column.name;
