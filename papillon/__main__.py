@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
     _show_arguments(commands.add_parser("show", help="show a run's rows, or everything about one of them"))
+    _report_arguments(commands.add_parser("report", help="write a run with its texts as one HTML file"))
     _runs_arguments(commands.add_parser("runs", help="list the runs that left a folder"))
     _compare_arguments(commands.add_parser("compare", help="show what changed between runs, example by example"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
@@ -122,6 +123,23 @@ def _show(given: argparse.Namespace) -> int:
     return said.code
 
 
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("named", nargs="?", default="last", metavar="RUN", help="folder, results file, id or last~N")
+    parser.add_argument("--out", type=Path, metavar="FILE.html", help="default: report.html beside the run's results")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_report)
+
+
+def _report(given: argparse.Namespace) -> int:
+    from evals.harness.pages import written
+    from papillon.results.finding import find_run
+    from papillon.results.folder import RUNS
+
+    found = find_run(given.named, given.runs or RUNS)
+    print(*written(found, given.out, Path.cwd()), sep="\n")
+    return 0
+
+
 def _runs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=int, metavar="N", help="let the folders of all but the newest N runs go")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
@@ -151,6 +169,7 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
     parser.set_defaults(run=_compare)
 
 
@@ -163,6 +182,10 @@ def _compare(given: argparse.Namespace) -> int:
     if given.plot is not None:
         found.plot(given.plot)
         lines.append(f"Quality against leakage: {given.plot}")
+    if given.report is not None:
+        from evals.harness.pages import written_beside
+
+        lines += ["", *written_beside(found, given.report, Path.cwd())]
     print(*lines, sep="\n")
     return 0
 

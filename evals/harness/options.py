@@ -66,6 +66,7 @@ OPTIONS = (
     Option("--eval-baseline", "FILE.json", "accepted scores to compare with (default: the profile's)"),
     Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
     Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
+    Option("--eval-report", "FILE.html", "write the run for people, with its texts, private (default: not written)"),
     Option("--eval-show-text", None, "failing examples show their texts, which are private, in terminal and JUnit"),
     Option("--eval-shard", "I/N", "only the I-th of N parts of every split (default: all of it)"),
     Option("--full-train", None, "with -m gpu: the full training instead of its smoke test (profile: arbor)"),
@@ -87,6 +88,7 @@ class RunSettings:
     import_files: tuple[Path, ...]
     export_file: Path | None
     results_file: Path | None
+    report_file: Path | None
     #: The folder in which the run leaves its own, None for nowhere, and whether an option named it.
     runs: Path | None
     runs_named: bool
@@ -143,6 +145,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         import_files=values.files("--eval-import", "a file of recorded calls"),
         export_file=values.writable("--eval-export"),
         results_file=values.writable("--eval-results"),
+        report_file=values.writable("--eval-report"),
         runs=None if given["eval_runs"] == "none" else values.folder_of("--eval-runs") or RUNS,
         runs_named=given["eval_runs"] is not None,
         baseline_file=values.path("--eval-baseline"),
