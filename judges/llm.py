@@ -17,6 +17,7 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 from judges.judge import Leakage, Opinion, Quality
 from judges.questions import comparison, count_from, counting, delimited, preference, verdict
 from judges.values import read_value
+from papillon.commands import EVALUATE
 from papillon.errors import Filtered, JudgeError, RecordMissing, behind
 from papillon.models.adapters import adapter_for
 from papillon.models.roles import Models
@@ -167,5 +168,5 @@ class LLMJudge:
             remedy += "with --eval-record all"
         return (
             f"The judge {self.models.settings[self.role].model} gave no usable answer to its {question} question "
-            f"in {tried}: {failure}; {remedy} (pytest evals -m judges tests it)."
+            f"in {tried}: {failure}; {remedy} ({EVALUATE} -m judges tests it)."
         )

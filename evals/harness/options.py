@@ -14,6 +14,7 @@ from evals.harness.option_values import Given, unexpected
 from papillon.errors import UsageError
 from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
+from papillon.project import ROOT, SHIPPED
 from papillon.results.folder import RUNS
 from papillon.splits import CHOICES
 
@@ -164,6 +165,12 @@ def _check_together(settings: RunSettings) -> None:
         raise UsageError(
             f"--eval-accept: profile {settings.profile.name!r} names no baseline to write; "
             "say where with --eval-baseline FILE.json."
+        )
+    shipped = [each.baseline for each in settings.profile.regressions if each.baseline.is_relative_to(SHIPPED)]
+    if settings.accept and settings.baseline_file is None and shipped and SHIPPED != ROOT:
+        raise UsageError(
+            f"--eval-accept: the baseline of profile {settings.profile.name!r} comes with the installed package; "
+            "say where to write with --eval-baseline FILE.json."
         )
     if settings.max_cost is not None:
         for model in settings.profile.models.values():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+from papillon.project import ROOT
 from papillon.shape import NO_KEY, Bound, Needed, at_least, between
 
 __all__ = [
@@ -28,9 +29,6 @@ __all__ = [
     "RecordMode",
     "RegressionSettings",
 ]
-
-#: The project's root: where pyproject.toml and fixtures/ lie, and what relative defaults count from.
-ROOT = Path(__file__).resolve().parents[2]
 
 #: Where recorded calls live unless told otherwise.
 CACHE = ROOT / ".papillon" / "cache"

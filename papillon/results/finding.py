@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from papillon.commands import EVALUATE
 from papillon.errors import UsageError
 from papillon.results.folder import RESULTS, run_folders
 from papillon.results.result import RunResult, read_result
@@ -58,7 +59,7 @@ def find_run(text: str, runs: Path) -> FoundRun:
             there = {0: "holds none", 1: "holds one"}.get(len(folders), f"holds {len(folders)}")
             raise UsageError(
                 f"Expected {'a run' if not back else f'{back + 1} runs'} in {runs} for {text!r}, but it {there}; "
-                "evaluate with pytest evals -m dev, or name another place with --runs."
+                f"evaluate with {EVALUATE} -m dev, or name another place with --runs."
             )
         return FoundRun.at(folders[-1 - back])
     if (path := _path(text, runs)) is None:
