@@ -59,6 +59,8 @@ class RowKeys:
             "judge": profile.judge.kind,
             "program": hashlib.sha256(program).hexdigest(),
         }
+        if profile.program_class is not None:
+            self._base["class"] = profile.program_class.fingerprint
 
     def of(self, job: Job) -> str:
         """sha256 over all that the job's row follows from; not over its id, split or group."""

@@ -16,6 +16,7 @@ from papillon.profile.gates import gate_settings
 from papillon.profile.models import judge_settings, model_settings
 from papillon.profile.settings import ROOT, Profile
 from papillon.profile.table import Table
+from papillon.program_class import ProgramClass, named_program
 from papillon.project import SHIPPED
 from papillon.shape import keys_of
 from papillon.spelling import did_you_mean, nearest
@@ -32,9 +33,12 @@ def parse_profile(name: str, path: Path | None, data: Any, base: Path = ROOT) ->
     table.only(keys_of(Profile))
     gates = table.table("gates")
     thresholds, regressions = gate_settings(gates) if gates is not None else ((), ())
+    given: dict[str, Any] = {"name": name, "path": path, "gates": thresholds, "regressions": regressions}
+    if (own := _program_class(table)) is not None:
+        given |= {"program": None, "program_class": own}
     return table.read(
         Profile,
-        {"name": name, "path": path, "gates": thresholds, "regressions": regressions},
+        given,
         {
             "dataset": _dataset,
             **dict.fromkeys(("local", "untrusted"), lambda table, role: model_settings(table.at(role))),
@@ -48,6 +52,19 @@ def _dataset(table: Table, key: str) -> str:
     name: str = table.value(key, str)
     # A name stays a name; a path counts from the file that holds the profile.
     return name if name in ("mini", "pupa_new", "pupa_tnb") else str((table.base / Path(name).expanduser()).resolve())
+
+
+def _program_class(table: Table) -> ProgramClass | None:
+    text = table.data.get("program")
+    named = named_program(text) if isinstance(text, str) else None
+    if not isinstance(named, ProgramClass):
+        return None
+    if table.file is not None:
+        # To evaluate a stranger's file must not run a stranger's code.
+        raise table.wrong(
+            "program", "a saved program's path in a file of its own; name a class in pyproject.toml or --eval-program"
+        )
+    return named
 
 
 def _train(table: Table, key: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+from papillon.program_class import ProgramClass
 from papillon.project import ROOT
 from papillon.shape import NO_KEY, Bound, Needed, at_least, between
 
@@ -140,6 +141,8 @@ class Profile:
     concurrency: Count = 16
     trials: Count = 1
     program: Path | None = None
+    #: The class that ``program`` names as ``module:Class``; beside it a saved program sets its prompts.
+    program_class: Annotated[ProgramClass | None, NO_KEY] = None
     gates: tuple[GateSettings, ...] = ()
     regressions: Annotated[tuple[RegressionSettings, ...], NO_KEY] = ()
     train: Mapping[str, Any] = field(default_factory=dict)

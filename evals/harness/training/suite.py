@@ -168,13 +168,13 @@ def _answer(profile: Any, settings: RunSettings, query: str) -> str:
     from dspy.utils.exceptions import AdapterParseError, LMError
 
     from papillon.models.roles import open_models
-    from papillon.program import PAPILLON, load_program
+    from papillon.program import make_program
 
     models = open_models(profile, settings.cache, record=settings.record)
     said = ""
     try:
         for trial in range(_DRAWS):
-            program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), profile.program)
+            program = make_program(profile, models.lm("untrusted"))
             program.set_lm(models.lm("local", trial))
             try:
                 with dspy.context(adapter=models.adapter("local")):
