@@ -100,6 +100,8 @@ class OwnProgram:
             _within.reset(mark)
 
     def _raised(self, error: BaseException) -> ProgramRaised:
+        if isinstance(error.__cause__, StopIteration):
+            error = error.__cause__  # Python makes another of it where it leaves a coroutine
         return ProgramRaised(f"The program raised {type(error).__name__} ({self.named.place(error)}).")
 
 

@@ -230,14 +230,10 @@ async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, Fault 
 def _response(answer: Any) -> tuple[str, Fault | None]:
     """What a program answered, and what is wrong with that."""
     if not hasattr(answer, "response"):
-        return "", Fault(f"The program gave {_kind(answer)} without a response.", raised=False)
+        return "", Fault(f"The program gave a {type(answer).__name__} without a response.", raised=False)
     if not isinstance(response := answer.response or "", str):
-        return "", Fault(f"The program's response is {_kind(response)} and no text.", raised=False)
+        return "", Fault(f"The program's response is of type {type(response).__name__} and no text.", raised=False)
     return response, None
-
-
-def _kind(value: Any) -> str:
-    return f"of type {type(value).__name__}"
 
 
 def _unparsed(error: AdapterParseError, turn: Turn) -> str:
