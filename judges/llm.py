@@ -17,11 +17,11 @@ from dspy.utils.exceptions import AdapterParseError, LMError
 from judges.judge import Leakage, Opinion, Quality
 from judges.questions import comparison, count_from, counting, delimited, preference, verdict
 from judges.values import read_value
-from papillon.commands import EVALUATE
 from papillon.errors import Filtered, JudgeError, RecordMissing, behind
 from papillon.models.adapters import adapter_for
 from papillon.models.roles import Models
 from papillon.models.turn import hearing
+from papillon.project import EVALUATE
 from papillon.results.traces import Judgement
 
 __all__ = ["ATTEMPTS", "MOST_ATTEMPTS", "LLMJudge", "delimited", "verdict"]

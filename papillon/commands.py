@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from papillon.project import PACKAGES, ROOT
+from papillon.results.folder import RUNS
 
-__all__ = ["EVALUATE", "TRAIN", "data_at_hand", "evaluation", "launcher", "seen_from", "suites"]
+__all__ = ["data_at_hand", "evaluation", "launcher", "seen_from", "showing", "suites"]
 
 
 def seen_from(folder: Path, path: Path) -> str:
@@ -23,11 +24,6 @@ def suites(folder: Path = ROOT) -> list[str]:
     return [seen_from(folder, PACKAGES / "evals")] if ROOT == PACKAGES else ["--pyargs", "evals"]
 
 
-#: How an evaluation and a training are started in the project's root, before ``-m``.
-EVALUATE = " ".join(["pytest", *suites()])
-TRAIN = "pytest" if ROOT == PACKAGES else EVALUATE
-
-
 def launcher(folder: Path, name: str = "pytest") -> list[str]:
     """How the program ``name`` of this interpreter's environment is started from ``folder``."""
     found, interpreter = shutil.which(name), Path(sys.executable)
@@ -35,6 +31,12 @@ def launcher(folder: Path, name: str = "pytest") -> list[str]:
         return [name]
     shown = seen_from(folder, interpreter)
     return [shown if os.sep in shown else f".{os.sep}{shown}", "-m", name]
+
+
+def showing(folder: Path, runs: Path, run: str | None = None) -> str:
+    """The command that shows a row of a run in ``runs``, the last one unless one is named, up to the row's id."""
+    place = [] if runs.resolve() == RUNS.resolve() else ["--runs", seen_from(folder, runs.resolve())]
+    return shlex.join([*launcher(folder, "papillon"), "show", *place, *([] if run is None else [run])])
 
 
 def data_at_hand(dataset: str) -> list[str]:

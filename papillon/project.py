@@ -11,7 +11,7 @@ import os
 import tomllib
 from pathlib import Path
 
-__all__ = ["CHECKOUT", "FIXTURES", "PACKAGES", "ROOT", "SHIPPED", "keep_out_of_git", "project_of"]
+__all__ = ["CHECKOUT", "EVALUATE", "FIXTURES", "PACKAGES", "ROOT", "SHIPPED", "TRAIN", "keep_out_of_git", "project_of"]
 
 #: Where ``papillon``, ``judges`` and ``evals`` lie side by side.
 PACKAGES = Path(__file__).resolve().parents[1]
@@ -62,6 +62,11 @@ def _here() -> Path:
 
 #: The project's root, by the folder in which this process began.
 ROOT = project_of(_here(), checkout=PACKAGES if CHECKOUT else None)
+
+
+#: How an evaluation and a training are started in the project's root, before ``-m``.
+EVALUATE = "pytest evals" if ROOT == PACKAGES else "pytest --pyargs evals"
+TRAIN = "pytest" if ROOT == PACKAGES else EVALUATE
 
 
 def keep_out_of_git(folder: Path = ROOT) -> None:

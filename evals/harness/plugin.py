@@ -28,9 +28,9 @@ from evals.harness.plan import Plan
 from evals.harness.session import EvalSession, LocalSession
 from evals.harness.training.suite import Training, resolve_training
 from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
-from papillon.commands import TRAIN, suites
+from papillon.commands import suites
 from papillon.errors import UsageError
-from papillon.project import CHECKOUT, PACKAGES
+from papillon.project import CHECKOUT, PACKAGES, TRAIN
 
 SESSION = pytest.StashKey[EvalSession]()
 TRAINING = pytest.StashKey[Training]()

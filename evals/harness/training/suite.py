@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evals.harness.options import RunSettings, resolve
-from papillon.commands import TRAIN
 from papillon.errors import PapillonError, UsageError, cause_of
+from papillon.project import TRAIN
 from papillon.splits import check_learnable
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from evals.harness.verdicts.gates import DEFERRED
-from papillon.commands import EVALUATE
 from papillon.data import PupaRow
 from papillon.leaks import verbatim
+from papillon.project import EVALUATE
 from papillon.results.controls import ControlResult, ControlVerdict
 from papillon.results.rows import Row
 
