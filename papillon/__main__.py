@@ -21,6 +21,7 @@ from papillon.command_line import CommandParser
 from papillon.commands import evaluation, launcher
 from papillon.errors import PapillonError, UsageError
 from papillon.profile import CACHE, load_profile
+from papillon.program_class import named_program
 
 __all__ = ["main"]
 
@@ -67,7 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _ask_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", help="the private query; - reads it from standard input")
     parser.add_argument("--profile", metavar="P", help="which models (default: embedded, or PAPILLON_PROFILE)")
-    parser.add_argument("--program", metavar="F", type=Path, help="a saved program, or a training's folder, instead")
+    parser.add_argument(
+        "--program",
+        metavar="F",
+        type=named_program,
+        help="a saved program, a training's folder, or module:Class, instead",
+    )
     parser.add_argument("--preview", action="store_true", help="wait before sending, and let the request be edited")
     parser.set_defaults(run=_ask)
 
@@ -79,9 +85,7 @@ def _ask(given: argparse.Namespace) -> int:
 
     with Preview.at_terminal() if given.preview else nullcontext() as preview:
         query = read_query(given.query)
-        profile = load_profile(given.profile)
-        if (saved := given.program or profile.program) is not None:
-            profile = with_program(profile, saved)
+        profile = with_program(load_profile(given.profile), given.program)
         return ask(query, profile, CACHE, preview)
 
 
@@ -269,13 +273,12 @@ def _optimize(given: argparse.Namespace) -> int:
     from papillon.models.roles import open_models
     from papillon.models.trained import with_program
     from papillon.optimization.optimizing import check_optimizer, optimize
-    from papillon.program import PAPILLON, load_program, save_program
+    from papillon.program import make_program, save_program
     from papillon.splits import check_learnable, split
 
     optimizer = check_optimizer(given.optimizer)
     check_learnable(profile.split)
-    if profile.program is not None:
-        profile = with_program(profile, profile.program)
+    profile = with_program(profile)
     out = given.out or CACHE.parent / "optimized" / f"{optimizer}.json"
     if given.out is None:
         with suppress(OSError):
@@ -288,7 +291,7 @@ def _optimize(given: argparse.Namespace) -> int:
     with open_models(profile, CACHE) as models:
         for role in profile.models:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
-        program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), profile.program)
+        program = make_program(profile, models.lm("untrusted"))
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
         before = score_program(program, dev, models, profile)
         print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)
