@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from papillon.errors import UsageError
+from papillon.results.judging import Measure
 from papillon.results.rows import METRICS
 from papillon.spelling import nearest
 
-__all__ = ["SHOWN", "Bound", "Entry", "History", "Score", "Strand", "chosen"]
+__all__ = ["SHOWN", "Bound", "Entry", "History", "Strand", "chosen"]
 
 #: The metrics that are shown where none is asked for.
 SHOWN = ("quality", "leakage", "overall", "carried")
@@ -26,23 +27,16 @@ def chosen(metrics: Sequence[str] | None) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Score:
-    """A metric's mean over ``n`` examples with its 95% interval; None without any."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-
-
-@dataclass(frozen=True)
 class Entry:
-    """One run in one split: its scores by metric, how many examples it saw, and its gates' verdicts, each counted."""
+    """One run in one split: its scores by metric, how many examples it saw, and its gates' verdicts, each counted.
+
+    A score is a mean over ``n`` examples with its 95% interval, without a value where the run has none.
+    """
 
     run: str
     started: str
     seen: int
-    scores: dict[str, Score]
+    scores: dict[str, Measure]
     verdicts: dict[str, int]
 
 

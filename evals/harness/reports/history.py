@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from papillon.pictures import At, Axis, Level, Line, Picture, below, lines
 from papillon.pictures.axes import around
+from papillon.results import Measure
 from papillon.results.gathering import Gathered
-from papillon.results.history import Bound, Entry, History, Score, Strand
+from papillon.results.history import Bound, Entry, History, Strand
 from papillon.results.words import first_of, number
 from papillon.screen import visible
 from papillon.tables import Column, table, wrapped
@@ -57,7 +58,7 @@ def _cells(entry: Entry, whole: int, metrics: Sequence[str]) -> list[str]:
     return [visible(entry.run, one_line=True), seen, *scores, verdicts or "none"]
 
 
-def _figures(score: Score) -> str:
+def _figures(score: Measure) -> str:
     if score.low is None or score.high is None:
         return number(score.value)
     return f"{number(score.value)} {score.low:.3f}…{score.high:.3f}"

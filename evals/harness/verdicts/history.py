@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
-from evals.harness.verdicts.gates import ALPHA
-from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
-from evals.harness.verdicts.statistics import GroupedMean
-from papillon.results import RunResult
+from evals.harness.verdicts.scores import scores_of
+from papillon.results import Measure, RunResult
 from papillon.results.comparison import incomparable, selected
-from papillon.results.history import Bound, Entry, History, Score, Strand
+from papillon.results.history import Bound, Entry, History, Strand
 
 __all__ = ["scores_over_time"]
 
@@ -86,17 +85,13 @@ def _entry(run: RunResult, split: str, metrics: Sequence[str]) -> Entry:
     )
 
 
-def _score(run: RunResult, split: str, metric: str) -> Score:
+def _score(run: RunResult, split: str, metric: str) -> Measure:
     """A run's mean in one metric: by its own gate or gain where it has one, else anew from its rows."""
     known = [*run.gains] if metric == "gain" else [g for g in run.gates if (g.kind, g.metric) == ("threshold", metric)]
     for own in known:
         if own.split == split and own.value is not None:
-            return Score(own.value, own.low, own.high, own.n)
-    if metric == "gain":
-        return Score(None, None, None, 0)
-    rows = run.of(split)
-    means, group = mean_by_example(trials_by_example(rows, metric)), {row.id: row.group for row in rows}
-    if not means or not all(0 <= mean <= 1 for mean in means.values()):  # who knows who wrote the file
-        return Score(None, None, None, 0)
-    seen = GroupedMean(list(means.values()), [group[example] for example in means]).interval(1 - ALPHA)
-    return Score(seen.value, round(seen.low, 6), round(seen.high, 6), seen.n)
+            return Measure(own.value, own.low, own.high, own.n)
+    if metric != "gain":
+        with suppress(ValueError):  # figures that cannot be true: who knows who wrote the file
+            return scores_of(run.of(split), [metric]).get(metric, Measure(None))
+    return Measure(None)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from evals.harness.reports.history import history_lines, history_picture
+from papillon.results import Measure
 from papillon.results.gathering import Gathered
-from papillon.results.history import SHOWN, Bound, Entry, History, Score, Strand
+from papillon.results.history import SHOWN, Bound, Entry, History, Strand
 from papillon.tables import width_of
 from tests.papillon.pictures.drawn import signs, written
 
@@ -17,8 +18,10 @@ ALL_READ = Gathered((), {}, 0)
 
 
 def entry(day: int, quality: float | None = 0.5, seen: int = 20, hour: int = 6) -> Entry:
-    scores = dict.fromkeys(SHOWN, Score(0.25, 0.125, 0.5, seen))
-    scores["quality"] = Score(quality, None, None, 0) if quality is None else Score(quality, quality - 0.25, 0.75, seen)
+    scores = dict.fromkeys(SHOWN, Measure(0.25, 0.125, 0.5, seen))
+    scores["quality"] = (
+        Measure(quality, None, None, 0) if quality is None else Measure(quality, quality - 0.25, 0.75, seen)
+    )
     started = f"2026-11-{day:02d}T{hour:02d}:10:54+00:00"
     return Entry(f"202611{day:02d}T061054Z-small-4f1c", started, seen, scores, {"pass": 2, "fail": 1})
 
