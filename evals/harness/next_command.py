@@ -12,10 +12,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from evals.harness.command_line import EVALS
 from evals.harness.plan import SPLITS
 from evals.harness.reports.worst import worst_first
-from papillon.commands import data_at_hand, launcher, seen_from
+from papillon.commands import data_at_hand, launcher, suites
 from papillon.results import GateResult, Row, RunResult
 from papillon.results.rows import COSTS
 
@@ -42,7 +41,7 @@ _REPEATED = (
 def next_command(result: RunResult, config: pytest.Config) -> list[str]:
     """The command's words, each as a shell takes it."""
     folder = config.invocation_params.dir
-    words = [*launcher(folder), *_of_pytest(config), seen_from(folder, EVALS)]
+    words = [*launcher(folder), *_of_pytest(config), *suites(folder)]
     if (example := worst_row(result.rows, result.gates)) is not None:
         words += ["-k", example, "-vv"]
     else:

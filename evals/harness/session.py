@@ -161,6 +161,7 @@ class Owner(EvalSession):
                 show=command,
                 accepted=self.outputs.accepted,
                 unshown=self.showing.closing(command),
+                since=self.outputs.since_line(),
                 following=command_lines(next_command(self.outputs.result, self.config), width),
             )
             write_section(terminalreporter, lines, verbosity=verbosity)

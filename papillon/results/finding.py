@@ -1,17 +1,22 @@
-"""Finding: the run, and the row of it, that a user names on the command line."""
+"""Finding: the run, and the row of it, that a user names on the command line, and which runs to compare unasked."""
 
 from __future__ import annotations
 
+import datetime
+import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from papillon.errors import UsageError
-from papillon.results.folder import RESULTS, run_folders
-from papillon.results.result import RunResult, read_result
+from papillon.project import EVALUATE
+from papillon.results.comparison import incomparable, selected
+from papillon.results.folder import RESULTS, has_results, run_folders, stamp
+from papillon.results.result import RunResult, read_info, read_result
 from papillon.results.traces import TRACES, Traces
 
-__all__ = ["FoundRun", "find_row", "find_run", "finished", "names_run"]
+__all__ = ["FoundRun", "find_row", "find_run", "finished", "last_comparable", "last_whole", "names_run"]
 
 _LAST = re.compile(r"last(?:~(\d{1,6}))?")
 
@@ -25,11 +30,11 @@ class FoundRun:
     traces: Traces | None
 
     @classmethod
-    def at(cls, path: Path) -> FoundRun:
-        """The run of a folder or of a results file; UsageError where it cannot be read."""
+    def at(cls, path: Path, splits: Collection[str] | None = None) -> FoundRun:
+        """The run of a folder or of a results file, or of it some ``splits``; UsageError where it cannot be read."""
         file = path / RESULTS if path.is_dir() else path
-        traces = Traces(file.parent) if (file.parent / TRACES).exists() and file.name == RESULTS else None
-        return cls(read_result(file), file, traces)
+        traces = Traces(file.parent) if os.path.exists(file.parent / TRACES) and file.name == RESULTS else None
+        return cls(read_result(file, splits), file, traces)
 
     @property
     def name(self) -> str:
@@ -39,7 +44,7 @@ class FoundRun:
 
 def finished(runs: Path) -> list[Path]:
     """The folders in ``runs`` of the runs that came to results, the oldest first."""
-    return [folder for folder in run_folders(runs) if (folder / RESULTS).is_file()]
+    return [folder for folder in run_folders(runs) if has_results(folder)]
 
 
 def names_run(text: str, runs: Path) -> bool:
@@ -58,7 +63,7 @@ def find_run(text: str, runs: Path) -> FoundRun:
             there = {0: "holds none", 1: "holds one"}.get(len(folders), f"holds {len(folders)}")
             raise UsageError(
                 f"Expected {'a run' if not back else f'{back + 1} runs'} in {runs} for {text!r}, but it {there}; "
-                "evaluate with pytest evals -m dev, or name another place with --runs."
+                f"evaluate with {EVALUATE} -m dev, or name another place with --runs."
             )
         return FoundRun.at(folders[-1 - back])
     if (path := _path(text, runs)) is None:
@@ -83,6 +88,56 @@ def find_row(result: RunResult, text: str) -> str:
         f"Expected a row of run {result.run.id} by its id or a beginning that one alone has, got {text!r}: {came}; "
         "papillon show lists them."
     )
+
+
+def last_whole(runs: Path) -> tuple[FoundRun | None, dict[str, str]]:
+    """The newest run in ``runs`` that saw its splits whole, and why each newer one was passed over, by its id."""
+    passed: dict[str, str] = {}
+    for folder in reversed(finished(runs)):
+        found = _taken(folder, passed)
+        if found is not None:
+            return found, passed
+    return None, passed
+
+
+def last_comparable(result: RunResult, runs: Path) -> tuple[FoundRun | None, dict[str, str]]:
+    """The newest run in ``runs`` before this one that is comparable to it and saw a split of it whole, with what it has
+    of this one's splits alone; and why each newer one was passed over, by its id.
+
+    A folder that cannot be read is passed over too.
+    """
+    began, passed = _began(result), dict[str, str]()
+    for folder in reversed(finished(runs)):
+        if folder.name == result.run.id or folder.name[: len(began)] > began:
+            continue
+        if (found := _taken(folder, passed, result)) is not None:
+            return found, passed
+    return None, passed
+
+
+def _began(result: RunResult) -> str:
+    """When a run began, as ids have it; after all others where its results do not say."""
+    try:
+        return stamp(datetime.datetime.fromisoformat(result.run.started))
+    except ValueError:
+        return "~"
+
+
+def _taken(folder: Path, passed: dict[str, str], other: RunResult | None = None) -> FoundRun | None:
+    """The run of a folder, None where it is not offered unasked; then ``passed`` says why."""
+    try:
+        # Most that cannot be compared say so in their first lines.
+        why = "" if other is None else incomparable(read_info(folder / RESULTS), other.run)
+        splits = None if other is None else sorted({row.split for row in other.rows})
+        found = None if why else FoundRun.at(folder, splits)
+    except UsageError:
+        why, found = "it cannot be read", None
+    if found is not None:
+        why = selected(found.result) if found.result.rows or not splits else f"it has no {' or '.join(splits)}"
+    if why:
+        passed[folder.name] = why
+        return None
+    return found
 
 
 def _path(text: str, runs: Path) -> Path | None:

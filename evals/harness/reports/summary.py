@@ -17,9 +17,10 @@ from papillon.tables import wrapped
 __all__ = ["clock", "joined", "short_lines", "summary_lines"]
 
 
-def summary_lines(result: RunResult, width: int, left: str = "", show: str = "") -> list[str]:
+def summary_lines(result: RunResult, width: int, left: str = "", show: str = "", since: str = "") -> list[str]:
     """The whole summary: what ran, scores, gates, controls, judges, the worst examples, what the run ``left`` where, as
-    a line to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts."""
+    a line to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
+    what moved since the last comparable run."""
     lines = joined(_what_ran(result), width)
     for remark in [result.run.texts, *result.remarks]:
         lines += wrapped(remark, width)
@@ -34,6 +35,7 @@ def summary_lines(result: RunResult, width: int, left: str = "", show: str = "")
     lines += _without_bars(result, width)
     if result.agreement is not None:
         lines += agreement_lines(result.agreement, [row for row in result.rows if row.undercounted], width)
+    lines += wrapped(since, width)
     lines += _worst(result, width, show)
     if left:
         lines.append(left)
@@ -79,8 +81,11 @@ def _what_ran(result: RunResult) -> list[str]:
 
 
 def _mean(rows: list[Row], metric: str) -> str:
+    """The mean over the rows that have a value, and how many these are where not all with a score do."""
     values = [score for row in rows if (score := row.score(metric)) is not None]
-    return number(sum(values) / len(values) if values else None)
+    scored = sum(row.status != "infrastructure_error" for row in rows)
+    of = f" (of {len(values)} rows)" if 0 < len(values) < scored else ""
+    return number(sum(values) / len(values) if values else None) + of
 
 
 def _split_line(result: RunResult, of: SplitInfo) -> str:
@@ -94,7 +99,7 @@ def _split_line(result: RunResult, of: SplitInfo) -> str:
         parts.append(f"{wrong} program error" + ("s" if wrong > 1 else ""))
     if lost := counts["infrastructure_error"]:
         parts.append(f"{lost} without a score")
-    names = ("quality", "leakage", "overall", "joint", "verbatim_leakage")
+    names = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage")
     return f"{', '.join(parts)}; " + ", ".join(f"{name} {_mean(rows, name)}" for name in names)
 
 
