@@ -10,7 +10,8 @@ the rows that earlier runs left (row_cache), why rows have no score (causes), an
 
 What is left of it: the run as a value (run_result) with what a reader should know (remarks), its folder (leaving),
 the files that were asked for (outputs), accepted scores (accepting, baseline_files), and what to type next
-(next_command). Later: the runs that left a folder (listing), and some of them beside each other (comparing).
+(next_command). Later: the runs that left a folder (listing), some of them beside each
+other (comparing), and either as a page (pages).
 
 How a row comes about, what rows come to, what is shown of them, and training have folders of their own (evaluation,
 verdicts, reports, training).

@@ -22,6 +22,7 @@ from papillon.errors import PapillonError, UsageError, one_line
 from papillon.files import write_whole
 from papillon.results import RunResult
 from papillon.results.comparison import Comparison
+from papillon.results.traces import Traces
 
 __all__ = ["Outputs", "refuse_unwritable"]
 
@@ -35,6 +36,7 @@ def refuse_unwritable(settings: RunSettings) -> None:
         ("--eval-export", settings.export_file),
         *(("--eval-accept", path) for path in accepted if settings.accept),
         ("--eval-results", settings.results_file),
+        ("--eval-report", settings.report_file),
     ]
     options: dict[Path, str] = {}
     for option, path in asked:
@@ -87,6 +89,8 @@ class Outputs:
             # Before this run's folder takes the place of an unchanged one.
             self.since = since_last(self.result, settings.runs) if self.result.run.begun else None
             self._try("--eval-runs", self._leave)
+            if (page := settings.report_file) is not None:
+                self._try(f"--eval-report {page}", lambda: self._report(page))
             if (file := settings.results_file) is not None:
                 self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
         except KeyboardInterrupt:
@@ -102,6 +106,12 @@ class Outputs:
 
     def _leave(self) -> None:
         self._run.leave(self.result.to_text())
+
+    def _report(self, page: Path) -> None:
+        from evals.harness.pages import run_page  # templates, which few runs need
+
+        folder = self._run.leaving.folder
+        run_page(page, self.result, Traces(folder.path) if folder is not None else None)
 
     def _accept(self) -> None:
         for path, baseline in accepted_baselines(self.result, self._run.plan).items():

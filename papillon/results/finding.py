@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from papillon.errors import UsageError
+from papillon.project import EVALUATE
 from papillon.results.comparison import incomparable, selected
 from papillon.results.folder import RESULTS, has_results, run_folders, stamp
 from papillon.results.result import RunResult, read_info, read_result
@@ -62,7 +63,7 @@ def find_run(text: str, runs: Path) -> FoundRun:
             there = {0: "holds none", 1: "holds one"}.get(len(folders), f"holds {len(folders)}")
             raise UsageError(
                 f"Expected {'a run' if not back else f'{back + 1} runs'} in {runs} for {text!r}, but it {there}; "
-                "evaluate with pytest evals -m dev, or name another place with --runs."
+                f"evaluate with {EVALUATE} -m dev, or name another place with --runs."
             )
         return FoundRun.at(folders[-1 - back])
     if (path := _path(text, runs)) is None:
