@@ -63,9 +63,7 @@ def overview(result: RunResult, scores: Scores, slices: Mapping[str, Sequence[Sl
         "examinations": [_examination(report) for report in result.judge],
         "agreement": _agreement(result),
         "overruled": [(_link(result, row), row) for row in result.rows if row.undercounted],
-        "worst": [
-            (_link(result, row), row) for row in worst_first(row for row in result.rows if row.overall != 1)[:_WORST]
-        ],
+        "worst": [(_link(result, row), row) for row in worst_first(filter(_short, result.rows))[:_WORST]],
     }
 
 
@@ -186,6 +184,11 @@ def _agreement(result: RunResult) -> list[tuple[str, str]]:
         ("kappa of any leak", between(found.leak_kappa)),
         ("counts apart, in units", between(found.count_difference)),
     ]
+
+
+def _short(row: Row) -> bool:
+    """Whether there is more to be had; what has no score is told elsewhere."""
+    return row.overall is not None and row.overall < 1
 
 
 def _link(result: RunResult, row: Row) -> str:
