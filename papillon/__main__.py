@@ -21,6 +21,7 @@ from papillon.command_line import CommandParser
 from papillon.commands import evaluation, launcher
 from papillon.errors import PapillonError, UsageError
 from papillon.profile import CACHE, load_profile
+from papillon.program_class import named_program
 
 __all__ = ["main"]
 
@@ -67,7 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _ask_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", help="the private query; - reads it from standard input")
     parser.add_argument("--profile", metavar="P", help="which models (default: embedded, or PAPILLON_PROFILE)")
-    parser.add_argument("--program", metavar="F", type=Path, help="a saved program, or a training's folder, instead")
+    parser.add_argument(
+        "--program",
+        metavar="F",
+        type=named_program,
+        help="a saved program, a training's folder, or module:Class, instead",
+    )
     parser.add_argument("--preview", action="store_true", help="wait before sending, and let the request be edited")
     parser.set_defaults(run=_ask)
 
@@ -79,9 +85,7 @@ def _ask(given: argparse.Namespace) -> int:
 
     with Preview.at_terminal() if given.preview else nullcontext() as preview:
         query = read_query(given.query)
-        profile = load_profile(given.profile)
-        if (saved := given.program or profile.program) is not None:
-            profile = with_program(profile, saved)
+        profile = with_program(load_profile(given.profile), given.program)
         return ask(query, profile, CACHE, preview)
 
 
@@ -167,6 +171,7 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
         help="a run's id, folder or results file, last or last~N, the earlier one first; "
         "one: after its last comparable run (default: the newest one so)",
     )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
     parser.set_defaults(run=_compare)
@@ -177,12 +182,15 @@ def _compare(given: argparse.Namespace) -> int:
     from papillon.results.folder import RUNS
 
     found = compared(given.names, given.runs or RUNS)
-    page = []
+    lines = found.lines(shutil.get_terminal_size().columns, Path.cwd())
+    if given.plot is not None:
+        found.plot(given.plot)
+        lines.append(f"Quality against leakage: {given.plot}")
     if given.report is not None:
         from evals.harness.pages import written_beside
 
-        page = ["", *written_beside(found, given.report, Path.cwd())]
-    print(*found.lines(shutil.get_terminal_size().columns, Path.cwd()), *page, sep="\n")
+        lines += ["", *written_beside(found, given.report, Path.cwd())]
+    print(*lines, sep="\n")
     return 0
 
 
@@ -265,13 +273,12 @@ def _optimize(given: argparse.Namespace) -> int:
     from papillon.models.roles import open_models
     from papillon.models.trained import with_program
     from papillon.optimization.optimizing import check_optimizer, optimize
-    from papillon.program import PAPILLON, load_program, save_program
+    from papillon.program import make_program, save_program
     from papillon.splits import check_learnable, split
 
     optimizer = check_optimizer(given.optimizer)
     check_learnable(profile.split)
-    if profile.program is not None:
-        profile = with_program(profile, profile.program)
+    profile = with_program(profile)
     out = given.out or CACHE.parent / "optimized" / f"{optimizer}.json"
     if given.out is None:
         with suppress(OSError):
@@ -284,7 +291,7 @@ def _optimize(given: argparse.Namespace) -> int:
     with open_models(profile, CACHE) as models:
         for role in profile.models:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
-        program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), profile.program)
+        program = make_program(profile, models.lm("untrusted"))
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
         before = score_program(program, dev, models, profile)
         print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evals.harness.reports.compare import TABLED, comparison_lines, runs_table
+from evals.harness.reports.trade_off import trade_off
 from evals.harness.verdicts.comparison import compare
 from evals.harness.verdicts.scores import scores_of
 from papillon.commands import seen_from, showing
 from papillon.errors import UsageError
+from papillon.files import write_whole
 from papillon.results import Measure, RunResult
-from papillon.results.comparison import Comparison
+from papillon.results.comparison import Comparison, selected
 from papillon.results.finding import FoundRun, find_run, last_comparable, last_whole
 from papillon.results.folder import RESULTS, RUNS
 from papillon.results.words import first_of
 
-__all__ = ["Compared", "compared", "scores_by_split"]
+__all__ = ["Compared", "compared", "scores_by_split", "since_last"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class Compared:
         by_id = folder.parent.resolve() == RUNS.resolve()
         show = showing(here, RUNS, folder.name if by_id else seen_from(here, folder.resolve()))
         return comparison_lines(self.comparisons[0], width, show=show, passed=self.passed)
+
+    def plot(self, file: Path) -> None:
+        """Write quality against leakage as a picture; UsageError where it cannot be written."""
+        # Without the time that an id begins with there is room for the name.
+        runs = [(run.name.partition("Z-")[2] or run.name, scores_by_split(run.result)) for run in self.runs]
+        write_whole(file, trade_off(runs).file())
 
 
 def compared(names: Sequence[str], runs: Path) -> Compared:
@@ -61,7 +69,10 @@ def compared(names: Sequence[str], runs: Path) -> Compared:
             )
         passed |= older
         found = [before, found[0]]
-    comparisons = tuple(compare(found[0].result, other.result) for other in found[1:])
+    try:
+        comparisons = tuple(compare(found[0].result, other.result) for other in found[1:])
+    except ValueError as error:
+        raise UsageError(f"Expected scores in 0..1 in both runs, but {error}; name other runs.") from None
     for comparison in comparisons:
         if not comparison.comparable:
             raise UsageError(
@@ -69,6 +80,20 @@ def compared(names: Sequence[str], runs: Path) -> Compared:
                 f"{comparison.refused}; papillon runs lists them."
             )
     return Compared(tuple(found), comparisons, passed)
+
+
+def since_last(result: RunResult, runs: Path | None) -> Comparison | None:
+    """What changed since the last run in ``runs`` that is comparable to this one, without slices.
+
+    None where there is none, where this run saw a part of its splits only, and where old results make no sense.
+    """
+    if runs is None or selected(result):
+        return None
+    found, _ = last_comparable(result, runs)
+    try:
+        return None if found is None else compare(found.result, result, sliced=False)
+    except ValueError:
+        return None
 
 
 def scores_by_split(result: RunResult) -> dict[str, dict[str, Measure]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from evals.harness.reports.runs import runs_lines
 from papillon.errors import UsageError
 from papillon.results import RunResult, read_result
-from papillon.results.folder import RESULTS, keep_newest, run_folders, under_way
+from papillon.results.finding import finished
+from papillon.results.folder import RESULTS, has_results, keep_newest, run_folders, under_way
 
 __all__ = ["let_go", "listed"]
 
@@ -19,7 +20,9 @@ def listed(runs: Path, width: int) -> list[str]:
         return [
             f"No run left a folder in {runs}; evaluate with pytest evals -m dev, or name another place with --runs."
         ]
-    return runs_lines([(folder.name, _left(folder)) for folder in folders], width)
+    back = {folder: number for number, folder in enumerate(reversed(finished(runs)))}
+    words = {folder: f"last~{number}" if number else "last" for folder, number in back.items()}
+    return runs_lines([(folder.name, words.get(folder, ""), _left(folder)) for folder in folders], width)
 
 
 def let_go(runs: Path, number: int) -> tuple[list[str], bool]:
@@ -37,7 +40,7 @@ def let_go(runs: Path, number: int) -> tuple[list[str], bool]:
 
 def _left(folder: Path) -> RunResult | str:
     """What a run came to, or in a sentence why nothing can be said of it."""
-    if not (folder / RESULTS).is_file():
+    if not has_results(folder):
         return "it is under way." if under_way(folder) else "it came to no results: it was stopped, or killed."
     try:
         return read_result(folder / RESULTS)

@@ -124,7 +124,7 @@ class Owner(EvalSession):
         """Show an example's texts below its line, and let no other plugin have them."""
         texts = take(report)
         yield
-        if texts:
+        if texts and report.when == "call":  # what comes later has them too
             say(self.config, texts)
 
     def end(self, session: pytest.Session) -> None:
@@ -161,6 +161,7 @@ class Owner(EvalSession):
                 show=command,
                 accepted=self.outputs.accepted,
                 unshown=self.showing.closing(command),
+                since=self.outputs.since_line(),
                 following=command_lines(next_command(self.outputs.result, self.config), width),
             )
             write_section(terminalreporter, lines, verbosity=verbosity)

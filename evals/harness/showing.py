@@ -58,7 +58,7 @@ class Showing:
 
     def closing(self, command: str) -> str:
         """What -vv did not show, and the ``command`` that does, up to a row's id; "" where there is nothing to say."""
-        if not self.asked or self.selected == len(self.named) > 0:
+        if not self.asked or 0 < self.selected == len(self.named):
             return ""
         how = f"{command} ID shows one" if command else "--eval-runs none left no folder to show others from"
         if self.named:

@@ -89,6 +89,8 @@ def changed(change: Change) -> str:
 
 
 def what_moved(split: SplitComparison) -> str:
-    """A split's quality and leakage, and every other metric that moved beyond chance, in a sentence's part."""
-    told = [change for change in split.changes if change.metric in ("quality", "leakage") or change.moved]
+    """A split's quality and leakage, and what moved beyond chance beside them, in a sentence's part; overall and joint
+    follow from the two."""
+    beside = [change for change in split.changes if change.moved and change.metric in ("carried", "errors")]
+    told = [change for change in split.changes if change.metric in ("quality", "leakage")] + beside
     return f"{split.split} {', '.join(map(changed, told))}"

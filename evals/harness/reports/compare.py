@@ -9,7 +9,7 @@ from papillon.results import Measure, RunResult
 from papillon.results.comparison import Change, Comparison, Flipped, SliceChange, SplitComparison
 from papillon.results.words import direction, interval, number, what_moved
 from papillon.screen import visible
-from papillon.tables import Column, table, width_of, wrapped
+from papillon.tables import Column, table, wrapped
 
 __all__ = ["TABLED", "comparison_lines", "runs_table", "since_line"]
 
@@ -35,10 +35,12 @@ _SLICES = (
     Column("difference", "change", right=True),
     Column("95% interval"),
 )
+#: What is said of a flipped example.
+_FLIPPING = ("overall", "quality", "leakage", "errors")
 _LEGEND = (
-    "after − before, paired; sees: the smallest difference that could have been seen; chance: exact McNemar on "
-    "deduplicated rows for quality, else the paired cluster bootstrap; with Holm over a split's metrics, but not over "
-    "slices"
+    "difference: after − before, paired; sees: the smallest that could have been seen; chance: exact McNemar on "
+    "deduplicated rows for quality, else the paired cluster bootstrap; with Holm over a split's metrics, without over "
+    "slices."
 )
 _BY = {"category": "category", "length": "characters of query", "script": "script", "units": "PII units"}
 
@@ -65,10 +67,10 @@ def comparison_lines(
     return [*lines, "", *wrapped(_LEGEND, width)]
 
 
-def since_line(comparison: Comparison) -> str:
-    """What moved since the last comparable run, in one sentence."""
+def since_line(comparison: Comparison, *, replaced: bool = False) -> str:
+    """What moved since the last comparable run, in one sentence; ``replaced`` says that its folder gave way."""
     if comparison.unchanged:
-        return f"Since {comparison.before}: the same rows."
+        return f"The same rows as {comparison.before}{', which this run replaces' if replaced else ''}."
     splits = [what_moved(split) for split in comparison.splits if split.shared]
     return f"Since {comparison.before}: {'; '.join(splits)}; papillon compare shows all."
 
@@ -82,8 +84,6 @@ def runs_table(
     """Three runs and more as a table: a line for each split with its ``scores``, by split and metric, and below it what
     moved from the first run to each other."""
     heads = ("run", "when (UTC)", "profile", "local", "untrusted", "split", "n")
-    columns = [Column(head, may_go=head in ("when (UTC)", "n")) for head in heads]
-    columns += [Column(metric) for metric in TABLED]
     body = []
     for run, splits in zip(runs, scores, strict=True):
         info = run.run
@@ -91,7 +91,12 @@ def runs_table(
             n = max((measure.n for measure in of.values()), default=0)
             said = (info.id, when(info.started), info.profile, info.models.local, info.models.untrusted, split, str(n))
             body.append([_escaped(word) for word in said] + [_figure(of.get(metric)) for metric in TABLED])
-    lines = table(columns, body, width)
+    # What all have in common is said once, so that more fits.
+    alike = [place for place in (2, 3, 4) if len({row[place] for row in body}) == 1]
+    columns = [Column(head, may_go=head in ("when (UTC)", "n")) for head in (*heads, *TABLED)]
+    kept = [place for place in range(len(columns)) if place not in alike]
+    lines = wrapped("; ".join(f"{heads[place]} {body[0][place]}" for place in alike), width)
+    lines += table([columns[place] for place in kept], [[row[place] for place in kept] for row in body], width)
     for comparison in comparisons:
         parts = [what_moved(split) for split in comparison.splits if split.shared]
         lines += _indented(f"{comparison.before} → {comparison.after}: {'; '.join(parts)}.", width)
@@ -153,27 +158,33 @@ def _flips(split: SplitComparison, width: int, show: str) -> list[str]:
     worse, better = (sum(sign * _loss(flip) > 0 for flip in split.flipped) for sign in (1, -1))
     said = f"{_counted(len(split.flipped), 'example')} of {split.split} flipped: {worse} became worse, {better} better"
     other = len(split.flipped) - worse - better
-    lines = wrapped(said + (f", {other} changed without either:" if other else ":"), width)
-    for flip in split.flipped[:SHOWN_FLIPS]:
-        figures = f"  {_escaped(flip.id)}  " + "  ".join(_figures(flip))
-        command = f"{show} {shlex.quote(flip.id)}"
-        if width_of(figures) + 2 + len(command) <= width:
-            lines.append(f"{figures}  {command}")
-        else:
-            # A command is to be copied, so it is never cut.
-            lines += [*_indented(figures, width), f"    {command}"]
-    if more := len(split.flipped) - SHOWN_FLIPS:
-        lines += [f"  and {more} more"] if more > 0 else []
-    return lines
+    said += f", {other} changed without either" if other else ""
+    shown = split.flipped[:SHOWN_FLIPS]
+    columns = [Column("example"), *map(Column, _FLIPPING), Column("shown by")]
+    body = [[_escaped(flip.id), *_figures(flip), f"{show} {shlex.quote(flip.id)}"] for flip in shown]
+    flips = table(columns, body, width)
+    if len(flips) == 1 + len(shown):
+        lines = wrapped(f"{said}:", width) + flips
+    else:
+        # A command is to be copied, so it stands once, whole, where there is no room for it beside each.
+        lines = [*wrapped(f"{said}, each shown by", width), f"  {show} ID"]
+        lines += table(columns[:-1], [row[:-1] for row in body], width)
+    more = len(split.flipped) - len(shown)
+    return [*lines, f"and {more} more"] if more else lines
 
 
 def _loss(flip: Flipped) -> float:
-    return flip.before["overall"] - flip.after["overall"]
+    return flip.before.get("overall", 0.0) - flip.after.get("overall", 0.0)
 
 
 def _figures(flip: Flipped) -> list[str]:
-    names = [name for name in ("overall", "quality", "leakage", "errors") if flip.before[name] != flip.after[name]]
-    return [f"{name} {flip.before[name]:.2f} → {flip.after[name]:.2f}" for name in names]
+    """Each score on both sides, once where it is the same."""
+    pairs = [(flip.before.get(name), flip.after.get(name)) for name in _FLIPPING]
+    return [_short(before) + (f" → {_short(after)}" if before != after else "") for before, after in pairs]
+
+
+def _short(score: float | None) -> str:
+    return "–" if score is None else f"{score:.2f}"
 
 
 def _slices(split: SplitComparison, width: int) -> list[str]:

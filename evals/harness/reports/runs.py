@@ -30,26 +30,21 @@ _COLUMNS = (
 )
 
 
-def runs_lines(found: Sequence[tuple[str, RunResult | str]], width: int) -> list[str]:
-    """The runs in their order, each as its folder's name and what it came to, or why nothing can be said of it: a line
-    for each split, and the latter below the table.
+def runs_lines(found: Sequence[tuple[str, str, RunResult | str]], width: int) -> list[str]:
+    """The runs in their order, a line for each split, and below the table those of which nothing can be said.
 
-    The second column has the word by which the command line takes a run: ``last``, ``last~1`` and so on.
+    Each is its folder's name, the word by which the command line takes it (``last``, ``last~1``; "" for none), and what
+    it came to, or why nothing can be said of it.
     """
-    done = [run for _, run in found if not isinstance(run, str)]
-    body = [
-        cells
-        for back, run in zip(reversed(range(len(done))), done, strict=True)
-        for cells in _cells(run, "last" if back == 0 else f"last~{back}")
-    ]
-    lines = table(_COLUMNS, body, width) if done else []
-    for name, why in found:
+    body = [cells for _, word, run in found if isinstance(run, RunResult) for cells in _cells(run, word)]
+    lines = table(_COLUMNS, body, width) if body else []
+    for name, word, why in found:
         if isinstance(why, str):
-            lines += wrapped(visible(f"{name}: {why}", one_line=True), width)
+            lines += wrapped(visible(f"{name}{f' ({word})' if word else ''}: {why}", one_line=True), width)
     return lines
 
 
-def _cells(result: RunResult, name: str) -> list[list[str]]:
+def _cells(result: RunResult, word: str) -> list[list[str]]:
     run = result.run
     cost = "unknown" if run.cost_usd is None else f"{run.cost_usd:.4f} USD"
     lines = []
@@ -63,7 +58,7 @@ def _cells(result: RunResult, name: str) -> list[list[str]]:
         verdicts = Counter(gate.verdict for gate in result.gates if gate.split == split)
         gates = ", ".join(f"{verdicts[v]} {v}" for v in ("pass", "fail", "inconclusive", "deferred") if verdicts[v])
         examples = f"{seen} of {whole}" if seen < whole else str(seen)
-        said = [run.id, name, when(run.started), run.profile, run.dataset.name, split, examples, *means]
+        said = [run.id, word, when(run.started), run.profile, run.dataset.name, split, examples, *means]
         said += [gates or "none", cost, "yes" if result.complete else "no"]
         lines.append([visible(word, one_line=True) for word in said])
     return lines

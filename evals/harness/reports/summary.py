@@ -17,9 +17,10 @@ from papillon.tables import wrapped
 __all__ = ["clock", "joined", "short_lines", "summary_lines"]
 
 
-def summary_lines(result: RunResult, width: int, left: str = "", show: str = "") -> list[str]:
+def summary_lines(result: RunResult, width: int, left: str = "", show: str = "", since: str = "") -> list[str]:
     """The whole summary: what ran, scores, gates, controls, judges, the worst examples, what the run ``left`` where, as
-    a line to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts."""
+    a line to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
+    what moved since the last comparable run."""
     lines = joined(_what_ran(result), width)
     for remark in [result.run.texts, *result.remarks]:
         lines += wrapped(remark, width)
@@ -34,6 +35,7 @@ def summary_lines(result: RunResult, width: int, left: str = "", show: str = "")
     lines += _without_bars(result, width)
     if result.agreement is not None:
         lines += agreement_lines(result.agreement, [row for row in result.rows if row.undercounted], width)
+    lines += wrapped(since, width)
     lines += _worst(result, width, show)
     if left:
         lines.append(left)

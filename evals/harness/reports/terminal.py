@@ -26,19 +26,20 @@ def closing_lines(
     left: str = "",
     show: str = "",
     unshown: str = "",
+    since: str = "",
     accepted: Sequence[str] = (),
     following: Sequence[str] = (),
 ) -> list[str]:
     """The lines for a window of ``width`` columns: all of them, with -q (``verbosity`` -1) what is not as it should be.
 
     ``left`` says in one line where the rows' texts are, ``show`` is what to type before a row's id to see them,
-    ``unshown`` which were not shown; ``accepted`` names the baseline files that were written; ``following``, on what
-    to type next, are shown where there are no problems.
+    ``unshown`` which were not shown; ``since`` says what moved since the last comparable run, ``accepted`` names the
+    baseline files that were written; ``following``, on what to type next, are shown where there are no problems.
     """
     problems = [*(_unscored(result) if result.run.begun else [NOT_BEGUN]), *result.problems]
     lines: list[str] = []
     if result.run.begun and verbosity >= 0:
-        lines += summary_lines(result, width, left, show)
+        lines += summary_lines(result, width, left, show, since)
     elif result.run.begun and verbosity == -1:
         lines += short_lines(result, width)
     lines += [f"Accepted: the scores of this run stand in {file} now; review and commit it." for file in accepted]
