@@ -13,6 +13,7 @@ from evals.harness.reports.judge import MEANING
 from evals.harness.reports.page.examples import link_of
 from evals.harness.reports.page.pictures import delegation, leakage_histogram, strip
 from evals.harness.reports.tables import asked, gate_name
+from evals.harness.reports.trade_off import Scores
 from evals.harness.reports.worst import worst_first
 from papillon.results import GateResult, JudgeReport, Measure, Row, RunResult, SplitInfo
 from papillon.results.comparison import Slice
@@ -20,7 +21,6 @@ from papillon.results.words import between, first_of, moves, points
 
 __all__ = ["Told", "headline", "overview", "trouble"]
 
-Scores = Mapping[str, Mapping[str, Measure]]
 #: The metrics of which a split's mean is shown, the first the largest.
 _SHOWN = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors")
 #: So many ids stand after a cause.
@@ -128,7 +128,7 @@ def _split(result: RunResult, split: SplitInfo, scores: Mapping[str, Measure]) -
 
 
 def _pictures(result: RunResult, scores: Scores) -> Iterator[Markup | None]:
-    yield delegation(scores.items(), result.controls, "Quality against leakage")
+    yield from delegation([("this run", scores)], result.controls)
     for split in result.splits:
         yield leakage_histogram(result.of(split.name), split.name)
 

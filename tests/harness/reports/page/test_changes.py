@@ -24,7 +24,7 @@ def test_a_worsening_beyond_chance_is_what_the_page_says_first() -> None:
     marked = {change.metric: moved for change, moved in found["splits"][0]["changes"]}
     assert (marked["quality"], marked["errors"]) == ("fail", "")
     assert found["splits"][0]["more"] == len(compare(before, changed(before)).splits[0].flipped) - 12
-    assert "before" in str(found["picture"])
+    assert all(name in found["pictures"][0] for name in (">before<", ">after<"))
     assert found["linked"]
 
 

@@ -54,14 +54,18 @@ def test_a_run_lies_among_what_others_published_and_its_controls_that_answer() -
         ControlResult("redacted", "dev", 0.7, 0.0, 0.0, 0.0, 0.8, "pass"),
         ControlResult("empty", "dev", 0.0, 0.0, 0.0, 0.0, 0.0, "pass"),
     ]
-    picture = str(delegation([("dev", SEEN)], controls, "Quality against leakage"))
-    for name in ("dev: quality 0.700 (0.600 to 0.800), leakage 0.200", "control redacted", "PAPILLON, Llama-3.1-8B"):
+    (picture,) = delegation([("this run", {"dev": SEEN})], controls)
+    for name in (
+        "this run: quality 0.700 (0.600 to 0.800), leakage 0.200",
+        "control redacted: ",
+        "PAPILLON, Llama-3.1-8B",
+    ):
         assert name in picture
     assert "control empty" not in picture
 
 
 def test_without_scores_there_is_nothing_to_lay_beside() -> None:
-    assert delegation([("dev", {})], [], "") is None
+    assert [*delegation([("this run", {"dev": {}})])] == []
     assert leakage_histogram([page_row(5)], "dev") is None
 
 
