@@ -6,5 +6,6 @@ runs and more beside each other (compare), their quality against their leakage a
 the other (history), and all that left a folder (runs).
 
 Private, for who asked by name: a text cut into pieces by what stands, leaked or differs in it (marked), these as lines
-of a terminal (lines), everything about one row (example), and what ``papillon show`` prints (show).
+of a terminal (lines), everything about one row (example), and what ``papillon show`` prints (show). As a page for
+a browser: a run, or two, with the texts of their rows (page).
 """
