@@ -122,7 +122,7 @@ FLOORS = (
         *("baseline_files", "plan", "selection", "needs", "row_cache", "leaving", "split_verdicts"),
     ),
     ("run",),
-    ("remarks", "run_result", "accepting", "outputs", "progress", "next_command", "training"),
+    ("remarks", "run_result", "accepting", "pull_request", "outputs", "progress", "next_command", "training"),
     ("session", "workers"),
     ("plugin",),
 )

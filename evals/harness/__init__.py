@@ -9,8 +9,8 @@ the rows that earlier runs left (row_cache), why rows have no score (causes), an
 (split_verdicts).
 
 What is left of it: the run as a value (run_result) with what a reader should know (remarks), its folder (leaving),
-the files that were asked for (outputs), accepted scores (accepting, baseline_files), and what to type next
-(next_command).
+the files that were asked for (outputs), the page of a job (pull_request), accepted scores (accepting,
+baseline_files), and what to type next (next_command).
 
 How a row comes about, what rows come to, what is shown of them, and training have folders of their own (evaluation,
 verdicts, reports, training).

@@ -66,6 +66,7 @@ OPTIONS = (
     Option("--eval-baseline", "FILE.json", "accepted scores to compare with (default: the profile's)"),
     Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
     Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
+    Option("--eval-summary", "FILE.md", "write the run for a pull request, without a text (default: not written)"),
     Option("--eval-shard", "I/N", "only the I-th of N parts of every split (default: all of it)"),
     Option("--full-train", None, "with -m gpu: the full training instead of its smoke test (profile: arbor)"),
     Option("--train-device", "auto|arbor|cuda|cpu", "with -m gpu: who trains (default: auto, which needs a GPU)"),
@@ -86,6 +87,7 @@ class RunSettings:
     import_files: tuple[Path, ...]
     export_file: Path | None
     results_file: Path | None
+    summary_file: Path | None
     #: The folder in which the run leaves its own, None for nowhere, and whether an option named it.
     runs: Path | None
     runs_named: bool
@@ -140,6 +142,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         import_files=values.files("--eval-import", "a file of recorded calls"),
         export_file=values.writable("--eval-export"),
         results_file=values.writable("--eval-results"),
+        summary_file=values.writable("--eval-summary"),
         runs=None if given["eval_runs"] == "none" else values.folder_of("--eval-runs") or RUNS,
         runs_named=given["eval_runs"] is not None,
         baseline_file=values.path("--eval-baseline"),

@@ -13,7 +13,7 @@ from papillon.results import ControlResult, Row, RunResult, SplitInfo
 from papillon.results.words import number
 from papillon.tables import cut, wrapped
 
-__all__ = ["clock", "joined", "short_lines", "summary_lines"]
+__all__ = ["clock", "cost_line", "joined", "short_lines", "summary_lines", "unjudged_lines", "worst_rows"]
 
 
 def summary_lines(result: RunResult, width: int, left: str = "") -> list[str]:
@@ -36,7 +36,7 @@ def summary_lines(result: RunResult, width: int, left: str = "") -> list[str]:
     lines += _worst(result.rows, width)
     if left:
         lines.append(left)
-    return lines + wrapped(_cost_line(result), width)
+    return lines + wrapped(cost_line(result), width)
 
 
 def short_lines(result: RunResult, width: int) -> list[str]:
@@ -44,8 +44,13 @@ def short_lines(result: RunResult, width: int) -> list[str]:
     lines = wrapped(result.run.texts, width)
     lines += gate_table([gate for gate in result.gates if gate.verdict != "pass"], width)
     lines += control_table([control for control in _told_once(result) if control.verdict != "pass"], width)
-    lines += _without_gates(result, width) + _without_bars(result, width)
-    return lines + wrapped(_cost_line(result), width)
+    lines += unjudged_lines(result, width)
+    return lines + wrapped(cost_line(result), width)
+
+
+def unjudged_lines(result: RunResult, width: int) -> list[str]:
+    """Which splits and which of the judge's own tests nothing was asked of, and why."""
+    return _without_gates(result, width) + _without_bars(result, width)
 
 
 def clock(seconds: float) -> str:
@@ -154,12 +159,15 @@ def _told_once(result: RunResult) -> list[ControlResult]:
     ]
 
 
-def _worst(rows: Iterable[Row], width: int) -> list[str]:
+def worst_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows that could be better, the worst first; one without a score is no bad one."""
     worst = [row for row in rows if row.status != "infrastructure_error" and (row.overall or 0) < 1]
-    if not worst:
-        return []
-    worst.sort(key=lambda row: (row.overall or 0.0, -(row.leakage or 0.0)))
-    lines = ["worst examples:"]
+    return sorted(worst, key=lambda row: (row.overall or 0.0, -(row.leakage or 0.0)))
+
+
+def _worst(rows: Iterable[Row], width: int) -> list[str]:
+    worst = worst_rows(rows)
+    lines = ["worst examples:"] if worst else []
     for row in worst[:SHOWN_EXAMPLES]:
         text = f"  {row.id}  overall {row.overall:.2f}  quality {row.quality:g}  leaked {row.leaked:g}/{row.units}"
         text += f"  {row.error}" if row.error else ""
@@ -167,7 +175,8 @@ def _worst(rows: Iterable[Row], width: int) -> list[str]:
     return lines
 
 
-def _cost_line(result: RunResult) -> str:
+def cost_line(result: RunResult) -> str:
+    """Calls, tokens, cost and time on one line."""
     run, calls = result.run, result.run.calls
     price = "cost unknown (a model has no price)" if run.cost_usd is None else f"{run.cost_usd:.4f} USD"
     counts = f"{calls.made} calls made, {calls.replayed} replayed"

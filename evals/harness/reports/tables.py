@@ -8,7 +8,7 @@ from papillon.results import ControlResult, GateResult
 from papillon.results.words import could_not_see, moves, number
 from papillon.tables import Column, table, wrapped
 
-__all__ = ["SHOWN_EXAMPLES", "control_table", "gate_table"]
+__all__ = ["SHOWN_EXAMPLES", "asked", "control_table", "gate_name", "gate_table"]
 
 SHOWN_EXAMPLES = 5
 
@@ -53,24 +53,31 @@ def gate_table(results: Sequence[GateResult], width: int) -> list[str]:
     return lines
 
 
+def gate_name(result: GateResult) -> str:
+    """A gate's name, as its item has it."""
+    return f"{result.split}-{result.metric}" + ("-regression" if result.kind == "regression" else "")
+
+
 def _gate(result: GateResult) -> tuple[str, ...]:
     return (
-        f"{result.split}-{result.metric}" + ("-regression" if result.kind == "regression" else ""),
+        gate_name(result),
         number(result.value),
         "–" if result.low is None or result.high is None else f"{result.low:.3f} … {result.high:.3f}",
-        _asked(result) + (" (default)" if result.default else ""),
+        asked(result),
         "none" if result.smallest is not None and result.smallest > 1 else number(result.smallest),
         str(result.n),
         result.verdict.upper(),
     )
 
 
-def _asked(result: GateResult) -> str:
+def asked(result: GateResult) -> str:
+    """What a gate asks of its value, and whether nobody asked for that."""
+    default = " (default)" if result.default else ""
     if result.min is not None:
-        return f"≥ {result.min:g}"
+        return f"≥ {result.min:g}{default}"
     if result.max is not None:
-        return f"≤ {result.max:g}"
-    return f"drop < {result.max_drop:g}" if result.max_drop is not None else "no drop"
+        return f"≤ {result.max:g}{default}"
+    return (f"drop < {result.max_drop:g}" if result.max_drop is not None else "no drop") + default
 
 
 def control_table(results: Sequence[ControlResult], width: int) -> list[str]:

@@ -10,7 +10,7 @@ from evals.harness.causes import go_on
 from evals.harness.reports.summary import short_lines, summary_lines
 from papillon.results import RunResult
 
-__all__ = ["closing_lines", "write_section"]
+__all__ = ["NOT_BEGUN", "closing_lines", "unscored", "write_section"]
 
 SHOWN_CAUSES = 3
 
@@ -31,7 +31,7 @@ def closing_lines(
     ``left`` says in one line where the rows' texts are, ``accepted`` names the baseline files that were written;
     ``following``, on what to type next, are shown where there are no problems.
     """
-    problems = [*(_unscored(result) if result.run.begun else [NOT_BEGUN]), *result.problems]
+    problems = [*(unscored(result) if result.run.begun else [NOT_BEGUN]), *result.problems]
     lines: list[str] = []
     if result.run.begun and verbosity >= 0:
         lines += summary_lines(result, width, left)
@@ -52,7 +52,8 @@ def write_section(terminal: Any, lines: Sequence[str], *, verbosity: int = 0) ->
         terminal.write_line(line)
 
 
-def _unscored(result: RunResult) -> list[str]:
+def unscored(result: RunResult) -> list[str]:
+    """How many rows have no score, why, and how to go on, a line each; nothing where all have one."""
     failed = [row for row in result.rows if row.status == "infrastructure_error"]
     if not failed:
         return []
