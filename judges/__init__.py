@@ -2,8 +2,8 @@
 
 One room per matter: what a judge is (judge), the one that reads (llm), how it asks (questions) and its typed answers
 (values), the one that compares letters (lexical) and how close two answers are (closeness), what a judge's answers come
-to (scores), DSPy's metrics over any judge (metrics), and how far one can be believed: the labelled cases (cases), its
-answers on them (calibration), and the figures for that (agreement).
+to (scores), how much of the task was sent (carried), DSPy's metrics over any judge (metrics), and how far one can be
+believed: the labelled cases (cases), its answers on them (calibration), and the figures for that (agreement).
 
 The names below load on first use: a judge that needs no DSPy does not pay for its import.
 """

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
+    _show_arguments(commands.add_parser("show", help="show a run's rows, or everything about one of them"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -94,6 +95,29 @@ def _data(given: argparse.Namespace) -> int:
 
     print(data_report(load(given.dataset), width=shutil.get_terminal_size().columns))
     return 0
+
+
+def _show_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("first", nargs="?", metavar="RUN", help="a folder, results file, id, last (default) or last~N")
+    parser.add_argument("second", nargs="?", metavar="ID", help="a row's id or its beginning; alone: of the last run")
+    parser.add_argument("--trial", type=int, metavar="T", help="which of its trials, from 0 (default: all)")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_show)
+
+
+def _show(given: argparse.Namespace) -> int:
+    from evals.harness.reports.lines import Lines
+    from evals.harness.reports.show import found_in, shown
+    from papillon.commands import showing
+    from papillon.results.folder import RUNS
+    from papillon.screen import coloured
+
+    runs = given.runs or RUNS
+    run, row = found_in(runs, given.first, given.second)
+    lines = Lines(max(20, shutil.get_terminal_size().columns), coloured(sys.stdout))
+    said = shown(run, row, given.trial, lines, runs=runs, command=showing(Path.cwd(), runs, given.first))
+    print("\n".join(said.lines))
+    return said.code
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:

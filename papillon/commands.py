@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from papillon.profile import ROOT
+from papillon.results.folder import RUNS
 
-__all__ = ["data_at_hand", "evaluation", "launcher", "seen_from"]
+__all__ = ["data_at_hand", "evaluation", "launcher", "seen_from", "showing"]
 
 
 def seen_from(folder: Path, path: Path) -> str:
@@ -25,6 +26,12 @@ def launcher(folder: Path, name: str = "pytest") -> list[str]:
         return [name]
     shown = seen_from(folder, interpreter)
     return [shown if os.sep in shown else f".{os.sep}{shown}", "-m", name]
+
+
+def showing(folder: Path, runs: Path, run: str | None = None) -> str:
+    """The command that shows a row of a run in ``runs``, the last one unless one is named, up to the row's id."""
+    place = [] if runs.resolve() == RUNS.resolve() else ["--runs", seen_from(folder, runs.resolve())]
+    return shlex.join([*launcher(folder, "papillon"), "show", *place, *([] if run is None else [run])])
 
 
 def data_at_hand(dataset: str) -> list[str]:

@@ -16,7 +16,18 @@ from itertools import accumulate, pairwise
 from operator import add
 from typing import Literal
 
-__all__ = ["NEAR_THRESHOLD", "Place", "fold", "leaks", "near_verbatim", "places", "redact", "verbatim", "words"]
+__all__ = [
+    "NEAR_THRESHOLD",
+    "Place",
+    "fold",
+    "leaks",
+    "near_verbatim",
+    "places",
+    "redact",
+    "spaceless",
+    "verbatim",
+    "words",
+]
 
 #: Least similarity at which a unit counts as nearly verbatim: 1 − edits / length of the longer.
 NEAR_THRESHOLD = 0.85
@@ -83,6 +94,11 @@ def _fold_characters(text: str) -> str:
     if "ı" in text or "\u0307" in text:
         text = _DOTTED_I.sub("i", text)
     return unicodedata.normalize("NFKC", text)
+
+
+def spaceless(text: str) -> bool:
+    """Whether a letter of a script that puts no spaces between words stands in ``text``."""
+    return _IS_SPACELESS.search(text) is not None
 
 
 def words(text: str, grams: int = 1) -> list[str]:

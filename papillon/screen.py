@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
+from typing import TextIO
 
 from papillon.leaks import fold
 
-__all__ = ["visible"]
+__all__ = ["coloured", "visible"]
 
 
 def visible(text: str, *, one_line: bool = False) -> str:
@@ -17,6 +19,15 @@ def visible(text: str, *, one_line: bool = False) -> str:
     if one_line:
         return "".join(map(_shown, text))
     return "".join(sign if sign in "\n\t" else _shown(sign) for sign in text.replace("\r\n", "\n"))
+
+
+def coloured(file: TextIO) -> bool:
+    """Whether what is written there may have colours, by pytest's rules: those of the environment, then a terminal."""
+    if (own := os.environ.get("PY_COLORS")) in ("0", "1"):
+        return own == "1"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (file.isatty() and os.environ.get("TERM") != "dumb")
 
 
 @lru_cache(maxsize=4096)

@@ -54,14 +54,14 @@ def table(
 def _stacked(cells: Sequence[str], width: int) -> list[str]:
     """The first cell, and below it the others on as many lines as they need: the same for each row, as its padded cells
     are as wide as another's; the last cell's gap may stand outside."""
-    lines = [cells[0].rstrip()]
-    line = "  "
+    lines, indent = [cells[0].rstrip()], "  "
+    line = indent
     for cell in cells[1:]:
-        if line.strip() and width_of(line + cell) > width:
+        if line != indent and width_of(line + cell) > width:
             lines.append(line.rstrip())
-            line = "  "
+            line = indent
         line += cell
-    return [*lines, line.rstrip()]
+    return [lines[0], *(each for each in (*lines[1:], line.rstrip()) if each)]
 
 
 def width_of(text: str) -> int:

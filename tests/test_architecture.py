@@ -202,8 +202,8 @@ class TestHarness:
         there = {path.stem.removeprefix("test_") for path in (ROOT / "tests/harness" / room).glob("test_*.py")}
         assert own <= there
 
-    def test_a_result_is_read_without_dspy_pytest_and_the_judges(self) -> None:
-        rooms = {"dspy", "pytest", "judges", "evals"}
+    def test_a_result_is_read_without_dspy_pytest_pandas_and_the_judges(self) -> None:
+        rooms = {"dspy", "pytest", "judges", "evals", "pandas"}
         code = f"import sys, papillon.results; print({rooms} & {{*sys.modules}})"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
         assert done.stdout == "set()\n"
@@ -289,6 +289,7 @@ class TestPublicNames:
             "Agreement",
             "ControlResult",
             "Flip",
+            "Frames",
             "Gain",
             "GateResult",
             "JudgeReport",
@@ -297,6 +298,7 @@ class TestPublicNames:
             "RunInfo",
             "RunResult",
             "SplitInfo",
+            "load",
             "read_result",
         ]
 

@@ -65,6 +65,7 @@ def _info(run: Run) -> RunInfo:
         trials=profile.trials,
         departs=settings.departs,
         texts=texts_go(run),
+        judged_by=run.plan.compared_judge,
     )
 
 

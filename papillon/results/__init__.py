@@ -3,10 +3,12 @@
 One room per matter: a row (rows), what ran (run), the verdicts on gates and controls (gates, controls), the judge's
 own test and its agreement with another (judging), all of it as one value whose JSON is the results file (result), and
 how JSON is read back (reading); figures in words (words). Beside it, private: a row's texts (traces), and the folder
-that holds both (folder). And which run and which row of it a user names (finding).
+that holds both (folder). And which run and which row of it a user names (finding), what changed between two runs
+(comparison), and a run's tables for pandas (frames).
 """
 
 from papillon.results.controls import ControlResult
+from papillon.results.frames import Frames, load
 from papillon.results.gates import Flip, Gain, GateResult
 from papillon.results.judging import Agreement, JudgeReport, Measure
 from papillon.results.result import RunResult, read_result
@@ -17,6 +19,7 @@ __all__ = [
     "Agreement",
     "ControlResult",
     "Flip",
+    "Frames",
     "Gain",
     "GateResult",
     "JudgeReport",
@@ -25,5 +28,6 @@ __all__ = [
     "RunInfo",
     "RunResult",
     "SplitInfo",
+    "load",
     "read_result",
 ]

@@ -1,17 +1,19 @@
-"""Finding: the run, and the row of it, that a user names on the command line."""
+"""Finding: the run, and the row of it, that a user names on the command line, and which runs to compare unasked."""
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from papillon.errors import UsageError
-from papillon.results.folder import RESULTS, run_folders
-from papillon.results.result import RunResult, read_result
+from papillon.results.comparison import incomparable, selected
+from papillon.results.folder import RESULTS, run_folders, stamp
+from papillon.results.result import RunResult, read_info, read_result
 from papillon.results.traces import TRACES, Traces
 
-__all__ = ["FoundRun", "find_row", "find_run", "finished", "names_run"]
+__all__ = ["FoundRun", "find_row", "find_run", "finished", "last_comparable", "last_whole", "names_run"]
 
 _LAST = re.compile(r"last(?:~(\d{1,6}))?")
 
@@ -83,6 +85,54 @@ def find_row(result: RunResult, text: str) -> str:
         f"Expected a row of run {result.run.id} by its id or a beginning that one alone has, got {text!r}: {came}; "
         "papillon show lists them."
     )
+
+
+def last_whole(runs: Path) -> tuple[FoundRun | None, dict[str, str]]:
+    """The newest run in ``runs`` that saw its splits whole, and why each newer one was passed over, by its id."""
+    passed: dict[str, str] = {}
+    for folder in reversed(finished(runs)):
+        found = _taken(folder, passed)
+        if found is not None:
+            return found, passed
+    return None, passed
+
+
+def last_comparable(result: RunResult, runs: Path) -> tuple[FoundRun | None, dict[str, str]]:
+    """The newest run in ``runs`` before this one that is comparable to it, has a split of it and saw its own whole; and
+    why each newer one was passed over, by its id. A folder that cannot be read is passed over too."""
+    began, passed = _began(result), dict[str, str]()
+    splits = {row.split for row in result.rows}
+    for folder in reversed(finished(runs)):
+        if folder.name == result.run.id or folder.name[: len(began)] > began:
+            continue
+        found = _taken(folder, passed, result)
+        if found is not None and not splits & {row.split for row in found.result.rows}:
+            passed[folder.name] = f"it has no {' or '.join(sorted(splits))}"
+        elif found is not None:
+            return found, passed
+    return None, passed
+
+
+def _began(result: RunResult) -> str:
+    """When a run began, as ids have it; after all others where its results do not say."""
+    try:
+        return stamp(datetime.datetime.fromisoformat(result.run.started))
+    except ValueError:
+        return "~"
+
+
+def _taken(folder: Path, passed: dict[str, str], other: RunResult | None = None) -> FoundRun | None:
+    """The run of a folder, None where it is not offered unasked; then ``passed`` says why."""
+    try:
+        # Most that cannot be compared say so in their first lines.
+        why = "" if other is None else incomparable(read_info(folder / RESULTS), other.run)
+        found = None if why else FoundRun.at(folder)
+    except UsageError:
+        why, found = "it cannot be read", None
+    if why := why or (selected(found.result) if found is not None else ""):
+        passed[folder.name] = why
+        return None
+    return found
 
 
 def _path(text: str, runs: Path) -> Path | None:

@@ -23,7 +23,7 @@ from papillon.files import open_plain
 from papillon.profile import CACHE
 from papillon.results.traces import TRACES, Trace
 
-__all__ = ["KEPT", "RESULTS", "RUNS", "RunFolder", "new_id", "run_folders"]
+__all__ = ["KEPT", "RESULTS", "RUNS", "RunFolder", "keep_newest", "new_id", "run_folders", "stamp", "under_way"]
 
 #: The file's name in a run's folder.
 RESULTS = "results.json"
@@ -36,10 +36,15 @@ _NAME = re.compile(r"\d{8}T\d{6}Z-.+-[0-9a-f]{4}")
 _REPLAYED, _MADE = b'"replayed": true', b'"replayed": false'
 
 
+def stamp(moment: datetime.datetime) -> str:
+    """A moment as the ids of runs begin with it, so that they sort by time."""
+    return f"{moment.astimezone(datetime.UTC):%Y%m%dT%H%M%SZ}"
+
+
 def new_id(profile: str, started: datetime.datetime) -> str:
     """The id of a run: when it began, in UTC, its profile's name as far as a file's name can hold it, four digits."""
     name = re.sub(r"[^\w.-]+", "-", profile)[:60].strip(".-") or "run"
-    return f"{started.astimezone(datetime.UTC):%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(2)}"
+    return f"{stamp(started)}-{name}-{secrets.token_hex(2)}"
 
 
 def run_folders(parent: Path) -> list[Path]:
@@ -114,11 +119,23 @@ class RunFolder:
             shutil.rmtree(own[-1], ignore_errors=True)
             others.remove(own[-1])
         for folder in others[: -(KEPT - 1)]:
-            if not _under_way(folder):
+            if not under_way(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _under_way(folder: Path) -> bool:
+def keep_newest(parent: Path, number: int) -> tuple[list[Path], list[Path]]:
+    """Let the folders go that are older than the newest ``number`` (0 and more) of those with results; never one whose
+    run is under way. Which went, and which could not be removed."""
+    folders = run_folders(parent)
+    done = [folder for folder in folders if (folder / RESULTS).is_file()]
+    kept = folders if number > len(done) else folders[folders.index(done[-number]) :] if number else []
+    old = [folder for folder in folders if folder not in kept and not under_way(folder)]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    return [each for each in old if not each.exists()], [each for each in old if each.exists()]
+
+
+def under_way(folder: Path) -> bool:
     """Whether a run is writing there at this moment."""
     try:
         with open_plain(folder / TRACES) as traces:

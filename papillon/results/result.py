@@ -6,6 +6,7 @@ Whether a run is clean, how it exits and what every report says are functions of
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,10 +20,13 @@ from papillon.results.reading import Unreadable, read
 from papillon.results.rows import Row
 from papillon.results.run import RunInfo, SplitInfo
 
-__all__ = ["SCHEMA", "RunResult", "read_result"]
+__all__ = ["SCHEMA", "RunResult", "read_info", "read_result"]
 
 #: The version of the results file.
 SCHEMA = 1
+#: How a results file begins, and how much of one surely holds what ran.
+_BEGINNING = re.compile(rf'\{{\s*"schema": {SCHEMA},\s*"run": ')
+_HEAD = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,20 @@ def read_result(path: Path) -> RunResult:
     else:
         return RunResult.from_json(data, source=str(path))
     raise UsageError(f"Expected a run's results in {path}, but {why}; write them with --eval-results.")
+
+
+def read_info(path: Path) -> RunInfo:
+    """What ran, of the run in a results file, without reading its rows where the file is as it was written; UsageError
+    where it cannot be read."""
+    try:
+        with open_plain(path) as file:
+            head = file.read(_HEAD).decode(errors="ignore")
+        begins = _BEGINNING.match(head)
+        if begins is not None:
+            return read(RunInfo, json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(head, begins.end())[0])
+    except (OSError, ValueError, RecursionError):
+        pass  # the whole is read, and says what is wrong with it
+    return read_result(path).run
 
 
 def _refuse_constant(name: str) -> float:

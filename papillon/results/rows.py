@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from papillon.composite import leakage
@@ -25,7 +25,12 @@ class Row:
     Scores are in 0..1 and None exactly when ``status`` is ``infrastructure_error``;
     ``leaked``, ``judge_leaked``, ``units`` and ``verbatim_leaked`` count PII units, see
     :class:`judges.scores.Scores`; ``verdict`` is None without a pairwise judge; ``seconds`` is the wall time
-    of this run's share of it.
+    of this run's share of it. ``carried`` in 0..1 (:func:`judges.carried.carried`) is None also where the data's
+    redacted query has no words.
+
+    ``category`` is the data's own name of what the query is about, ``""`` where they have none; ``query_chars`` the
+    query's length in characters; ``script`` that of most of its letters, ``""`` without one
+    (:func:`papillon.scripts.script_of`). All four are None in a row of an older results file.
     """
 
     id: str
@@ -43,6 +48,11 @@ class Row:
     verbatim_leaked: int | None
     overall: float | None
     tutorial_overall: float | None
+    # By keyword alone: an older file has none of the four.
+    carried: float | None = field(default=None, kw_only=True)
+    category: str | None = field(default=None, kw_only=True)
+    query_chars: int | None = field(default=None, kw_only=True)
+    script: str | None = field(default=None, kw_only=True)
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
@@ -58,7 +68,10 @@ class Row:
         return (self.judge_leaked or 0) < (self.verbatim_leaked or 0)
 
     def score(self, metric: str) -> float | None:
-        """This row's value of one of METRICS or of ``judge_leakage``, or None where the row has no score."""
+        """This row's value of one of METRICS or of ``judge_leakage``, or None where the row has no score.
+
+        Of a row with scores ``carried`` alone can be None.
+        """
         if self.status == "infrastructure_error":
             return None
         match metric:
@@ -69,7 +82,7 @@ class Row:
                 return leakage(found or 0, self.units)
             case "errors":
                 return float(self.status == "program_error")
-            case "quality" | "leakage" | "overall":
+            case "quality" | "leakage" | "overall" | "carried":
                 value: float | None = getattr(self, metric)
                 return value
         raise KeyError(metric)

@@ -64,6 +64,7 @@ class RunInfo:
     """What ran. Times are ISO 8601 in UTC to the second, ``finished`` None while it goes on; ``seconds`` is the wall
     time of the rows' work, ``wall_seconds`` that of the whole run.
 
+    ``judged_by`` has what makes the judge another one (kind, model, prompts), empty where an older file lacks it;
     ``scores`` is the version of the scores' definitions; ``cost_usd`` None where a price is unknown. ``begun`` says
     whether any item asked, so that work began; ``departs`` names the options that changed data, split or judge, so
     that the profile's own baselines and bars do not apply; ``texts`` says in a sentence where texts went.
@@ -88,6 +89,7 @@ class RunInfo:
     trials: int = 1
     departs: tuple[str, ...] = ()
     texts: str = ""
+    judged_by: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

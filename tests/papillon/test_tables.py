@@ -34,6 +34,12 @@ def test_a_narrow_window_costs_what_may_go_then_space_and_then_the_line() -> Non
     assert table(COLUMNS, ROWS[:1], 13) == ["name", "  value", "  verdict", "dev-quality", "  0.950", "  PASS"]
 
 
+def test_a_wide_cell_below_empty_ones_has_a_line_of_its_own() -> None:
+    columns = (Column("a"), Column("b"), Column("c"))
+    rows = [("one", "", "x" * 18), ("two", "y" * 12, "")]
+    assert table(columns, rows, 20) == ["a", "  b", "  c", "one", "  " + "x" * 18, "two", "  " + "y" * 12]
+
+
 def test_wide_signs_take_two_columns_and_marks_none() -> None:
     assert [width_of(text) for text in ("ab", "日本", "e\u0301", "…")] == [2, 4, 1, 1]
     lines = table((Column("a"), Column("b")), [("日本", "x"), ("e\u0301", "x"), ("abc", "x")], 60)

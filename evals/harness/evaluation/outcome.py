@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evals.harness.evaluation.examples import Example
+from judges.carried import carried
 from judges.closeness import closeness
 from judges.judge import Leakage, Opinion, Quality
 from judges.scores import score
 from papillon.models.turn import Use
 from papillon.results.rows import Row
+from papillon.scripts import script_of
 
 __all__ = [
     "PROGRAM",
@@ -149,6 +151,7 @@ def scored(example: Example, trial: int, heard: Heard, seconds: float, **known: 
         status="scored" if fault is None else "program_error",
         error=fault.text if fault is not None else None,
         verdict=quality.verdict,
+        carried=carried(example.row.redacted_query, heard.sent),
         **vars(scores),
     )
     # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
@@ -170,6 +173,9 @@ def _row(example: Example, trial: int, seconds: float, **rest: Any) -> Row:
         trial=trial,
         group=example.group,
         units=len(example.row.units),
+        category=example.row.predicted_category,
+        query_chars=len(example.row.user_query),
+        script=script_of(example.row.user_query),
         seconds=round(seconds, 3),
         **rest,
     )

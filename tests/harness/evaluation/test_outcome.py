@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evals.harness.evaluation.examples import Example
-from evals.harness.evaluation.outcome import Fault, Heard, Outcome, empty_answer, format_fault, role_of, scored
+from evals.harness.evaluation.outcome import (
+    Fault,
+    Heard,
+    Outcome,
+    empty_answer,
+    format_fault,
+    role_of,
+    row_without_scores,
+    scored,
+)
 from judges.judge import Leakage, Quality
 from papillon.data import PupaRow
 from papillon.models.turn import Use
@@ -30,6 +41,25 @@ def test_a_fault_is_worth_nothing_and_says_nothing_of_what_was_written(fault: Fa
         "The program answered empty.",
         "A model's output was not in the program's format: JSONAdapter expected the fields response, got none of them.",
     )
+
+
+def test_a_row_says_what_kind_of_query_it_had_and_how_much_of_it_was_sent() -> None:
+    data = PupaRow("c", "travel & leisure", "Спроси Анну.", "Done.", "Анну", "Спроси [NAME] сегодня")
+    row = scored(replace(EXAMPLE, row=data), 0, Heard(("спроси её", "и [её]"), ("a", "b"), "Done."), 0.0).row
+    assert (row.category, row.query_chars, row.script) == ("travel & leisure", 12, "Cyrillic")
+    assert row.carried == pytest.approx(6 / 13)
+    silent = scored(replace(EXAMPLE, row=data), 0, Heard(fault=empty_answer()), 0.0).row
+    assert (silent.status, silent.carried) == ("program_error", 0.0)
+
+
+def test_a_row_without_a_gold_redaction_has_no_carried() -> None:
+    assert scored(EXAMPLE, 0, Heard(("To Ann.",), ("Yes.",), "Done."), 0.0).row.carried is None
+
+
+def test_a_lost_row_has_no_carried_and_still_says_what_kind_of_query_it_had() -> None:
+    row = row_without_scores(replace(EXAMPLE, row=replace(EXAMPLE.row, redacted_query="Ask [NAME].")), 0, 0.0, "down")
+    assert row.carried is None
+    assert (row.category, row.query_chars, row.script) == ("", 16, "Latin")
 
 
 def test_what_a_run_keeps_in_memory_holds_no_text_and_no_record() -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.results.finding import FoundRun, find_row, find_run, names_run
-from papillon.results.folder import RESULTS
+from papillon.results.finding import FoundRun, find_row, find_run, last_comparable, last_whole, names_run
+from papillon.results.folder import RESULTS, run_folders
+from papillon.results.result import RunResult, read_info, read_result
+from papillon.results.run import DatasetInfo
 from papillon.results.traces import Traces
-from tests.papillon.results.samples import ROW, result
+from tests.papillon.results.samples import INFO, ROW, result
 from tests.papillon.results.test_folder import left, named
 
 RESULT = replace(
@@ -90,3 +92,83 @@ def test_what_names_no_row_or_several_is_refused(text: str, came: str) -> None:
         f"Expected a row of run {RESULT.run.id} by its id or a beginning that one alone has, got {text!r}: {came}; "
         "papillon show lists them."
     )
+
+
+WHOLE = DatasetInfo("mini", "0" * 64, 60, "grouped", {"dev": 1, "test": 1})
+
+
+def whole(number: int, **changed: object) -> RunResult:
+    """A run that saw all of dev, whose cost tells it from the others."""
+    run = {
+        "dataset": WHOLE,
+        "cost_usd": float(number),
+        "started": f"2026-11-26T06:{number // 60:02d}:{number % 60:02d}Z",
+    }
+    return result(run=replace(INFO, **{"id": named(number), **run, **changed}))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Runs that can be compared with the last but one, and some that cannot."""
+    other = DatasetInfo("pupa_new", "1" * 64, 664, "grouped", {"dev": 1})
+    lost = replace(ROW, status="infrastructure_error")
+    for number, run in enumerate(
+        [
+            whole(0),
+            whole(1),
+            whole(2, scores=1),
+            whole(3, dataset=other),
+            replace(whole(4), rows=(lost,)),
+            whole(5, dataset=replace(WHOLE, sizes={"dev": 20})),
+            replace(whole(6), rows=(replace(ROW, split="test"),)),
+            whole(7),
+            whole(8, dataset=replace(WHOLE, sizes={"dev": 20})),
+        ]
+    ):
+        left(tmp_path, number, results=run.to_text())
+    left(tmp_path, 9, results="{")
+    return tmp_path
+
+
+def test_the_last_whole_run_is_the_newest_that_saw_all_and_the_others_are_named(mixed: Path) -> None:
+    found, passed = last_whole(mixed)
+    assert found is not None
+    assert found.name == named(7)
+    assert passed == {named(9): "it cannot be read", named(8): "it saw 1 of 20 examples of dev"}
+    assert last_whole(mixed / "none") == (None, {})
+
+
+def test_the_last_comparable_run_is_older_has_the_same_split_and_saw_all(mixed: Path) -> None:
+    found, passed = last_comparable(whole(7), mixed)
+    assert found is not None
+    assert found.name == named(1)
+    assert passed == {
+        named(6): "it has no dev",
+        named(5): "it saw 1 of 20 examples of dev",
+        named(4): "1 of its 1 rows have no score",
+        named(3): "they are over other data (pupa_new and mini)",
+        named(2): "their scores are of other definitions (versions 1 and 2)",
+    }
+    assert last_comparable(whole(0), mixed) == (None, {})
+
+
+def test_a_run_that_does_not_say_when_it_began_is_after_all_others(mixed: Path) -> None:
+    found, _ = last_comparable(whole(99, started="long ago"), mixed)
+    assert found is not None
+    assert found.name == named(7)
+
+
+def test_what_ran_is_read_without_the_rows(mixed: Path) -> None:
+    for folder in run_folders(mixed)[:-1]:
+        assert read_info(folder / RESULTS) == read_result(folder / RESULTS).run
+    text = whole(7).to_text()
+    cut_off = mixed / "cut.json"
+    cut_off.write_text(text[: text.index('"rows": [')])
+    assert read_info(cut_off) == whole(7).run
+    cut_off.write_text(text.replace("\n", " "))
+    assert read_info(cut_off) == whole(7).run
+    cut_off.write_text(text.replace('"schema": 1', '"schema": 9'))
+    with pytest.raises(UsageError, match="in schema 1, but their schema is 9"):
+        read_info(cut_off)
+    with pytest.raises(UsageError, match="it is no JSON"):
+        read_info(mixed / named(9) / RESULTS)

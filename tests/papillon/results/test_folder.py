@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.results.folder import KEPT, RESULTS, RunFolder, new_id, run_folders
+from papillon.results.folder import KEPT, RESULTS, RunFolder, keep_newest, new_id, run_folders
 from papillon.results.traces import TRACES, Trace, Traces
 from tests.papillon.results.samples import result
 from tests.papillon.results.test_traces import TRACE
@@ -143,3 +143,26 @@ def test_a_folder_that_goes_away_meanwhile_is_a_sentence_too(tmp_path: Path) -> 
     folder.discard()
     with pytest.raises(UsageError, match=r"^Expected to write the run's folder .* but it cannot be written"):
         folder.finish([(TRACE.id, 0)], "{}")
+
+
+def test_the_newest_are_kept_and_older_ones_go_with_what_came_to_nothing(tmp_path: Path) -> None:
+    for number in (0, 2, 4):
+        left(tmp_path, number, results=result(run=replace(result().run, cost_usd=float(number))).to_text())
+    for number in (1, 5):
+        (tmp_path / named(number)).mkdir()
+    running = RunFolder(tmp_path, named(3))
+    (tmp_path / "not-a-run").mkdir()
+    assert keep_newest(tmp_path, 4) == ([], [])
+    assert keep_newest(tmp_path, 3) == ([], [])
+    assert keep_newest(tmp_path, 2) == ([tmp_path / named(0), tmp_path / named(1)], [])
+    assert keep_newest(tmp_path, 1) == ([tmp_path / named(2)], [])
+    assert [folder.name for folder in run_folders(tmp_path)] == [named(3), named(4), named(5)]
+    assert keep_newest(tmp_path, 0) == ([tmp_path / named(4), tmp_path / named(5)], [])
+    assert running.path.is_dir()
+    running.close()
+
+
+def test_a_folder_that_cannot_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left(tmp_path, 0)
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    assert keep_newest(tmp_path, 0) == ([], [tmp_path / named(0)])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from papillon.results.reading import read
 from papillon.results.rows import METRICS, Row
 
 ROW = Row(
@@ -24,12 +25,28 @@ ROW = Row(
     verbatim_leaked=1,
     overall=1.0,
     tutorial_overall=1.0,
+    carried=0.75,
+    category="Law",
+    query_chars=120,
+    script="Han",
     seconds=0.1,
 )
 
 
 def test_a_row_survives_its_json() -> None:
-    assert Row.from_json(ROW.to_json()) == ROW
+    assert Row.from_json(ROW.to_json()) == read(Row, ROW.to_json()) == ROW
+
+
+def test_a_rows_fields_stand_in_the_contracts_order() -> None:
+    fields = [*ROW.to_json()]
+    assert fields[-6:] == ["tutorial_overall", "carried", "category", "query_chars", "script", "seconds"]
+
+
+def test_a_row_of_an_older_file_has_nothing_for_what_was_not_known_then() -> None:
+    new = ("carried", "category", "query_chars", "script")
+    older = {name: value for name, value in ROW.to_json().items() if name not in new}
+    assert [getattr(read(Row, older), name) for name in new] == [None] * 4
+    assert read(Row, older).score("overall") == 1.0
 
 
 def test_every_metric_of_a_scored_row_is_in_0_to_1() -> None:

@@ -1,0 +1,149 @@
+"""Marked: a text cut into pieces, each of one kind, for whatever view shows them; joined they are the text again.
+
+Where units stand in a query, what of a request leaked, and in which words an answer and its target differ.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from papillon.leaks import Place, leaks, spaceless
+from papillon.results.traces import LeakedUnit, Trace
+
+__all__ = ["Kind", "Piece", "differences", "joins", "marked", "marked_query", "marked_requests"]
+
+#: What a piece is: a place of a unit, word for word or nearly; what stands in this one of two texts only; the rest.
+Kind = Literal["plain", "verbatim", "near", "only"]
+
+#: Texts of more words than this are compared line by line: the time grows with the product.
+_WORDS = 20_000
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_LINE = re.compile(r".+")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a text; ``units`` are those of which a place covers it, empty for what is no place."""
+
+    text: str
+    kind: Kind = "plain"
+    units: tuple[str, ...] = ()
+
+
+def marked(text: str, places: Iterable[Place | LeakedUnit]) -> tuple[Piece, ...]:
+    """``text`` cut at the edges of ``places``, which may overlap; where both ways do, verbatim is the piece's kind.
+
+    What of a place lies outside the text is left out, and a place takes whole signs, with the marks on them.
+    """
+    begins: dict[int, list[Place | LeakedUnit]] = {}
+    ends: dict[int, list[Place | LeakedUnit]] = {}
+    for place in places:
+        start, end = _whole(text, max(0, place.start)), _whole(text, min(place.end, len(text)), on=True)
+        if place.start < place.end and start < end:
+            begins.setdefault(start, []).append(place)
+            ends.setdefault(end, []).append(place)
+    pieces, here, at = [], list[Place | LeakedUnit](), 0
+    for edge in sorted({*begins, *ends, len(text)}):
+        if edge > at:
+            pieces.append(_piece(text[at:edge], here))
+        for place in ends.get(edge, ()):
+            here.remove(place)
+        here += begins.get(edge, ())
+        at = edge
+    return tuple(pieces)
+
+
+def _piece(text: str, places: Sequence[Place | LeakedUnit]) -> Piece:
+    if not places:
+        return Piece(text)
+    kind: Kind = "verbatim" if any(place.how == "verbatim" for place in places) else "near"
+    return Piece(text, kind, tuple(dict.fromkeys(place.unit for place in places)))
+
+
+def _whole(text: str, at: int, *, on: bool = False) -> int:
+    """The edge of a sign nearest to an offset, at or before it, or ``on`` from it."""
+    while 0 < at < len(text) and joins(text[at]):
+        at += 1 if on else -1
+    return min(at, len(text))
+
+
+def joins(sign: str) -> bool:
+    """Whether a sign belongs to the one before it: a mark on it, or what joins another to it."""
+    return unicodedata.category(sign) in ("Mn", "Mc", "Me") or sign == "\u200d"
+
+
+def marked_query(query: str, units: Sequence[str]) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+    """A query with the places of its units, and those of the units that stand nowhere in it, not even nearly."""
+    places = leaks(units, query)
+    found = {place.unit for place in places}
+    return marked(query, places), tuple(unit for unit in units if unit not in found)
+
+
+def marked_requests(trace: Trace) -> list[tuple[Piece, ...]]:
+    """Each request of a row with what leaked in it."""
+    return [
+        marked(request, [leaked for leaked in trace.leaked_units if leaked.request == number])
+        for number, request in enumerate(trace.requests)
+    ]
+
+
+def differences(one: str, other: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """Two texts with the words that stand in ``only`` one of them; of a script without spaces, signs.
+
+    White space makes no difference, and between two words that differ it belongs to them.
+    """
+    from rapidfuzz.distance import Levenshtein  # difflib takes minutes for long texts
+
+    spans = _words(one), _words(other)
+    if max(map(len, spans)) > _WORDS:
+        spans = _spans(_LINE, one), _spans(_LINE, other)
+    texts = [
+        [unicodedata.normalize("NFC", text[start:end].strip()) for start, end in each]
+        for text, each in zip((one, other), spans, strict=True)
+    ]
+    differ = [[True] * len(each) for each in spans]
+    for step in Levenshtein.opcodes(*texts):
+        if step.tag == "equal":
+            differ[0][step.src_start : step.src_end] = [False] * (step.src_end - step.src_start)
+            differ[1][step.dest_start : step.dest_end] = [False] * (step.dest_end - step.dest_start)
+    return _differing(one, spans[0], differ[0]), _differing(other, spans[1], differ[1])
+
+
+def _words(text: str) -> list[tuple[int, int]]:
+    """The slices of words, of punctuation, and of each sign of a script without spaces, with the marks on them."""
+    spans: list[tuple[int, int]] = []
+    for start, end in _spans(_WORD, text):
+        signs = ((at, at + 1) for at in range(start, end))
+        for at, to in signs if spaceless(text[start:end]) else ((start, end),):
+            if spans and spans[-1][1] == at and joins(text[at]):
+                spans[-1] = spans[-1][0], to
+            else:
+                spans.append((at, to))
+    return spans
+
+
+def _spans(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:
+    return [found.span() for found in pattern.finditer(text)]
+
+
+def _differing(text: str, spans: Sequence[tuple[int, int]], differ: Sequence[bool]) -> tuple[Piece, ...]:
+    """A text whose spans ``differ`` or do not, in as few pieces as can be."""
+    pieces: list[Piece] = []
+    at = begun = 0
+    before = False
+    for (start, end), now in zip(spans, differ, strict=True):
+        if now != before:
+            edge = start if now else at
+            if edge > begun:
+                pieces.append(Piece(text[begun:edge], "only" if before else "plain"))
+            begun, before = edge, now
+        at = end
+    edge = at if before else len(text)
+    pieces.append(Piece(text[begun:edge], "only" if before else "plain"))
+    pieces.append(Piece(text[edge:]))
+    return tuple(piece for piece in pieces if piece.text)

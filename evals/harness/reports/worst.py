@@ -1,0 +1,29 @@
+"""Worst: a run's rows in the order in which a reader would look at them, one line each, without any text of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from papillon.results import Row
+from papillon.tables import cut
+
+__all__ = ["row_lines", "worst_first"]
+
+
+def worst_first(rows: Iterable[Row]) -> list[Row]:
+    """Rows without a score, then the lowest overall first, of these what leaked most; the others in their order."""
+    return sorted(rows, key=lambda row: (row.overall is not None, row.overall or 0.0, -(row.leakage or 0.0)))
+
+
+def row_lines(rows: Sequence[Row], width: int, *, trials: int = 1) -> list[str]:
+    """Each row on a line of at most ``width`` columns: id, trial where there are several, scores, leaked, error."""
+    return [cut(_line(row, trials), width) for row in rows]
+
+
+def _line(row: Row, trials: int) -> str:
+    text = f"  {row.id}" + (f"  trial {row.trial}" if trials > 1 else "")
+    if row.overall is None:
+        text += "  no score"
+    else:
+        text += f"  overall {row.overall:.2f}  quality {row.quality:g}  leaked {row.leaked:g}/{row.units}"
+    return text + (f"  {row.error}" if row.error else "")

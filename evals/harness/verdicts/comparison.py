@@ -1,0 +1,93 @@
+"""Comparison: two runs in, what changed between them out, example by example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from evals.harness.verdicts.changes import change_of, together
+from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
+from evals.harness.verdicts.slices import slice_changes
+from papillon.results import Row, RunInfo, RunResult
+from papillon.results.comparison import Change, Comparison, Differing, Flipped, SplitComparison, incomparable
+from papillon.results.rows import METRICS
+
+__all__ = ["COMPARED", "compare"]
+
+#: The metrics that are compared.
+COMPARED = tuple(dict.fromkeys((*METRICS, "carried")))
+#: Those in which an example flips; the others change with every word that is sent.
+_FLIPPING = ("quality", "leakage", "overall", "errors")
+
+
+def compare(before: RunResult, after: RunResult) -> Comparison:
+    """What changed from one run to another; only why not, and what differs, where they cannot be compared.
+
+    An example's score is the mean over its trials. Examples are paired by id, in the order of ``after``.
+    """
+    names = list(dict.fromkeys(row.split for run in (before, after) for row in run.rows))
+    refused, splits = incomparable(before.run, after.run), tuple[SplitComparison, ...]()
+    if not refused:
+        splits = tuple(_split(name, before.of(name), after.of(name)) for name in sorted(names))
+        if not any(split.shared for split in splits):
+            refused = "they share no example"
+    unchanged = not refused and _lasting(before.rows) == _lasting(after.rows)
+    return Comparison(before.run.id, after.run.id, refused, _differing(before.run, after.run), splits, unchanged)
+
+
+def _split(split: str, before: Sequence[Row], after: Sequence[Row]) -> SplitComparison:
+    old, new = ({row.id for row in rows} for rows in (before, after))
+    sides = [{m: mean_by_example(trials_by_example(rows, m)) for m in COMPARED} for rows in (before, after)]
+    group = {row.id: row.group for row in after}
+    there = [metric for metric in COMPARED if sides[0][metric].keys() & sides[1][metric].keys()]
+    changes: list[Change] = []
+    for metric in there:
+        change = change_of(metric, sides[0][metric], sides[1][metric], group, of=len(there))
+        assert change is not None
+        changes.append(change)
+    sliced, looked, by_chance = slice_changes(before, after)
+    return SplitComparison(
+        split,
+        shared=len(old & new),
+        before_only=len(old - new),
+        after_only=len(new - old),
+        unscored=len(old & new) - len(sides[0]["overall"].keys() & sides[1]["overall"].keys()),
+        changes=together(changes),
+        flipped=_flipped(*sides),
+        slices=sliced,
+        looked=looked,
+        by_chance=by_chance,
+    )
+
+
+def _flipped(before: dict[str, dict[str, float]], after: dict[str, dict[str, float]]) -> tuple[Flipped, ...]:
+    """The examples that flipped: the largest loss of overall first, then of quality, then the largest new leakage."""
+    found = []
+    for example in after["overall"].keys() & before["overall"].keys():
+        old, new = ({m: of[m][example] for m in COMPARED if example in of[m]} for of in (before, after))
+        if any(old[metric] != new[metric] for metric in _FLIPPING):
+            found.append(Flipped(example, old, new))
+    return tuple(sorted(found, key=_worsening))
+
+
+def _worsening(flip: Flipped) -> tuple[float, float, float, str]:
+    overall, quality, leakage = (flip.after[m] - flip.before[m] for m in ("overall", "quality", "leakage"))
+    return overall, quality, -leakage, flip.id
+
+
+def _differing(before: RunInfo, after: RunInfo) -> tuple[Differing, ...]:
+    """What differs of profile, program, models, trials and versions."""
+    sides = []
+    for run in (before, after):
+        said = {"profile": run.profile, "program": (run.program.fingerprint or "")[:12], "trials": str(run.trials)}
+        said |= {"program's file": run.program.path or ""} | {
+            f"{role} model": m for role, m in asdict(run.models).items()
+        }
+        sides.append(said | {f"version of {name}": number for name, number in run.versions.items()})
+    old, new = sides
+    names = dict.fromkeys((*old, *new))
+    return tuple(Differing(n, old.get(n, ""), new.get(n, "")) for n in names if old.get(n) != new.get(n))
+
+
+def _lasting(rows: Sequence[Row]) -> list[dict[str, object]]:
+    return [{name: value for name, value in vars(row).items() if name != "seconds"} for row in rows]
