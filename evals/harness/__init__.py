@@ -2,7 +2,8 @@
 
 One room per matter. pytest's side: the hooks (plugin), the session (session) and its roles under pytest-xdist
 (workers), what the command line names (command_line, marks) and sets (options, option_values), what the items share
-(items), how they ask (protocol), Ctrl-C (interrupt), and what is shown meanwhile (progress).
+(items) and report beside their outcome (properties), how they ask (protocol), Ctrl-C (interrupt), and what is shown
+meanwhile (progress).
 
 A run: what could be done (plan), what of it pytest selected (selection) and what that takes (needs), doing it (run),
 the rows that earlier runs left (row_cache), why rows have no score (causes), and what the rows come to

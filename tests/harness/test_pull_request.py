@@ -75,6 +75,13 @@ def canaries(folder: Path) -> Path:
     return path
 
 
+def leaving_canaries(body: dict[str, Any]) -> str | None:
+    """Words of its own in what came back, and in what was in no format, which the second row's request is."""
+    if body["model"] == "untrusted":
+        return "repcanary"
+    return "unparscanary" if body["model"] == "local" and "quercanary1" in str(body) else None
+
+
 @alone_and_with_workers
 def test_the_file_and_the_jobs_page_hold_the_same_and_no_text_of_a_row(
     evaluator: Evaluator, tmp_path: Path, workers: tuple[str, ...]
@@ -82,12 +89,7 @@ def test_the_file_and_the_jobs_page_hold_the_same_and_no_text_of_a_row(
     summary, page = tmp_path / "new" / "summary.md", tmp_path / "page.md"
     gates = "[gates.dev]\nquality = { min = 1.0 }\nleakage = { max = 0.0 }\n"
 
-    def rule(body: dict[str, Any]) -> str | None:
-        if body["model"] == "untrusted":
-            return "repcanary"
-        return "unparscanary" if body["model"] == "local" and "quercanary1" in str(body) else None
-
-    with ModelServer(rule=rule) as server:
+    with ModelServer(rule=leaving_canaries) as server:
         profile = evaluator.profile(server.base, dataset=f'"{canaries(tmp_path)}"', split='"all"', gates=gates)
         asked = (*DEV, *workers, f"--eval-profile={profile}", f"--eval-summary={summary}")
         run = evaluator.run(*asked, GITHUB_STEP_SUMMARY=str(page))
