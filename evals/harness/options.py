@@ -58,8 +58,10 @@ OPTIONS = (
         "replay strictly, record what is new, or make every call anew (default: new)",
     ),
     Option("--eval-cache", "DIR", "where recorded calls live (default: .papillon/cache)"),
-    Option("--eval-import", "FILE.jsonl", "recorded calls to take into the cache first; may be repeated", several=True),
-    Option("--eval-export", "FILE.jsonl", "write the recorded calls that this run rests on"),
+    Option(
+        "--eval-import", "FILE.jsonl[.gz]", "recorded calls to take into the cache first; may be repeated", several=True
+    ),
+    Option("--eval-export", "FILE.jsonl[.gz]", "write the recorded calls that this run rests on"),
     Option("--eval-max-calls", "N", "stop before more than N model calls are made (default: no cap)"),
     Option("--eval-max-cost", "USD", "stop before more than that is spent (default: no cap)"),
     Option("--eval-runs", "DIR|none", "where the run's folder goes, private (default: .papillon/runs)"),
