@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from evals.harness.reports.markup import bullets, fence, fitted, name, prose, sentences, table
-from evals.harness.reports.summary import cost_line, unjudged_lines, worst_rows
+from evals.harness.reports.summary import cost_line, unjudged_lines
 from evals.harness.reports.tables import asked, gate_name
 from evals.harness.reports.terminal import NOT_BEGUN, unscored
+from evals.harness.reports.worst import worst_first
 from papillon.results import ControlResult, Flip, GateResult, JudgeReport, Row, RunResult
 from papillon.results.words import between, first_of, moves, number
 
@@ -127,7 +128,7 @@ def _gates(gates: Sequence[GateResult]) -> str:
             name(gate_name(gate)),
             number(gate.value),
             _between(gate.low, gate.high),
-            prose(asked(gate)),
+            prose(asked(gate) + (" (default)" if gate.default else "")),
             _loud(gate.verdict),
             str(gate.n),
         ]
@@ -240,7 +241,7 @@ def _second_opinion(result: RunResult) -> str:
 
 
 def _worst(rows: Sequence[Row]) -> str:
-    worst = worst_rows(rows)
+    worst = [row for row in worst_first(rows) if row.overall is not None and row.overall < 1]
     body = [
         [
             name(row.id),
