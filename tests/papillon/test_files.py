@@ -42,6 +42,15 @@ def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
 
 
+def test_a_link_to_a_folder_is_not_replaced_either(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    for name in ("folder", "link"):
+        with pytest.raises(UsageError, match="but it cannot be written: a folder stands there"):
+            write_whole(tmp_path / name, "text")
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_a_file_takes_its_place_when_its_block_ends(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     with whole_file(tmp_path / "file") as new:
