@@ -128,7 +128,7 @@ class Outputs:
             self._try(f"--eval-summary {file}", lambda: write_whole(file, self._markdown()))
 
     def _markdown(self) -> str:
-        return run_markdown(self.result, command=self._command, accepted=self.accepted)
+        return run_markdown(self.result, command=self._command, accepted=self.accepted, since=self.since)
 
     def since_line(self) -> str:
         """What moved since the last comparable run, "" without one."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from evals.harness.reports.markdown_compare import since_block
 from evals.harness.reports.markup import bullets, fence, fitted, name, prose, sentences, table
 from evals.harness.reports.summary import cost_line, unjudged_lines
 from evals.harness.reports.tables import asked, gate_name
 from evals.harness.reports.terminal import NOT_BEGUN, unscored
 from evals.harness.reports.worst import worst_first
 from papillon.results import ControlResult, Flip, GateResult, JudgeReport, Row, RunResult
+from papillon.results.comparison import Comparison
 from papillon.results.words import between, first_of, moves, number
 
 __all__ = ["MOST", "nothing_markdown", "run_markdown"]
@@ -26,9 +28,11 @@ _WIDE = 100_000
 _SCORES = ("quality", "leakage", "overall", "joint", "verbatim_leakage")
 
 
-def run_markdown(result: RunResult, *, command: str = "", accepted: Sequence[str] = ()) -> str:
+def run_markdown(
+    result: RunResult, *, command: str = "", accepted: Sequence[str] = (), since: Comparison | None = None
+) -> str:
     """The whole summary in at most MOST bytes; ``command`` runs the same again, as a shell takes it, ``accepted`` names
-    the baseline files that were written."""
+    the baseline files that were written, ``since`` is what changed since the last comparable run."""
     head = f"## {result.verdict.upper()}: {_headline(result)}"
     if not result.run.begun:
         return fitted([head, _what_ran(result), sentences(result.problems), _again(command)], MOST)
@@ -41,6 +45,7 @@ def run_markdown(result: RunResult, *, command: str = "", accepted: Sequence[str
             _notes([(gate_name(gate), gate.verdict, gate.note) for gate in result.gates]),
             sentences(unjudged_lines(result, _WIDE)),
             _moved(result.gates),
+            since_block(since) if since is not None else "",
             bullets([f"Accepted: the scores of this run stand in {name(file)} now." for file in accepted]),
             _scores(result),
             _controls(result.controls),
