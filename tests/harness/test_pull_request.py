@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evals.harness.pull_request import JOB_PAGE, append_to_job_page
+from papillon.__main__ import main
+from papillon.commands import seen_from
 from papillon.data import MINI
 from tests.harness.runs import Evaluator, alone_and_with_workers
+from tests.harness.verdicts.samples import qualities
 from tests.model_server import ModelServer
+from tests.papillon.results.samples import INFO, result
 
 DEV = ("evals", "-m", "dev")
 
@@ -169,3 +174,31 @@ def test_accepting_is_told_and_so_is_what_became_of_the_results(evaluator: Evalu
         again = evaluator.run(*DEV, profile, f"--eval-summary={summary}")
         assert again.code == 0, again.out
     assert ", 0 rose, 0 fell against `" in summary.read_text()
+
+
+class TestCompare:
+    """``papillon compare --summary``."""
+
+    def written(self, folder: Path, name: str, good: int) -> str:
+        info = replace(INFO, id=name)
+        rows = qualities(good, 20 - good)
+        (folder / name).mkdir()
+        text = result(*rows, run=info, splits=(replace(result().splits[0], selected=20),)).to_text()
+        (folder / name / "results.json").write_text(text)
+        return str(folder / name)
+
+    def test_is_written_beside_the_table(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        before, after = self.written(tmp_path, "before", 20), self.written(tmp_path, "after", 8)
+        file = tmp_path / "new" / "compared.md"
+        assert main(["compare", before, after, "--summary", str(file)]) == 0
+        assert f"For a pull request: {file}" in capsys.readouterr().out
+        text = file.read_text()
+        assert text.startswith("## WORSE: `dev-quality` -0.600: worse")
+        assert text.rstrip("`\n").endswith(
+            f" compare {seen_from(Path.cwd(), Path(before))} {seen_from(Path.cwd(), Path(after))}"
+        )
+
+    def test_a_file_that_cannot_be_written_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        before, after = self.written(tmp_path, "before", 20), self.written(tmp_path, "after", 8)
+        assert main(["compare", before, after, "--summary", str(tmp_path)]) == 4
+        assert f"Expected to write {tmp_path}, but it cannot be written" in capsys.readouterr().err
