@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from papillon.data import load
+from tests.harness.runs import Evaluator
+from tests.model_server import ModelServer
 from tests.workflows import WORKFLOWS, Runner, read_workflow
 
 NAMES = [path.name for path in WORKFLOWS]
@@ -181,3 +184,71 @@ class TestThePullRequest:
         assert len(results["rows"]) == 40
         assert (out / "summary.md").read_text("utf-8") == runner.page
         assert runner.page.startswith("## PASS: ")
+
+
+@pytest.mark.slow
+class TestTheNight:
+    @pytest.fixture
+    def server(self) -> Iterator[ModelServer]:
+        with ModelServer() as server:
+            yield server
+
+    def runner(self, place: Path, server: ModelServer, **environment: str) -> Runner:
+        price = "price = { input = 0.1, output = 0.4 }, max_tokens = 64"
+        model = f'api_base = "{server.base}", endpoint = "here", {price} }}'
+        profile = Evaluator(place.parent).profile(
+            server.base,
+            local=f'{{ model = "openai/local", {model}',
+            untrusted=f'{{ model = "openai/untrusted", {model}',
+            judge=f'{{ kind = "llm", model = "openai/judge", {model}',
+        )
+        expressions = {
+            "inputs.profile || 'openai'": str(profile),
+            "inputs.budget || '0.50'": "0.50",
+            "inputs.public || 'false'": "false",
+            "secrets.PAPILLON_CALLS_KEY": "long random text",
+            "secrets.OPENAI_API_KEY": "",
+            "strategy.job-total": "2",
+            "github.token": "t",
+        }
+        # Where there is no gh, the last night is not found, which is no failure.
+        path = f"{place.parent}:/usr/bin:/bin"
+        return Runner("nightly.yml", place, expressions, {"PATH": path, "DATASET": "mini", **environment})
+
+    def test_is_put_together_from_its_parts_without_a_call_and_leaves_no_text(
+        self, place: Path, server: ModelServer
+    ) -> None:
+        runner = self.runner(place, server)
+        for part in ("1", "2"):
+            assert runner.job("part", **{"matrix.part": part}) == 0, runner.said
+            (locked,) = runner.artefact(f"calls-{part}").iterdir()
+            assert locked.read_bytes().startswith(b"Salted__")
+        made = server.calls
+        assert runner.job("whole") == 0, runner.said
+        assert server.calls == made
+        out = runner.artefact("nightly")
+        assert sorted(path.name for path in out.iterdir()) == ["junit.xml", "results.json", "summary.md"]
+        results = json.loads((out / "results.json").read_text("utf-8"))
+        assert len(results["rows"]) == 40
+        assert {gate["verdict"] for gate in results["gates"]} == {"pass"}
+        assert {report["subject"] for report in results["judge"]} == {"leakage", "quality"}
+        kept = strings(out)
+        for row in load("mini").rows:
+            assert row.user_query not in kept
+            assert row.target_response not in kept
+
+    def test_makes_no_call_without_a_key_to_lock_them_with(self, place: Path, server: ModelServer) -> None:
+        runner = self.runner(place, server)
+        runner.expressions = {**runner.expressions, "secrets.PAPILLON_CALLS_KEY": ""}
+        assert runner.job("part", **{"matrix.part": "1"}) != 0
+        assert "make a secret PAPILLON_CALLS_KEY with any long random text" in runner.said
+        assert server.calls == 0
+
+    def test_a_part_that_ran_out_of_its_budget_is_named_by_the_last_job(self, place: Path, server: ModelServer) -> None:
+        runner = self.runner(place, server)
+        assert runner.job("part", **{"matrix.part": "1"}) == 0, runner.said
+        runner.expressions = {**runner.expressions, "inputs.budget || '0.50'": "0.0005"}
+        assert runner.job("part", **{"matrix.part": "2"}) != 0
+        assert runner.job("whole") != 0
+        summary = (runner.artefact("nightly") / "summary.md").read_text("utf-8")
+        assert summary.startswith("## INCOMPLETE: "), summary

@@ -118,7 +118,7 @@ class Runner:
         done = subprocess.run(
             [*BASH, step["run"]],
             cwd=place,
-            env={**kept, **github, **self.environment, **variables},
+            env={**kept, **github, **variables, **self.environment},
             capture_output=True,
             text=True,
             timeout=300,
