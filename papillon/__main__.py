@@ -175,6 +175,7 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
+    parser.add_argument("--summary", type=Path, metavar="FILE.md", help="also for a pull request, without a text")
     parser.set_defaults(run=_compare)
 
 
@@ -187,6 +188,9 @@ def _compare(given: argparse.Namespace) -> int:
     if given.plot is not None:
         found.plot(given.plot)
         lines.append(f"Quality against leakage: {given.plot}")
+    if given.summary is not None:
+        found.summarise(given.summary, Path.cwd())
+        lines.append(f"For a pull request: {given.summary}")
     if given.report is not None:
         from evals.harness.pages import written_beside
 
