@@ -210,7 +210,7 @@ class TestHarness:
     @pytest.mark.parametrize("room", ["verdicts", "reports"])
     def test_each_of_their_modules_has_a_test_file(self, room: str) -> None:
         own = {Path(module).stem for module in IN_HARNESS if f"/{room}/" in module} - {"__init__"}
-        there = {path.stem.removeprefix("test_") for path in (ROOT / "tests/harness" / room).glob("test_*.py")}
+        there = {path.stem.removeprefix("test_") for path in (ROOT / "tests/harness" / room).rglob("test_*.py")}
         assert own <= there
 
     def test_a_result_is_read_without_dspy_pytest_pandas_and_the_judges(self) -> None:

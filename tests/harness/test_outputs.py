@@ -61,6 +61,14 @@ class TestRefuseUnwritable:
         said = self.refused(tmp_path, eval_results="a.json", eval_export="../" + tmp_path.name + "/a.json")
         assert said.startswith("--eval-results: expected another file than that of --eval-export, got ")
 
+    def test_a_page_is_refused_like_the_others(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        said = self.refused(tmp_path, eval_report="file/below")
+        assert said.startswith("--eval-report: expected a file that can be written, got ")
+        assert said.endswith(f"{tmp_path}/file is no folder.")
+        said = self.refused(tmp_path, eval_report="a", eval_results="a")
+        assert said.startswith("--eval-report: expected another file than that of --eval-results, got ")
+
     def test_where_scores_are_accepted_their_files_count(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         asked = replace(settings(tmp_path), accept=True, baseline_file=tmp_path / "file" / "b.json")
@@ -121,6 +129,18 @@ class TestOutputs:
         done = self.written(run)
         assert done.accepted == self.accepted(run, "b.json")
         assert "a.json, but it cannot be written" in done.result.problems[0]
+
+    def test_a_page_that_cannot_be_written_is_a_problem_in_the_results(self, run: Any, tmp_path: Path) -> None:
+        page = tmp_path / "page.html"
+        run.plan.settings = replace(run.plan.settings, report_file=page)
+        run.leaving = SimpleNamespace(folder=None)
+        assert self.written(run).result.problems == ()
+        assert "figures alone" in page.read_text().splitlines()[0]  # the run left no folder
+        page.unlink()
+        page.mkdir()
+        done = self.written(run)
+        assert "page.html, but it cannot be written" in done.result.problems[0]
+        assert read_result(run.plan.settings.results_file) == done.result
 
     def test_problems_of_before_stay(self, run: Any) -> None:
         done = self.written(run, result().with_problems("A worker died."))
