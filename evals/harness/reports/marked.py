@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from papillon.leaks import Place, leaks, spaceless
@@ -30,9 +30,9 @@ _LINE = re.compile(r"\S(?:.*\S)?")
 class Piece:
     """A part of a text; ``units`` are those of which a place covers it, empty for what is no place."""
 
-    text: str
+    text: str = field(repr=False)
     kind: Kind = "plain"
-    units: tuple[str, ...] = ()
+    units: tuple[str, ...] = field(default=(), repr=False)
 
 
 def marked(text: str, places: Iterable[Place | LeakedUnit]) -> tuple[Piece, ...]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from evals.harness.reports.page.writing import write_page
+from evals.harness.verdicts.scores import scores_of
+from evals.harness.verdicts.slices import slices
 from papillon.results import Agreement, ControlResult, Flip, Gain, JudgeReport, Measure, Row, RunResult, SplitInfo
-from papillon.results.rows import Verdict
+from papillon.results.rows import METRICS, Verdict
 from papillon.results.traces import Judgement, LeakedUnit, Trace, TracedCall
 from papillon.units import UnitsCheck
 from tests.papillon.results.samples import INFO, gate
 
-__all__ = ["CANARY", "large_run", "page_row", "trace_of"]
+__all__ = ["CANARY", "changed", "large_run", "page_row", "page_text", "trace_of"]
 
 #: A word that stands in the texts of each 100th row alone.
 CANARY = "Quetzalcoatlus"
@@ -200,3 +206,27 @@ def large_run(count: int, trials: int = 1) -> tuple[RunResult, Iterator[Trace]]:
         remarks=("Something to know.",),
     )
     return run, map(trace_of, rows)
+
+
+def changed(run: RunResult) -> RunResult:
+    """The same run with each fifth scored row answered worse, and each twentieth better, under another id."""
+    rows = tuple(_changed(i, row) for i, row in enumerate(run.rows))
+    return replace(run, rows=rows, run=replace(run.run, id="5d2a5d2a5d2a5d2a", profile="other"))
+
+
+def _changed(i: int, row: Row) -> Row:
+    if row.status != "scored" or i % 5:
+        return row
+    if i % 20:
+        return replace(row, quality=0.0, verdict="worse", overall=(1 - (row.leakage or 0.0)) / 2)
+    return replace(row, quality=1.0, verdict="tie", leaked=0, judge_leaked=0, leakage=0.0, overall=1.0)
+
+
+def page_text(count: int = 3, **info: Any) -> str:
+    """A page of so many rows, with what a test changes of what ran."""
+    run, traces = large_run(count)
+    run = replace(run, run=replace(run.run, **info))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "page.html"
+        write_page(path, run, traces, {"dev": scores_of(run.rows, METRICS)}, {"dev": slices(run.rows)})
+        return path.read_text("utf-8")
