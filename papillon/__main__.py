@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
     _show_arguments(commands.add_parser("show", help="show a run's rows, or everything about one of them"))
+    _report_arguments(commands.add_parser("report", help="write a run with its texts as one HTML file"))
+    _runs_arguments(commands.add_parser("runs", help="list the runs that left a folder"))
+    _compare_arguments(commands.add_parser("compare", help="show what changed between runs, example by example"))
+    _history_arguments(commands.add_parser("history", help="show scores over time with their intervals"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -122,6 +126,114 @@ def _show(given: argparse.Namespace) -> int:
     said = shown(run, row, given.trial, lines, runs=runs, command=showing(Path.cwd(), runs, given.first))
     print("\n".join(said.lines))
     return said.code
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("named", nargs="?", default="last", metavar="RUN", help="folder, results file, id or last~N")
+    parser.add_argument("--out", type=Path, metavar="FILE.html", help="default: report.html beside the run's results")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_report)
+
+
+def _report(given: argparse.Namespace) -> int:
+    from evals.harness.pages import written
+    from papillon.results.finding import find_run
+    from papillon.results.folder import RUNS
+
+    found = find_run(given.named, given.runs or RUNS)
+    print(*written(found, given.out, Path.cwd()), sep="\n")
+    return 0
+
+
+def _runs_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep", type=int, metavar="N", help="let the folders of all but the newest N runs go")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_runs)
+
+
+def _runs(given: argparse.Namespace) -> int:
+    from evals.harness.listing import let_go, listed
+    from papillon.results.folder import RUNS
+
+    runs, all_went = given.runs or RUNS, True
+    if given.keep is None:
+        lines = listed(runs, shutil.get_terminal_size().columns)
+    else:
+        lines, all_went = let_go(runs, given.keep)
+    print(*lines, sep="\n")
+    return 0 if all_went else 1
+
+
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="RUN",
+        help="a run's id, folder or results file, last or last~N, the earlier one first; "
+        "one: after its last comparable run (default: the newest one so)",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
+    parser.add_argument("--summary", type=Path, metavar="FILE.md", help="also for a pull request, without a text")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(given: argparse.Namespace) -> int:
+    from evals.harness.comparing import compared
+    from papillon.results.folder import RUNS
+
+    found = compared(given.names, given.runs or RUNS)
+    lines = found.lines(shutil.get_terminal_size().columns, Path.cwd())
+    if given.plot is not None:
+        found.plot(given.plot)
+        lines.append(f"Quality against leakage: {given.plot}")
+    if given.summary is not None:
+        found.summarise(given.summary, Path.cwd())
+        lines.append(f"For a pull request: {given.summary}")
+    if given.report is not None:
+        from evals.harness.pages import written_beside
+
+        lines += ["", *written_beside(found, given.report, Path.cwd())]
+    print(*lines, sep="\n")
+    return 0
+
+
+def _history_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="where results.json files lie, at any depth, also those of other machines (default: the runs)",
+    )
+    parser.add_argument(
+        "--metric", action="append", metavar="M", help="which scores (default: quality, leakage, overall, carried)"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw them as a picture too")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.add_argument("--all", action="store_true", help="also runs that saw a part of their splits")
+    parser.set_defaults(run=_history)
+
+
+def _history(given: argparse.Namespace) -> int:
+    from evals.harness.reports.history import history_lines, history_picture
+    from evals.harness.verdicts.history import scores_over_time
+    from papillon.files import write_whole
+    from papillon.results.folder import RUNS
+    from papillon.results.gathering import gather
+    from papillon.results.history import chosen
+
+    metrics = chosen(given.metric)
+    if given.plot is not None and given.plot.suffix != ".svg":
+        raise UsageError(f"--plot: expected a file that ends in .svg, got {str(given.plot)!r}; name another.")
+    gathered = gather([place for place in (given.folder, given.runs) if place is not None] or [RUNS])
+    history = scores_over_time(gathered.runs, metrics, partial=given.all)
+    print(*history_lines(history, gathered, shutil.get_terminal_size().columns), sep="\n")
+    if given.plot is not None:
+        write_whole(given.plot, history_picture(history).file())
+        print(f"Drawn in {given.plot}")
+    return 0
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from papillon.project import PACKAGES, ROOT
-from papillon.results.folder import RUNS
 
 __all__ = ["data_at_hand", "evaluation", "launcher", "seen_from", "showing", "suites"]
 
@@ -35,6 +34,8 @@ def launcher(folder: Path, name: str = "pytest") -> list[str]:
 
 def showing(folder: Path, runs: Path, run: str | None = None) -> str:
     """The command that shows a row of a run in ``runs``, the last one unless one is named, up to the row's id."""
+    from papillon.results.folder import RUNS  # most commands do without
+
     place = [] if runs.resolve() == RUNS.resolve() else ["--runs", seen_from(folder, runs.resolve())]
     return shlex.join([*launcher(folder, "papillon"), "show", *place, *([] if run is None else [run])])
 

@@ -19,6 +19,7 @@ from evals.harness.verdicts.splits import GateItem
 from papillon.data import load
 from papillon.profile import GateSettings, RegressionSettings
 from papillon.project import PACKAGES
+from papillon.results.run import ModelNames
 
 __all__ = ["CONTROLS", "JUDGED", "SPLITS", "Plan"]
 
@@ -44,6 +45,12 @@ class Plan:
     @property
     def examples(self) -> dict[str, list[Example]]:
         return self.data.examples
+
+    @property
+    def models(self) -> ModelNames:
+        profile = self.settings.profile
+        judge = profile.models.get("judge")
+        return ModelNames(profile.local.model, profile.untrusted.model, "lexical" if judge is None else judge.model)
 
     @property
     def whole(self) -> dict[str, int]:

@@ -26,6 +26,7 @@ from evals.harness.marks import MARKERS, needs
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.session import EvalSession, LocalSession
+from evals.harness.showing import add_to_failure
 from evals.harness.training.suite import Training, resolve_training
 from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
 from papillon.commands import suites
@@ -136,6 +137,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     crash: Any = getattr(report.longrepr, "reprcrash", None)
     if crash is not None and in_suite(item.path):
         crash.message = crash.message.removeprefix("Failed: ")
+        if item.config.getoption("eval_show_text"):
+            add_to_failure(report)
     return report
 
 

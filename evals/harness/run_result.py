@@ -15,7 +15,7 @@ from judges.lexical import GOOD_ENOUGH
 from judges.scores import SCORES
 from papillon.profile import Profile
 from papillon.results import Agreement, ControlResult, Gain, GateResult, JudgeReport, Row, RunInfo, RunResult, SplitInfo
-from papillon.results.run import Calls, DatasetInfo, ModelNames, ProgramInfo, Tokens
+from papillon.results.run import Calls, DatasetInfo, ProgramInfo, Tokens
 
 __all__ = ["run_result"]
 
@@ -43,7 +43,6 @@ def _program(profile: Profile) -> str | None:
 def _info(run: Run) -> RunInfo:
     settings, data, ledger = run.plan.settings, run.plan.data, run.ledger
     profile = settings.profile
-    judge = profile.models.get("judge")
     return RunInfo(
         id=run.id,
         started=run.started.isoformat(timespec="seconds"),
@@ -54,9 +53,7 @@ def _info(run: Run) -> RunInfo:
         scores=SCORES,
         dataset=DatasetInfo(data.name, data.sha256, data.rows, profile.split, dict(data.whole)),
         program=ProgramInfo(run.fingerprint, _program(profile)),
-        models=ModelNames(
-            profile.local.model, profile.untrusted.model, judge.model if judge is not None else "lexical"
-        ),
+        models=run.plan.models,
         versions={
             "papillon": papillon.__version__,
             "dspy": version("dspy"),

@@ -37,7 +37,7 @@ CACHE = ROOT / ".papillon" / "cache"
 #: How a run uses the store: strict replay, record what is new, or make every call anew.
 RecordMode = Literal["none", "new", "all"]
 
-RegressionMetric = Literal["quality", "leakage", "overall", "joint", "verbatim_leakage", "errors"]
+RegressionMetric = Literal["quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors"]
 REGRESSION_METRICS: tuple[str, ...] = get_args(RegressionMetric)
 GATE_METRICS = (*REGRESSION_METRICS, "gain")
 _BOTH = ("accuracy", "kappa", "sensitivity", "specificity", "injection_success")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from papillon.errors import UsageError
 from papillon.files import open_plain
@@ -68,6 +69,20 @@ class RunResult:
         and there are no problems."""
         verdicts = {*(gate.verdict for gate in self.gates), *(control.verdict for control in self.controls)}
         return self.run.begun and self.complete and verdicts <= {"pass", "deferred"} and not self.problems
+
+    @property
+    def verdict(self) -> Literal["pass", "deferred", "fail", "incomplete", "inconclusive", "not run"]:
+        """What it came to in a word; ``pass``, or ``deferred`` where a later job judges, exactly where it is clean."""
+        verdicts = {*(gate.verdict for gate in self.gates), *(control.verdict for control in self.controls)}
+        if not self.run.begun:
+            return "not run"
+        if "fail" in verdicts:
+            return "fail"
+        if self.problems or not self.complete:
+            return "incomplete"
+        if "inconclusive" in verdicts:
+            return "inconclusive"
+        return "deferred" if "deferred" in verdicts else "pass"
 
     @property
     def exit_code(self) -> int:
@@ -145,8 +160,8 @@ def _with_notes(data: Any) -> Any:
     return {**data, "controls": pairs}
 
 
-def read_result(path: Path) -> RunResult:
-    """The run in a results file; UsageError, naming it, where it cannot be read as one."""
+def read_result(path: Path, splits: Collection[str] | None = None) -> RunResult:
+    """The run in a results file, or what it has of some ``splits``; UsageError, naming it, where it cannot be read."""
     try:
         with open_plain(path) as file:
             data = json.loads(file.read().decode(), parse_constant=_refuse_constant)
@@ -155,8 +170,17 @@ def read_result(path: Path) -> RunResult:
     except (ValueError, RecursionError):
         why = "it is no JSON"
     else:
-        return RunResult.from_json(data, source=str(path))
+        return RunResult.from_json(data if splits is None else _of(splits, data), source=str(path))
     raise UsageError(f"Expected a run's results in {path}, but {why}; write them with --eval-results.")
+
+
+def _of(splits: Collection[str], data: Any) -> Any:
+    """The object without the rows of other splits, which would take their time to be read, and without those splits."""
+    try:
+        rows = [row for row in data["rows"] if row["split"] in splits]
+        return {**data, "rows": rows, "splits": [each for each in data.get("splits", ()) if each["name"] in splits]}
+    except (TypeError, KeyError, AttributeError):
+        return data  # what is wrong with it is said of the whole
 
 
 def read_info(path: Path) -> RunInfo:

@@ -63,6 +63,7 @@ def control_summary(
         leakage=mean("leakage"),
         judge_leakage=mean("judge_leakage"),
         verbatim_leakage=mean("verbatim_leakage"),
+        carried=mean("carried"),
         overall=mean("overall"),
         verdict=verdict,
         note=note,
