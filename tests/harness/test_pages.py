@@ -17,6 +17,8 @@ from papillon.profile import ROOT
 from papillon.results import RunResult
 from papillon.results.finding import FoundRun
 from tests.harness.reports.page.samples import changed, large_run, left
+from tests.harness.runs import Evaluator
+from tests.model_server import ModelServer
 
 
 def found_in(folder: Path, run: RunResult, *, texts: bool = True) -> FoundRun:
@@ -83,3 +85,23 @@ def test_an_evaluation_without_a_page_loads_no_templates() -> None:
     code = "import sys, evals.harness.plugin, evals.harness.outputs; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_an_evaluation_writes_its_page_with_the_texts_of_its_rows(
+    evaluator: Evaluator, tmp_path: Path, workers: tuple[str, ...]
+) -> None:
+    with ModelServer() as server:
+        profile = f"--eval-profile={evaluator.profile(server.base)}"
+        page = tmp_path / "new" / "page.html"
+        asked = ("evals", "-m", "dev", profile, "--eval-limit", "3", f"--eval-report={page}", *workers)
+        run = evaluator.run(*asked)
+    text = page.read_text("utf-8")
+    assert "private texts" in text.splitlines()[0]
+    assert page.stat().st_mode & 0o777 == 0o600
+    for row in run.rows:
+        assert f'{{"id":"{row["id"]}","query":' in text
+    again = tmp_path / "again.html"
+    assert main(["report", "--runs", str(evaluator.runs), "--out", str(again)]) == 0
+    assert again.read_bytes() == page.read_bytes()

@@ -110,6 +110,15 @@ class TestScreens:
         browser.open(page)
         assert browser.run(ground) == "rgb(14, 18, 23)"
 
+    def test_without_javascript_everything_but_the_examples_can_be_read(self, browser: Browser, page: Path) -> None:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            browser.open(page)
+            assert browser.text("#part-verdict") == "✗ Failed"
+            assert "The examples need JavaScript" in browser.text("noscript")
+        finally:
+            browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
     def test_on_paper_it_is_light_and_without_what_cannot_be_used_there(self, browser: Browser, page: Path) -> None:
         browser.prefers("dark", "print")
         browser.open(page)
