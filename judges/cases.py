@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from papillon.errors import DataError
+from papillon.project import FIXTURES
 from papillon.shape import EMPTY, Missing, Unfit, Unknown, check_keys, fit, keys_of
 from papillon.spelling import nearest
 
@@ -34,7 +35,7 @@ AGAINST = {"worse": "a", "better": "b"}
 #: Also a text that is empty is one.
 Text = Annotated[str, EMPTY]
 
-CASES = Path(__file__).parents[1] / "fixtures" / "calibration"
+CASES = FIXTURES / "calibration"
 
 
 @dataclass(frozen=True)

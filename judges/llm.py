@@ -21,6 +21,7 @@ from papillon.errors import Filtered, JudgeError, RecordMissing, behind
 from papillon.models.adapters import adapter_for
 from papillon.models.roles import Models
 from papillon.models.turn import hearing
+from papillon.project import EVALUATE
 from papillon.results.traces import Judgement
 
 __all__ = ["ATTEMPTS", "MOST_ATTEMPTS", "LLMJudge", "delimited", "verdict"]
@@ -167,5 +168,5 @@ class LLMJudge:
             remedy += "with --eval-record all"
         return (
             f"The judge {self.models.settings[self.role].model} gave no usable answer to its {question} question "
-            f"in {tried}: {failure}; {remedy} (pytest evals -m judges tests it)."
+            f"in {tried}: {failure}; {remedy} ({EVALUATE} -m judges tests it)."
         )

@@ -21,6 +21,7 @@ from papillon.command_line import CommandParser
 from papillon.commands import evaluation, launcher
 from papillon.errors import PapillonError, UsageError
 from papillon.profile import CACHE, load_profile
+from papillon.program_class import named_program
 
 __all__ = ["main"]
 
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _ask_arguments(commands.add_parser("ask", help="run the program on one query and show what leaves the machine"))
     _data_arguments(commands.add_parser("data", help="show a data set: rows, splits, contamination, units"))
     _show_arguments(commands.add_parser("show", help="show a run's rows, or everything about one of them"))
+    _report_arguments(commands.add_parser("report", help="write a run with its texts as one HTML file"))
+    _runs_arguments(commands.add_parser("runs", help="list the runs that left a folder"))
+    _compare_arguments(commands.add_parser("compare", help="show what changed between runs, example by example"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -64,7 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _ask_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", help="the private query; - reads it from standard input")
     parser.add_argument("--profile", metavar="P", help="which models (default: embedded, or PAPILLON_PROFILE)")
-    parser.add_argument("--program", metavar="F", type=Path, help="a saved program, or a training's folder, instead")
+    parser.add_argument(
+        "--program",
+        metavar="F",
+        type=named_program,
+        help="a saved program, a training's folder, or module:Class, instead",
+    )
     parser.add_argument("--preview", action="store_true", help="wait before sending, and let the request be edited")
     parser.set_defaults(run=_ask)
 
@@ -76,9 +85,7 @@ def _ask(given: argparse.Namespace) -> int:
 
     with Preview.at_terminal() if given.preview else nullcontext() as preview:
         query = read_query(given.query)
-        profile = load_profile(given.profile)
-        if (saved := given.program or profile.program) is not None:
-            profile = with_program(profile, saved)
+        profile = with_program(load_profile(given.profile), given.program)
         return ask(query, profile, CACHE, preview)
 
 
@@ -118,6 +125,73 @@ def _show(given: argparse.Namespace) -> int:
     said = shown(run, row, given.trial, lines, runs=runs, command=showing(Path.cwd(), runs, given.first))
     print("\n".join(said.lines))
     return said.code
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("named", nargs="?", default="last", metavar="RUN", help="folder, results file, id or last~N")
+    parser.add_argument("--out", type=Path, metavar="FILE.html", help="default: report.html beside the run's results")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_report)
+
+
+def _report(given: argparse.Namespace) -> int:
+    from evals.harness.pages import written
+    from papillon.results.finding import find_run
+    from papillon.results.folder import RUNS
+
+    found = find_run(given.named, given.runs or RUNS)
+    print(*written(found, given.out, Path.cwd()), sep="\n")
+    return 0
+
+
+def _runs_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--keep", type=int, metavar="N", help="let the folders of all but the newest N runs go")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.set_defaults(run=_runs)
+
+
+def _runs(given: argparse.Namespace) -> int:
+    from evals.harness.listing import let_go, listed
+    from papillon.results.folder import RUNS
+
+    runs, all_went = given.runs or RUNS, True
+    if given.keep is None:
+        lines = listed(runs, shutil.get_terminal_size().columns)
+    else:
+        lines, all_went = let_go(runs, given.keep)
+    print(*lines, sep="\n")
+    return 0 if all_went else 1
+
+
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="RUN",
+        help="a run's id, folder or results file, last or last~N, the earlier one first; "
+        "one: after its last comparable run (default: the newest one so)",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(given: argparse.Namespace) -> int:
+    from evals.harness.comparing import compared
+    from papillon.results.folder import RUNS
+
+    found = compared(given.names, given.runs or RUNS)
+    lines = found.lines(shutil.get_terminal_size().columns, Path.cwd())
+    if given.plot is not None:
+        found.plot(given.plot)
+        lines.append(f"Quality against leakage: {given.plot}")
+    if given.report is not None:
+        from evals.harness.pages import written_beside
+
+        lines += ["", *written_beside(found, given.report, Path.cwd())]
+    print(*lines, sep="\n")
+    return 0
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -199,13 +273,12 @@ def _optimize(given: argparse.Namespace) -> int:
     from papillon.models.roles import open_models
     from papillon.models.trained import with_program
     from papillon.optimization.optimizing import check_optimizer, optimize
-    from papillon.program import PAPILLON, load_program, save_program
+    from papillon.program import make_program, save_program
     from papillon.splits import check_learnable, split
 
     optimizer = check_optimizer(given.optimizer)
     check_learnable(profile.split)
-    if profile.program is not None:
-        profile = with_program(profile, profile.program)
+    profile = with_program(profile)
     out = given.out or CACHE.parent / "optimized" / f"{optimizer}.json"
     if given.out is None:
         with suppress(OSError):
@@ -218,7 +291,7 @@ def _optimize(given: argparse.Namespace) -> int:
     with open_models(profile, CACHE) as models:
         for role in profile.models:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
-        program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), profile.program)
+        program = make_program(profile, models.lm("untrusted"))
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
         before = score_program(program, dev, models, profile)
         print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)

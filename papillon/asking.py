@@ -10,17 +10,22 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from papillon.destinations import Destination, destination
-from papillon.errors import PapillonError, RunStopped, UsageError, behind
+from papillon.errors import PapillonError, RunStopped, UsageError, behind, one_line
 from papillon.identifiers import UNSEEN, Identifier, identifiers
 from papillon.leaks import near_verbatim, places
 from papillon.preview import Preview
 from papillon.profile import Profile
+from papillon.program_class import ProgramClass, awaited
 from papillon.quiet import quiet
 from papillon.screen import visible
+
+if TYPE_CHECKING:
+    from papillon.models.roles import Models
 
 __all__ = ["ask", "marked", "read_query", "standing"]
 
@@ -52,38 +57,71 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
     from dspy.utils.exceptions import AdapterParseError, LMError
 
     from papillon.models.roles import open_models
-    from papillon.program import PAPILLON, load_program
+    from papillon.program import make_program
 
     local, untrusted = destination(profile.local), destination(profile.untrusted)
     with _in_one_sentence(AdapterParseError, LMError), open_models(profile, cache) as models:
-        consulted = models.lm("untrusted")
-        sent: list[str] = []
-        answers: list[str] = []
 
-        def consult(request: str) -> object:
-            sent.append(_approved("The request", request, preview, lambda text: _show_request(text, query, profile)))
-            return consulted(sent[-1])
+        def approved(request: str) -> str:
+            return _approved("The request", request, preview, lambda text: _show_request(text, query, profile))
 
-        program = load_program(PAPILLON(untrusted_model=consult), profile.program)
+        consulted = _Consulted(models.lm("untrusted"), approved)
+        program = make_program(profile, consulted)
         program.set_lm(models.lm("local"))
-        responds = program.respond_to_query
-
-        def respond(**given: str) -> dspy.Prediction:
-            answers.append(given["related_llm_response"])
-            _show_answer(answers[-1])
+        if profile.program_class is None:
+            responds = program.respond_to_query
             # What came back belongs to the request as it was edited.
-            return responds(**{**given, "related_llm_request": sent[-1]})
-
-        program.respond_to_query = respond
+            program.respond_to_query = lambda **given: responds(**{**given, "related_llm_request": consulted.sent[-1]})
         _show_where(profile, local, untrusted)
         query = _approved("Your query", query, None if local.stays else preview, _show_query)
         # DSPy warns of each answer that reached its limit.
-        with quiet(logging.ERROR, "dspy"), dspy.context(adapter=models.adapter("local")):
-            answer = program(user_query=query)
-    if not answers:
+        with quiet(logging.ERROR, "dspy"), dspy.context(adapter=models.adapter("local"), lm=models.lm("local")):
+            answer = _answer(program, query, profile.program_class, models)
+    if not consulted.answered:
         _show_answer("")
-    print(f"The answer to your query:\n\n{visible(answer.response) or '(nothing)'}")
-    return 0 if answer.response else 1
+    print(f"The answer to your query:\n\n{visible(answer) or '(nothing)'}")
+    return 0 if answer else 1
+
+
+class _Consulted:
+    """The untrusted model, which is sent what ``approved`` makes of a request, and whose answers are shown."""
+
+    def __init__(self, lm: Any, approved: Callable[[str], str]) -> None:
+        self.lm, self.approved = lm, approved
+        self.sent: list[str] = []
+        self.answered = False
+
+    def __call__(self, request: str) -> object:
+        self.sent.append(self.approved(request))
+        return self._shown(self.lm(self.sent[-1]))
+
+    async def acall(self, request: str) -> object:
+        self.sent.append(self.approved(request))
+        return self._shown(await self.lm.acall(self.sent[-1]))
+
+    def _shown(self, raw: object) -> object:
+        from papillon.program import response_text
+
+        with suppress(ValueError, TypeError):
+            _show_answer(response_text(raw))
+            self.answered = True
+        return raw
+
+
+def _answer(program: Any, query: str, own: ProgramClass | None, models: Models) -> str:
+    """What the program answers; raises PapillonError for what a class of the user's own raises or gives instead."""
+    if own is None:
+        return str(program(user_query=query).response)
+    try:
+        waits = awaited(type(program))
+        response = (models.loop.run(program.acall(user_query=query)) if waits else program(user_query=query)).response
+    except Exception as error:
+        if behind(error) is not None or type(error).__module__.startswith("dspy."):
+            raise
+        raise PapillonError(f"{own} raised {type(error).__name__}: {one_line(error)} ({own.place(error)}).") from error
+    if not isinstance(response or "", str):
+        raise PapillonError(f"{own} answered with a response of type {type(response).__name__} and no text.")
+    return response or ""
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from papillon.columns import COLUMNS, FILLED, check_columns, text_of, units_of
 from papillon.data_files import Record, cause, numbered, read_records
 from papillon.errors import DataError
+from papillon.project import FIXTURES
 
 if TYPE_CHECKING:
     import dspy
@@ -27,7 +28,7 @@ __all__ = ["COLUMNS", "NAMES", "Dataset", "PupaRow", "load", "pii_units", "to_ds
 #: The data sets that have a name; anything else is a path.
 NAMES = ("mini", "pupa_new", "pupa_tnb")
 
-MINI = Path(__file__).parents[1] / "fixtures" / "mini.csv"
+MINI = FIXTURES / "mini.csv"
 HUB_NAME = "Columbia-NLP/PUPA"
 HUB_REVISION = "9981b49b6ced0033988a224b6712895ebf119294"
 #: The hub's files; a folder that PUPA_DIR names holds them under the same names.

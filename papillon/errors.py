@@ -19,6 +19,10 @@
 Every message is one sentence: what was expected, what came, where, and what to do.
 """
 
+import os
+from collections.abc import Collection, Iterator
+from types import CodeType
+
 __all__ = [
     "BudgetSpent",
     "DataError",
@@ -36,6 +40,7 @@ __all__ = [
     "behind",
     "cause_of",
     "one_line",
+    "place_of",
 ]
 
 
@@ -105,6 +110,24 @@ def behind(error: BaseException) -> PapillonError | None:
 def cause_of(error: BaseException) -> str:
     """The sentence of the project's own exception behind an error, else the error itself."""
     return str(behind(error) or f"{type(error).__name__}: {one_line(error)}")
+
+
+def place_of(error: BaseException, files: Collection[str] = ()) -> str:
+    """Where an exception came from, in one of ``files`` if it passed one: ``mine.py, line 12``."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{os.path.basename(error.filename)}, line {error.lineno}"
+    frames = [(code.co_filename, line) for code, line in _passed(error) if not code.co_filename.startswith("<")]
+    own = [frame for frame in frames if frame[0] in files]
+    if not (found := own or frames):
+        return "unknown place"
+    return f"{os.path.basename(found[-1][0])}, line {found[-1][1]}"
+
+
+def _passed(error: BaseException) -> Iterator[tuple[CodeType, int]]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame.f_code, trace.tb_lineno
+        trace = trace.tb_next
 
 
 def one_line(error: BaseException) -> str:

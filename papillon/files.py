@@ -44,8 +44,11 @@ def write_whole(path: Path, text: str) -> None:
 def whole_file(path: Path, *, private: bool = False) -> Iterator[Path]:
     """An empty file beside ``path`` to write; it takes that place, on disk, when the block ends without an error.
 
-    ``private`` lets its owner alone read it. Raises OSError; whatever is raised, the old file stays as it was.
+    ``private`` lets its owner alone read it. Raises OSError, also where a device, a pipe or a link to a folder stands,
+    which root could replace; whatever is raised, what was there stays as it was.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "a folder stands there" if path.is_dir() else "that is no regular file")
     new = path.with_name(f".{path.name[:64]}.{os.urandom(4).hex()}")
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
     try:

@@ -73,7 +73,12 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 # Whether there is anything to translate, which takes longer than to look.
 _SPELT_OUT, _PLAIN = (re.compile(f"[{''.join(map(chr, table))}]") for table in (_UMLAUTS, _LETTERS))
-_UNSPACED = re.compile(r"\S+")
+# ASCII without spaces side by side, but for a sign before others, which may fold into one with them; or one sign and
+# those others.
+_SIGNS = re.compile(
+    r"((?:[\x00-\x08\x0e-\x1b!-\x7f]|[\t-\r\x1c-\x20](?![\t-\r\x1c-\x20]))+(?![^\x00-\x7f]))|.[^\x00-\x7f]*", re.DOTALL
+)
+_ONE_SPACE = str.maketrans(dict.fromkeys("\t\n\v\f\r\x1c\x1d\x1e\x1f", " "))
 _NO_DIGIT = re.compile(r"\D+")
 
 
@@ -347,25 +352,25 @@ def _hide(sought: Sequence[str], text: str, block: str) -> str:
 
 def _folded_with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
     """The folded ``text``, and for each of its characters the slice of ``text`` that it comes from."""
-    if text.isascii():  # the same in a tenth of the time
-        places: list[tuple[int, int]] = []
-        for word in _UNSPACED.finditer(text):
-            if places:
-                end = places[-1][1]
-                places.append((end, end + 1))
-            places.extend(pairwise(range(word.start(), word.end() + 1)))
-        return fold(text), places
-    starts = [at for at, character in enumerate(text) if not at or not _continues(character)]
     folded: list[str] = []
     origins: list[tuple[int, int]] = []
-    for start, end in pairwise([*starts, len(text)]):
-        for character in _fold_characters(text[start:end]):
-            space = character.isspace()
-            if not space or (folded and folded[-1] != " "):
-                folded.append(" " if space else character)
-                origins.append((start, end))
+    for run in _SIGNS.finditer(text):
+        start, end = run.span()
+        if run[1]:  # folds sign by sign: the same in a tenth of the time
+            start += run[1][0].isspace() and folded[-1:] in ([], [" "])
+            folded.extend(text[start:end].lower().translate(_ONE_SPACE))
+            origins.extend(pairwise(range(start, end + 1)))
+            continue
+        starts = [at for at in range(start, end) if at == start or not _continues(text[at])]
+        for begun, ended in pairwise([*starts, end]):
+            for character in _fold_characters(text[begun:ended]):
+                space = character.isspace()
+                if not space or (folded and folded[-1] != " "):
+                    folded.append(" " if space else character)
+                    origins.append((begun, ended))
     if folded and folded[-1] == " ":
         folded.pop()
+        origins.pop()
     return "".join(folded), origins
 
 

@@ -18,12 +18,14 @@ import dspy
 
 from papillon.errors import UsageError
 from papillon.files import write_whole
+from papillon.profile import Profile
 
 __all__ = [
     "PAPILLON",
     "CraftRedactedRequest",
     "RespondToQuery",
     "load_program",
+    "make_program",
     "response_text",
     "save_program",
 ]
@@ -178,6 +180,16 @@ def save_program(program: dspy.Module, path: Path) -> None:
     write_whole(path, json.dumps(state, indent=2, ensure_ascii=False) + "\n")
 
 
+def make_program(profile: Profile, untrusted_model: Callable[[str], Any]) -> dspy.Module:
+    """The profile's program over an untrusted model: PAPILLON or a class of the user's own, with what was saved of it.
+
+    Raises UsageError where the class cannot be made or the file does not fit it.
+    """
+    own = profile.program_class
+    program = PAPILLON(untrusted_model=untrusted_model) if own is None else own.made(untrusted_model)
+    return load_program(program, profile.program)
+
+
 def load_program(program: dspy.Module, path: Path | None) -> dspy.Module:
     """Set the program's prompts and demonstrations from a file; its models stay as they are.
 
@@ -190,6 +202,8 @@ def load_program(program: dspy.Module, path: Path | None) -> dspy.Module:
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise UsageError(f"Expected a saved DSPy program in {path}, but it cannot be read: {error}.") from error
     names = [name for name, _ in program.named_predictors()]
+    if not names:
+        raise UsageError(f"Expected a program with predictors for {path} to set, got one without; leave the file out.")
     found = state if isinstance(state, dict) else {}
     if any(not isinstance(found.get(name), dict) for name in names):
         raise UsageError(

@@ -119,10 +119,21 @@ FLOORS = (
     ("evaluation",),
     (
         *("interrupt", "marks", "option_values", "options", "command_line", "protocol", "items"),
-        *("baseline_files", "plan", "selection", "needs", "row_cache", "leaving", "split_verdicts"),
+        *("baseline_files", "plan", "selection", "showing", "needs", "row_cache", "leaving", "split_verdicts"),
     ),
     ("run",),
-    ("remarks", "run_result", "accepting", "outputs", "progress", "next_command", "training"),
+    (
+        "remarks",
+        "run_result",
+        "accepting",
+        "outputs",
+        "progress",
+        "next_command",
+        "training",
+        "comparing",
+        "listing",
+        "pages",
+    ),
     ("session", "workers"),
     ("plugin",),
 )

@@ -2,7 +2,7 @@
 
 One room per matter. pytest's side: the hooks (plugin), the session (session) and its roles under pytest-xdist
 (workers), what the command line names (command_line, marks) and sets (options, option_values), what the items share
-(items), how they ask (protocol), Ctrl-C (interrupt), and what is shown meanwhile (progress).
+(items), how they ask (protocol), Ctrl-C (interrupt), what is shown meanwhile (progress), and whose texts are (showing).
 
 A run: what could be done (plan), what of it pytest selected (selection) and what that takes (needs), doing it (run),
 the rows that earlier runs left (row_cache), why rows have no score (causes), and what the rows come to
@@ -10,7 +10,8 @@ the rows that earlier runs left (row_cache), why rows have no score (causes), an
 
 What is left of it: the run as a value (run_result) with what a reader should know (remarks), its folder (leaving),
 the files that were asked for (outputs), accepted scores (accepting, baseline_files), and what to type next
-(next_command).
+(next_command). Later: the runs that left a folder (listing), some of them beside each
+other (comparing), and either as a page (pages).
 
 How a row comes about, what rows come to, what is shown of them, and training have folders of their own (evaluation,
 verdicts, reports, training).

@@ -11,8 +11,9 @@ import pytest
 
 from evals.harness.marks import MARKS, names, selects
 from evals.harness.options import OPTIONS
-from papillon.commands import seen_from
+from papillon.commands import suites
 from papillon.errors import UsageError
+from papillon.project import CHECKOUT
 
 __all__ = [
     "EVALS",
@@ -50,17 +51,30 @@ def names_evaluation(config: pytest.Config) -> bool:
 
     The training suite does not count: it evaluates nothing by itself.
     """
-    start = config.invocation_params.dir
-    paths = [(start / arg.partition("::")[0]).resolve() for arg in config.args]
     return any(
         path == EVALS or (EVALS in path.parents and path != EVALS / "test_training.py")
-        for path in [*paths, start.resolve()]
+        for path in [*_paths(config), config.invocation_params.dir.resolve()]
     )
 
 
+def _paths(config: pytest.Config) -> Iterator[Path]:
+    """The paths that the arguments name; of packages, which ``--pyargs`` has, the suites' own alone."""
+    for argument in config.args:
+        name = argument.partition("::")[0].partition("[")[0]
+        top, *below = name.split(".")
+        if config.option.pyargs and top == EVALS.name:
+            path = EVALS.joinpath(*below)
+            yield path if path.is_dir() else path.with_suffix(".py")
+        else:
+            yield (config.invocation_params.dir / name).resolve()
+
+
 def names_training(config: pytest.Config) -> bool:
-    """Whether ``-m`` names the mark ``gpu`` without a ``not``."""
-    return names(config.getoption("markexpr", "") or "", "gpu")
+    """Whether ``-m`` names the mark ``gpu`` without a ``not``; outside a checkout also an argument must lie in it."""
+    if not names(config.getoption("markexpr", "") or "", "gpu"):
+        return False
+    # Others have tests of that mark too.
+    return CHECKOUT or any(path in (EVALS, EVALS / "test_training.py") for path in _paths(config))
 
 
 def only_shows(config: pytest.Config) -> bool:
@@ -81,8 +95,8 @@ def refuse_options_without_a_suite(config: pytest.Config) -> None:
     marks = config.getoption("markexpr", "") or ""
     if not marks or not any(selects(marks, mark) for mark in MARKS):
         marks = "dev"
-    suites = seen_from(config.invocation_params.dir, EVALS)
-    words = ["pytest", suites, "-m", marks, *(word for words in typed for word in words)]
+    suites_ = suites(config.invocation_params.dir)
+    words = ["pytest", *suites_, "-m", marks, *(word for words in typed for word in words)]
     raise UsageError(f"{first}: an evaluation runs only where it is asked for by path; type {shlex.join(words)}")
 
 

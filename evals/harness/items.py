@@ -17,7 +17,10 @@ class Line:
         self._ask = ask
 
     def example(self, example_id: str) -> dict[str, Any]:
-        """The ``rows`` of one example, one for each trial, and how it ``failed``, empty where it did not."""
+        """The ``rows`` of one example, one for each trial, how it ``failed``, and its ``texts`` as lines.
+
+        These are empty where it did not fail, and where its texts are not to be shown.
+        """
         return self._ask({"ask": "example", "id": example_id})
 
     def gate(self, gate_id: str) -> list[dict[str, Any]]:

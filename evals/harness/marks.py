@@ -14,10 +14,17 @@ from papillon.spelling import nearest
 if TYPE_CHECKING:
     from _pytest.mark.expression import Expression
 
-__all__ = ["MARKS", "names", "needs", "refuse_wrong_expressions", "selects"]
+__all__ = ["MARKERS", "MARKS", "names", "needs", "refuse_wrong_expressions", "selects"]
 
 #: The suites' marks, as ``-m`` may name them.
 MARKS = ("dev", "test", "judges", "gpu")
+#: The same with what each stands for, as pytest lists them.
+MARKERS = (
+    "dev: evaluates and gates the dev split",
+    "test: evaluates and gates the test split",
+    "judges: tests the configured judge against labelled cases",
+    "gpu: trains; runs only when -m asks for it",
+)
 
 #: Of how many other marks of an expression every combination is tried.
 _TRIED = 8

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from evals.harness.command_line import EVALS
 from evals.harness.plan import SPLITS
-from papillon.commands import data_at_hand, launcher, seen_from
+from evals.harness.reports.worst import worst_first
+from papillon.commands import data_at_hand, launcher, suites
 from papillon.results import GateResult, Row, RunResult
 from papillon.results.rows import COSTS
 
@@ -41,7 +41,7 @@ _REPEATED = (
 def next_command(result: RunResult, config: pytest.Config) -> list[str]:
     """The command's words, each as a shell takes it."""
     folder = config.invocation_params.dir
-    words = [*launcher(folder), *_of_pytest(config), seen_from(folder, EVALS)]
+    words = [*launcher(folder), *_of_pytest(config), *suites(folder)]
     if (example := worst_row(result.rows, result.gates)) is not None:
         words += ["-k", example, "-vv"]
     else:
@@ -84,8 +84,8 @@ def worst_row(rows: Sequence[Row], verdicts: Sequence[GateResult]) -> str | None
             flip = next(iter(result.flipped), None) if result.verdict == wanted else None
             if flip is not None and (flip.after > flip.before) == (result.metric in COSTS):
                 return flip.id
-    worse = [row for row in rows if (row.overall or 0) < 1]
-    return min(worse, key=lambda row: row.overall or 0.0).id if worse else None
+    worst = worst_first(rows)[0]
+    return worst.id if (worst.overall or 0) < 1 else None
 
 
 def command_lines(words: list[str], width: int) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from evals.harness.evaluation.examples import Shard
 from papillon.errors import UsageError
+from papillon.program_class import ProgramClass, named_program
 
 __all__ = ["Given", "unexpected"]
 
@@ -84,6 +85,15 @@ class Given:
         if (path := self.path(flag)) is not None and not path.exists():
             raise unexpected(flag, what, str(path))
         return path
+
+    def program(self, flag: str, what: str) -> Path | ProgramClass | None:
+        """A class that can be found, or the path of a file or folder that is there; ``what`` these are."""
+        text: str | None = self.text(flag)
+        named = None if text is None else named_program(text)
+        if not isinstance(named, ProgramClass):
+            return self.existing(flag, what)
+        named.require(f"{flag} ")
+        return named
 
     def files(self, flag: str, what: str) -> tuple[Path, ...]:
         """The files of an option that may be repeated; ``what`` each is."""

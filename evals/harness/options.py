@@ -14,6 +14,7 @@ from evals.harness.option_values import Given, unexpected
 from papillon.errors import UsageError
 from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
+from papillon.project import ROOT, SHIPPED
 from papillon.results.folder import RUNS
 from papillon.splits import CHOICES
 
@@ -21,7 +22,7 @@ __all__ = ["OPTIONS", "Option", "RunSettings", "resolve"]
 
 #: The data sets that are known by name.
 DATASETS = ("mini", "pupa_new", "pupa_tnb")
-SAVED = "a saved DSPy program, or a training's folder"
+SAVED = "a saved DSPy program, a training's folder, or module:Class"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ OPTIONS = (
     Option("--eval-split", "|".join(CHOICES), "how the data is split (default: the profile's, else grouped)"),
     Option("--eval-limit", "N", "the first N examples of each split (default: all)"),
     Option("--eval-trials", "K", "independent samples per example (default: the profile's, else 1)"),
-    Option("--eval-program", "FILE.json|FOLDER", "a saved program, or a training's folder (default: zero-shot)"),
+    Option(
+        "--eval-program",
+        "FILE.json|module:Class",
+        "a saved program, a training's folder, or a class (default: zero-shot)",
+    ),
     Option("--eval-judge", "llm|lexical", "which judge scores (default: the profile's)"),
     Option("--eval-concurrency", "N", "model calls in flight at once, over all workers (default: the profile's)"),
     Option(
@@ -66,6 +71,8 @@ OPTIONS = (
     Option("--eval-baseline", "FILE.json", "accepted scores to compare with (default: the profile's)"),
     Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
     Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
+    Option("--eval-report", "FILE.html", "write the run for people, with its texts, private (default: not written)"),
+    Option("--eval-show-text", None, "failing examples show their texts, which are private, in terminal and JUnit"),
     Option("--eval-shard", "I/N", "only the I-th of N parts of every split (default: all of it)"),
     Option("--full-train", None, "with -m gpu: the full training instead of its smoke test (profile: arbor)"),
     Option("--train-device", "auto|arbor|cuda|cpu", "with -m gpu: who trains (default: auto, which needs a GPU)"),
@@ -86,11 +93,14 @@ class RunSettings:
     import_files: tuple[Path, ...]
     export_file: Path | None
     results_file: Path | None
+    report_file: Path | None
     #: The folder in which the run leaves its own, None for nowhere, and whether an option named it.
     runs: Path | None
     runs_named: bool
     baseline_file: Path | None
     accept: bool
+    #: Whether failing examples show their texts.
+    show_text: bool
     #: Options that changed data, split or judge, so that the profile's own baselines and bars do not apply.
     departs: tuple[str, ...]
 
@@ -120,10 +130,8 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         split=values.choice("--eval-split", CHOICES) or profile.split,
         trials=values.count("--eval-trials") or profile.trials,
         concurrency=values.count("--eval-concurrency") or profile.concurrency,
-        program=values.existing("--eval-program", SAVED) or _program(profile),
     )
-    if profile.program is not None:
-        profile = with_program(profile, profile.program)
+    profile = with_program(profile, values.program("--eval-program", SAVED) or _program(profile))
     changed = {
         "--eval-dataset": profile.dataset != before.dataset,
         "--eval-split": profile.split != before.split,
@@ -140,10 +148,12 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         import_files=values.files("--eval-import", "a file of recorded calls"),
         export_file=values.writable("--eval-export"),
         results_file=values.writable("--eval-results"),
+        report_file=values.writable("--eval-report"),
         runs=None if given["eval_runs"] == "none" else values.folder_of("--eval-runs") or RUNS,
         runs_named=given["eval_runs"] is not None,
         baseline_file=values.path("--eval-baseline"),
         accept=bool(given["eval_accept"]),
+        show_text=bool(given["eval_show_text"]),
         departs=tuple(flag for flag, differs in changed.items() if differs),
     )
     _check_together(settings)
@@ -165,6 +175,12 @@ def _check_together(settings: RunSettings) -> None:
             f"--eval-accept: profile {settings.profile.name!r} names no baseline to write; "
             "say where with --eval-baseline FILE.json."
         )
+    shipped = [each.baseline for each in settings.profile.regressions if each.baseline.is_relative_to(SHIPPED)]
+    if settings.accept and settings.baseline_file is None and shipped and SHIPPED != ROOT:
+        raise UsageError(
+            f"--eval-accept: the baseline of profile {settings.profile.name!r} comes with the installed package; "
+            "say where to write with --eval-baseline FILE.json."
+        )
     if settings.max_cost is not None:
         for model in settings.profile.models.values():
             if model.model.startswith(("embedded/", "transformers/")):
@@ -178,7 +194,9 @@ def _check_together(settings: RunSettings) -> None:
 
 
 def _program(profile: Profile) -> Path | None:
-    """The profile's own saved program, which must be there."""
+    """The profile's own saved program, which must be there, as must be the class that it names."""
+    if profile.program_class is not None:
+        profile.program_class.require(f"Profile {profile.name!r}: program ")
     if profile.program is not None and not profile.program.exists():
         raise UsageError(
             f"Profile {profile.name!r}: expected program to be {SAVED}, but there is no {profile.program}; "

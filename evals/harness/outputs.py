@@ -13,12 +13,16 @@ from pathlib import Path
 from evals.harness.accepting import accepted_baselines
 from evals.harness.baseline_files import write_baseline
 from evals.harness.causes import again_replayed
+from evals.harness.comparing import since_last
 from evals.harness.options import RunSettings
+from evals.harness.reports.compare import since_line
 from evals.harness.run import Run
 from evals.harness.verdicts.baseline import Baseline
 from papillon.errors import PapillonError, UsageError, one_line
 from papillon.files import write_whole
 from papillon.results import RunResult
+from papillon.results.comparison import Comparison
+from papillon.results.traces import Traces
 
 __all__ = ["Outputs", "refuse_unwritable"]
 
@@ -32,6 +36,7 @@ def refuse_unwritable(settings: RunSettings) -> None:
         ("--eval-export", settings.export_file),
         *(("--eval-accept", path) for path in accepted if settings.accept),
         ("--eval-results", settings.results_file),
+        ("--eval-report", settings.report_file),
     ]
     options: dict[Path, str] = {}
     for option, path in asked:
@@ -64,12 +69,13 @@ def _unwritable(path: Path, *, makes_folders: bool) -> str:
 
 class Outputs:
     """What became of a closed run's files: its ``result``, with what failed among its problems, the ``accepted`` files,
-    and whether the user ``stopped`` the writing."""
+    and whether the user ``stopped`` the writing; and what changed ``since`` the last comparable run, None without."""
 
     def __init__(self, run: Run, result: RunResult) -> None:
         self.result = result
         self.accepted: list[str] = []
         self.stopped = False
+        self.since: Comparison | None = None
         self._run, self._settings = run, run.plan.settings
 
     def write(self) -> None:
@@ -80,7 +86,11 @@ class Outputs:
                 self._try(f"--eval-export {settings.export_file}", self._run.export)
             if settings.accept and self.result.run.begun:
                 self._try("--eval-accept", self._accept)
+            # Before this run's folder takes the place of an unchanged one.
+            self.since = since_last(self.result, settings.runs) if self.result.run.begun else None
             self._try("--eval-runs", self._leave)
+            if (page := settings.report_file) is not None:
+                self._try(f"--eval-report {page}", lambda: self._report(page))
             if (file := settings.results_file) is not None:
                 self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
         except KeyboardInterrupt:
@@ -88,8 +98,20 @@ class Outputs:
             stopped = f"Stopped while the run's files were written: {again_replayed(settings.record)}."
             self.result = self.result.with_problems(stopped)
 
+    def since_line(self) -> str:
+        """What moved since the last comparable run, "" without one."""
+        if self.since is None or self._settings.runs is None:
+            return ""
+        return since_line(self.since, replaced=not (self._settings.runs / self.since.before).exists())
+
     def _leave(self) -> None:
         self._run.leave(self.result.to_text())
+
+    def _report(self, page: Path) -> None:
+        from evals.harness.pages import run_page  # templates, which few runs need
+
+        folder = self._run.leaving.folder
+        run_page(page, self.result, Traces(folder.path) if folder is not None else None)
 
     def _accept(self) -> None:
         for path, baseline in accepted_baselines(self.result, self._run.plan).items():

@@ -17,7 +17,9 @@ from evals.harness.options import RunSettings
 from evals.harness.verdicts.baseline import Baseline, refuse_mismatch
 from evals.harness.verdicts.splits import GateItem
 from papillon.data import load
-from papillon.profile import ROOT, GateSettings, RegressionSettings
+from papillon.profile import GateSettings, RegressionSettings
+from papillon.project import PACKAGES
+from papillon.results.run import ModelNames
 
 __all__ = ["CONTROLS", "JUDGED", "SPLITS", "Plan"]
 
@@ -43,6 +45,12 @@ class Plan:
     @property
     def examples(self) -> dict[str, list[Example]]:
         return self.data.examples
+
+    @property
+    def models(self) -> ModelNames:
+        profile = self.settings.profile
+        judge = profile.models.get("judge")
+        return ModelNames(profile.local.model, profile.untrusted.model, "lexical" if judge is None else judge.model)
 
     @property
     def whole(self) -> dict[str, int]:
@@ -113,7 +121,7 @@ class Plan:
         judge = self.settings.profile.judge
         if judge.kind == "lexical" or judge.model is None:
             return {"kind": judge.kind}
-        prompts = b"".join((ROOT / "judges" / name).read_bytes() for name in ("quality.txt", "leakage.txt"))
+        prompts = b"".join((PACKAGES / "judges" / name).read_bytes() for name in ("quality.txt", "leakage.txt"))
         return {"kind": judge.kind, "model": judge.model.model, "prompts": hashlib.sha256(prompts).hexdigest()[:16]}
 
     @cached_property

@@ -14,7 +14,6 @@ import pytest
 
 from evals.harness import progress
 from evals.harness.command_line import (
-    EVALS,
     SUITES,
     in_evals,
     in_suite,
@@ -23,15 +22,16 @@ from evals.harness.command_line import (
     refuse_options_without_a_suite,
     refuse_root_of_an_option,
 )
-from evals.harness.marks import needs
+from evals.harness.marks import MARKERS, needs
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
 from evals.harness.session import EvalSession, LocalSession
+from evals.harness.showing import add_to_failure
 from evals.harness.training.suite import Training, resolve_training
 from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
-from papillon.commands import seen_from
+from papillon.commands import suites
 from papillon.errors import UsageError
-from papillon.profile import ROOT
+from papillon.project import CHECKOUT, PACKAGES, TRAIN
 
 SESSION = pytest.StashKey[EvalSession]()
 TRAINING = pytest.StashKey[Training]()
@@ -47,6 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for line in MARKERS:
+        config.addinivalue_line("markers", line)
     if not config.pluginmanager.hasplugin("warnings"):
         # The suites have such marks, and marks are strict.
         config.addinivalue_line("markers", "filterwarnings(warning): without effect, since -p no:warnings was given")
@@ -88,9 +90,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if costs and not names_evaluation(config):
         return True
     # None of the project's own tests is marked so; where torch is installed, reading them all takes half a minute.
-    if collection_path.is_relative_to(ROOT / "tests") and needs(config.getoption("markexpr", "") or "", "gpu"):
-        return True
-    return None
+    own = CHECKOUT and collection_path.is_relative_to(PACKAGES / "tests")
+    return True if own and needs(config.getoption("markexpr", "") or "", "gpu") else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -136,6 +137,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     crash: Any = getattr(report.longrepr, "reprcrash", None)
     if crash is not None and in_suite(item.path):
         crash.message = crash.message.removeprefix("Failed: ")
+        if item.config.getoption("eval_show_text"):
+            add_to_failure(report)
     return report
 
 
@@ -150,8 +153,8 @@ def evaluation(pytestconfig: pytest.Config) -> Any:
     """The suites' items' way to ask the run."""
     session = pytestconfig.stash.get(SESSION, None)
     if session is None:
-        suites = seen_from(pytestconfig.invocation_params.dir, EVALS)
-        raise pytest.UsageError(f"The suites in evals/ run only where they are named: type pytest {suites} -m dev.")
+        named = " ".join(suites(pytestconfig.invocation_params.dir))
+        raise pytest.UsageError(f"The suites in evals/ run only where they are named: type pytest {named} -m dev.")
     # Items run where there are no workers, or in one of them; never in the controller.
     assert isinstance(session, (LocalSession, WorkerSession))
     return session.line()
@@ -173,7 +176,7 @@ def training(pytestconfig: pytest.Config, say: Callable[[str], None]) -> Trainin
     """The training that the command line names; its tests skip or fail where nothing can be trained."""
     named = pytestconfig.stash.get(TRAINING, None)
     if named is None:
-        raise pytest.UsageError("A training runs only where -m names it: type pytest -m gpu.")
+        raise pytest.UsageError(f"A training runs only where -m names it: type {TRAIN} -m gpu.")
     if (missing := named.missing()) is not None:
         if named.full or named.device != "auto":
             pytest.fail(missing, pytrace=False)

@@ -22,14 +22,15 @@ from papillon.models.fields import said_in
 from papillon.models.ledger import CallCost, Ledger
 from papillon.models.providers import identity_of, price_of
 from papillon.models.thinking import split_thinking
-from papillon.profile import ROOT, Profile
+from papillon.profile import Profile
+from papillon.project import PACKAGES
 from papillon.store import FinishedRows, Named, Store
 from papillon.store.finished import FINGERPRINT
 
 __all__ = ["RowCache"]
 
 #: The folders whose every file a row follows from.
-_ROOMS = (ROOT / "papillon", ROOT / "judges", Path(__file__).resolve().with_name("evaluation"))
+_ROOMS = (PACKAGES / "papillon", PACKAGES / "judges", Path(__file__).resolve().with_name("evaluation"))
 #: How many jobs' records are in memory at once.
 _BATCH = 50
 
@@ -40,7 +41,7 @@ def _sources() -> str:
     files = [path for room in _ROOMS for path in room.rglob("*") if path.suffix in (".py", ".txt")]
     seen = hashlib.sha256()
     for path in sorted(files):
-        seen.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        seen.update(path.relative_to(PACKAGES).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return seen.hexdigest()
 
 
@@ -58,6 +59,8 @@ class RowKeys:
             "judge": profile.judge.kind,
             "program": hashlib.sha256(program).hexdigest(),
         }
+        if profile.program_class is not None:
+            self._base["class"] = profile.program_class.fingerprint
 
     def of(self, job: Job) -> str:
         """sha256 over all that the job's row follows from; not over its id, split or group."""

@@ -24,6 +24,7 @@ from evals.harness.needs import Needs
 from evals.harness.plan import JUDGED, Plan
 from evals.harness.row_cache import RowCache
 from evals.harness.selection import Selection
+from evals.harness.showing import Showing
 from evals.harness.split_verdicts import SplitVerdicts, Waiting
 from evals.harness.verdicts.judge_bars import judge_bars
 from papillon.errors import UsageError
@@ -42,12 +43,12 @@ __all__ = ["Run", "Waiting"]
 class Run:
     """Works ahead through what a selection needs once the first item asks; every answer waits for its own rows only."""
 
-    def __init__(self, plan: Plan, selection: Selection) -> None:
+    def __init__(self, plan: Plan, selection: Selection, showing: Showing | None = None) -> None:
         self.plan, self.selection = plan, selection
         settings = plan.settings
         self.started = datetime.datetime.now(datetime.UTC)
         self.id = new_id(settings.profile.name, self.started)
-        self.leaving = Leaving(settings, self.id)
+        self.leaving = Leaving(settings, self.id, showing)
         self._begun_at = time.monotonic()
         self._seconds: float | None = None
         self.finished: datetime.datetime | None = None
@@ -253,12 +254,15 @@ class Run:
         self.start()
         name = question["id"]
         if question["ask"] == "example":
-            rows = [outcome.row for outcome in self.scheduler.outcomes(self._of_example[name], waiting)]
+            jobs = self._of_example[name]
+            outcomes = self.scheduler.outcomes(jobs, waiting)
+            rows = [outcome.row for outcome in outcomes]
+            texts = self.leaving.texts(zip(jobs, outcomes, strict=True), self.plan.models)
             failed = ""
             if causes := causes_of(rows):
                 failed = self._told.once(causes[0], causes, name)
                 failed = failed if failed == causes[0] else f"No score: {failed}."
-            return {"rows": [row.to_json() for row in rows], "failed": failed}
+            return {"rows": [row.to_json() for row in rows], "failed": failed, "texts": texts}
         if question["ask"] == "gate":
             return {
                 "results": [{**result.to_json(), "note": result.note} for result in self.verdicts.gate(name, waiting)]

@@ -13,8 +13,9 @@ from evals.harness.run import Run
 from evals.harness.verdicts.second_opinion import judges_agreement
 from judges.lexical import GOOD_ENOUGH
 from judges.scores import SCORES
+from papillon.profile import Profile
 from papillon.results import Agreement, ControlResult, Gain, GateResult, JudgeReport, Row, RunInfo, RunResult, SplitInfo
-from papillon.results.run import Calls, DatasetInfo, ModelNames, ProgramInfo, Tokens
+from papillon.results.run import Calls, DatasetInfo, ProgramInfo, Tokens
 
 __all__ = ["run_result"]
 
@@ -34,10 +35,14 @@ def run_result(run: Run) -> RunResult:
     )
 
 
+def _program(profile: Profile) -> str | None:
+    """The program as a user named it: a class, what was saved, or both; None for PAPILLON itself."""
+    return " with ".join(str(each) for each in (profile.program_class, profile.program) if each is not None) or None
+
+
 def _info(run: Run) -> RunInfo:
     settings, data, ledger = run.plan.settings, run.plan.data, run.ledger
     profile = settings.profile
-    judge = profile.models.get("judge")
     return RunInfo(
         id=run.id,
         started=run.started.isoformat(timespec="seconds"),
@@ -47,10 +52,8 @@ def _info(run: Run) -> RunInfo:
         record=settings.record,
         scores=SCORES,
         dataset=DatasetInfo(data.name, data.sha256, data.rows, profile.split, dict(data.whole)),
-        program=ProgramInfo(run.fingerprint, str(profile.program) if profile.program else None),
-        models=ModelNames(
-            profile.local.model, profile.untrusted.model, judge.model if judge is not None else "lexical"
-        ),
+        program=ProgramInfo(run.fingerprint, _program(profile)),
+        models=run.plan.models,
         versions={
             "papillon": papillon.__version__,
             "dspy": version("dspy"),

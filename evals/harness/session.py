@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -20,11 +21,12 @@ from evals.harness.marks import refuse_wrong_expressions
 from evals.harness.next_command import command_lines, next_command
 from evals.harness.outputs import Outputs, refuse_unwritable
 from evals.harness.plan import JUDGED, Plan
-from evals.harness.progress import Progress
+from evals.harness.progress import Progress, say
 from evals.harness.reports.terminal import closing_lines, write_section
 from evals.harness.run import Run
 from evals.harness.run_result import run_result
 from evals.harness.selection import Selection, nothing_selected, refuse_selection
+from evals.harness.showing import Showing, take
 from papillon.errors import PapillonError, UsageError
 from papillon.models.providers import missing_means
 
@@ -69,6 +71,7 @@ class Owner(EvalSession):
         self.problems: list[str] = []
         self.outputs: Outputs | None = None
         self.progress = Progress(config)
+        self.showing = Showing()
         self._interrupts = Interrupts(self.progress.first_words, self.progress.last_words)
 
     def check(self) -> None:
@@ -99,7 +102,8 @@ class Owner(EvalSession):
         if (failed := self._session.testsfailed) and not self.config.option.continue_on_collection_errors:
             # pytest alone does so by itself, xdist's controller does not.
             raise self._session.Interrupted(f"{failed} error{'s' * (failed > 1)} during collection")
-        run = Run(self.plan, selection)
+        self.showing = Showing.of(self.config, self.plan, selection)
+        run = Run(self.plan, selection, self.showing)
         try:
             refuse_selection(selection, self.plan)
             if self.plan.settings.accept:
@@ -114,6 +118,14 @@ class Owner(EvalSession):
         self.run = run
         self.progress.begin(run)
         self._interrupts.watch()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
+        """Show an example's texts below its line, and let no other plugin have them."""
+        texts = take(report)
+        yield
+        if texts and report.when == "call":  # what comes later has them too
+            say(self.config, texts)
 
     def end(self, session: pytest.Session) -> None:
         """Close the run, write its files, and let only a clean run end in 0."""
@@ -139,12 +151,17 @@ class Owner(EvalSession):
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         if self.outputs is not None:
             width, verbosity = terminalreporter._tw.fullwidth, self.config.get_verbosity()
+            here = self.config.invocation_params.dir
+            command = self.run.leaving.command(here) if self.run is not None else ""
             lines = closing_lines(
                 self.outputs.result,
                 width,
                 verbosity=verbosity,
-                left=self.run.leaving.line(self.config.invocation_params.dir) if self.run is not None else "",
+                left=self.run.leaving.line(here) if self.run is not None else "",
+                show=command,
                 accepted=self.outputs.accepted,
+                unshown=self.showing.closing(command),
+                since=self.outputs.since_line(),
                 following=command_lines(next_command(self.outputs.result, self.config), width),
             )
             write_section(terminalreporter, lines, verbosity=verbosity)

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from papillon.errors import InfrastructureError
+
 __all__ = ["ModelLoop"]
 
 T = TypeVar("T")
@@ -58,7 +60,10 @@ class ModelLoop:
         """Run a coroutine to its end from another thread."""
         if threading.current_thread() is self._thread:
             work.close()
-            raise RuntimeError("A blocking model call was made on the event loop of the models; await it instead.")
+            raise InfrastructureError(
+                "Expected a model to be awaited in aforward, but it was called there and would block every other call; "
+                "write await model.acall(...), or forward alone."
+            )
         return self.submit(work).result()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from papillon.errors import UsageError
 from papillon.profile import ModelSettings, Profile
+from papillon.program_class import ProgramClass
 
 __all__ = ["MERGED", "base_of", "engine_of", "with_program"]
 
@@ -23,15 +24,19 @@ EMBEDDED = "embedded/SmolLM2-135M-Instruct"
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
 
 
-def with_program(profile: Profile, path: Path) -> Profile:
-    """The profile with the saved program at ``path``, a file or a training's folder.
+def with_program(profile: Profile, named: Path | ProgramClass | None = None) -> Profile:
+    """The profile with the program that is ``named``, else its own: a saved one's file, a training's folder, a class.
 
+    What is saved sets the prompts of the profile's class; a class that is named has nothing saved.
     A training's folder (``program.json`` beside ``adapter/`` and ``settings.json``) also replaces the local model:
     by the one that was trained, with its adapter, the sampling values of its training and its chat format; where
     the training wrote every marker of that itself (``guided`` 1), the profile's own format stays. Raises UsageError
     for a folder that no finished training left.
     """
-    if not path.is_dir():
+    if isinstance(named, ProgramClass):
+        return replace(profile, program=None, program_class=named)
+    path = named or profile.program
+    if path is None or not path.is_dir():
         return replace(profile, program=path)
     if not (path / "program.json").is_file():
         begun = (path / "settings.json").is_file()

@@ -16,24 +16,29 @@ from papillon.profile.gates import gate_settings
 from papillon.profile.models import judge_settings, model_settings
 from papillon.profile.settings import ROOT, Profile
 from papillon.profile.table import Table
+from papillon.program_class import ProgramClass, named_program
+from papillon.project import SHIPPED
 from papillon.shape import keys_of
 from papillon.spelling import did_you_mean, nearest
 
 __all__ = ["load_profile", "own_settings", "parse_profile"]
 
 
-def parse_profile(name: str, path: Path | None, data: Any) -> Profile:
+def parse_profile(name: str, path: Path | None, data: Any, base: Path = ROOT) -> Profile:
     """Check one profile's keys; raises ProfileError that names the key, what came and what was expected.
 
-    ``path`` is the file that holds the profile, None for the project's own pyproject.toml.
+    ``path`` is the file that holds the profile, None for the pyproject.toml in ``base``, ours or the user's.
     """
-    table = Table(f"Profile {name!r} ({path or 'pyproject.toml'})", data, path.parent if path else ROOT, path)
+    table = Table(f"Profile {name!r} ({path or 'pyproject.toml'})", data, path.parent if path else base, path)
     table.only(keys_of(Profile))
     gates = table.table("gates")
     thresholds, regressions = gate_settings(gates) if gates is not None else ((), ())
+    given: dict[str, Any] = {"name": name, "path": path, "gates": thresholds, "regressions": regressions}
+    if (own := _program_class(table)) is not None:
+        given |= {"program": None, "program_class": own}
     return table.read(
         Profile,
-        {"name": name, "path": path, "gates": thresholds, "regressions": regressions},
+        given,
         {
             "dataset": _dataset,
             **dict.fromkeys(("local", "untrusted"), lambda table, role: model_settings(table.at(role))),
@@ -47,6 +52,19 @@ def _dataset(table: Table, key: str) -> str:
     name: str = table.value(key, str)
     # A name stays a name; a path counts from the file that holds the profile.
     return name if name in ("mini", "pupa_new", "pupa_tnb") else str((table.base / Path(name).expanduser()).resolve())
+
+
+def _program_class(table: Table) -> ProgramClass | None:
+    text = table.data.get("program")
+    named = named_program(text) if isinstance(text, str) else None
+    if not isinstance(named, ProgramClass):
+        return None
+    if table.file is not None:
+        # To evaluate a stranger's file must not run a stranger's code.
+        raise table.wrong(
+            "program", "a saved program's path in a file of its own; name a class in pyproject.toml or --eval-program"
+        )
+    return named
 
 
 def _train(table: Table, key: str) -> dict[str, Any]:
@@ -94,16 +112,25 @@ def _neighbours(path: Path) -> str:
 
 
 def own_settings() -> Table:
-    """``[tool.papillon]`` of the project's pyproject.toml."""
-    table = _read(ROOT / "pyproject.toml").get("tool", {}).get("papillon", {})
-    found = Table("[tool.papillon] in pyproject.toml", table, ROOT)
+    """``[tool.papillon]`` of the project's pyproject.toml, empty where it has none."""
+    return _settings(ROOT)
+
+
+def _settings(folder: Path) -> Table:
+    file = folder / "pyproject.toml"
+    table = _read(file).get("tool", {}).get("papillon", {}) if file.exists() else {}
+    found = Table("[tool.papillon] in pyproject.toml", table, folder)
     found.only(("default-profile", "keys", "profiles"))
     return found
 
 
-def _profiles() -> dict[str, Any]:
-    profiles = own_settings().table("profiles")
-    return profiles.data if profiles is not None else {}
+def _profiles() -> dict[str, tuple[Any, Path]]:
+    """Every profile by name, with the folder that its paths count from; the project's own come before shipped ones."""
+    found: dict[str, tuple[Any, Path]] = {}
+    for folder in dict.fromkeys((SHIPPED, ROOT)):
+        if (profiles := _settings(folder).table("profiles")) is not None:
+            found |= {name: (data, folder) for name, data in profiles.data.items()}
+    return found
 
 
 def load_profile(name: str | None = None) -> Profile:
@@ -124,4 +151,5 @@ def load_profile(name: str | None = None) -> Profile:
             f"Unknown profile {name!r}: expected one of {', '.join(sorted(profiles))}{meant}, "
             "or a file that ends in .toml."
         )
-    return parse_profile(name, None, profiles[name])
+    data, base = profiles[name]
+    return parse_profile(name, None, data, base)

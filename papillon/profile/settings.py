@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+from papillon.program_class import ProgramClass
+from papillon.project import ROOT
 from papillon.shape import NO_KEY, Bound, Needed, at_least, between
 
 __all__ = [
@@ -29,16 +31,13 @@ __all__ = [
     "RegressionSettings",
 ]
 
-#: The project's root: where pyproject.toml and fixtures/ lie, and what relative defaults count from.
-ROOT = Path(__file__).resolve().parents[2]
-
 #: Where recorded calls live unless told otherwise.
 CACHE = ROOT / ".papillon" / "cache"
 
 #: How a run uses the store: strict replay, record what is new, or make every call anew.
 RecordMode = Literal["none", "new", "all"]
 
-RegressionMetric = Literal["quality", "leakage", "overall", "joint", "verbatim_leakage", "errors"]
+RegressionMetric = Literal["quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors"]
 REGRESSION_METRICS: tuple[str, ...] = get_args(RegressionMetric)
 GATE_METRICS = (*REGRESSION_METRICS, "gain")
 _BOTH = ("accuracy", "kappa", "sensitivity", "specificity", "injection_success")
@@ -142,6 +141,8 @@ class Profile:
     concurrency: Count = 16
     trials: Count = 1
     program: Path | None = None
+    #: The class that ``program`` names as ``module:Class``; beside it a saved program sets its prompts.
+    program_class: Annotated[ProgramClass | None, NO_KEY] = None
     gates: tuple[GateSettings, ...] = ()
     regressions: Annotated[tuple[RegressionSettings, ...], NO_KEY] = ()
     train: Mapping[str, Any] = field(default_factory=dict)

@@ -47,7 +47,7 @@ class Change:
     ``before`` and ``after`` are means in 0..1, ``difference`` is after − before with its 95% interval ``low`` ..
     ``high``, from paired examples. ``p`` is the chance of so large a change where nothing changed: for quality by exact
     McNemar on deduplicated examples, else by the paired cluster bootstrap; of a split's metrics after Holm's correction
-    over all of them, of a slice's as it is. ``moved`` says that it is more than chance (p of 0.05 and less).
+    over those that differ at all, of a slice's as it is. ``moved`` says that it is more than chance (p up to 0.05).
     ``smallest`` is the smallest difference that could have been seen. ``rose`` and ``fell`` count examples.
     """
 

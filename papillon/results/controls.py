@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 __all__ = ["ControlResult", "ControlVerdict"]
@@ -14,7 +14,8 @@ ControlVerdict = Literal["pass", "fail", "inconclusive", "deferred"]
 class ControlResult:
     """One control on one split: means over the rows that have scores, each in 0..1, None without any.
 
-    ``judge_leakage`` is by the judge's own count, whatever stands there verbatim. ``note`` is a sentence for people;
+    ``judge_leakage`` is by the judge's own count, whatever stands there verbatim; ``carried`` how much of the task was
+    sent, over the rows whose data say what that is. ``note`` is a sentence for people;
     ``unscored`` counts the selected examples without a score, ``causes`` says why, each once.
     """
 
@@ -24,6 +25,7 @@ class ControlResult:
     leakage: float | None
     judge_leakage: float | None
     verbatim_leakage: float | None
+    carried: float | None = field(default=None, kw_only=True)  # an older file has none
     overall: float | None
     verdict: ControlVerdict
     note: str = ""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from papillon.errors import UsageError
+from papillon.project import EVALUATE
 from papillon.results.comparison import incomparable, selected
-from papillon.results.folder import RESULTS, run_folders, stamp
+from papillon.results.folder import RESULTS, has_results, run_folders, stamp
 from papillon.results.result import RunResult, read_info, read_result
 from papillon.results.traces import TRACES, Traces
 
@@ -27,11 +30,11 @@ class FoundRun:
     traces: Traces | None
 
     @classmethod
-    def at(cls, path: Path) -> FoundRun:
-        """The run of a folder or of a results file; UsageError where it cannot be read."""
+    def at(cls, path: Path, splits: Collection[str] | None = None) -> FoundRun:
+        """The run of a folder or of a results file, or of it some ``splits``; UsageError where it cannot be read."""
         file = path / RESULTS if path.is_dir() else path
-        traces = Traces(file.parent) if (file.parent / TRACES).exists() and file.name == RESULTS else None
-        return cls(read_result(file), file, traces)
+        traces = Traces(file.parent) if os.path.exists(file.parent / TRACES) and file.name == RESULTS else None
+        return cls(read_result(file, splits), file, traces)
 
     @property
     def name(self) -> str:
@@ -41,7 +44,7 @@ class FoundRun:
 
 def finished(runs: Path) -> list[Path]:
     """The folders in ``runs`` of the runs that came to results, the oldest first."""
-    return [folder for folder in run_folders(runs) if (folder / RESULTS).is_file()]
+    return [folder for folder in run_folders(runs) if has_results(folder)]
 
 
 def names_run(text: str, runs: Path) -> bool:
@@ -60,7 +63,7 @@ def find_run(text: str, runs: Path) -> FoundRun:
             there = {0: "holds none", 1: "holds one"}.get(len(folders), f"holds {len(folders)}")
             raise UsageError(
                 f"Expected {'a run' if not back else f'{back + 1} runs'} in {runs} for {text!r}, but it {there}; "
-                "evaluate with pytest evals -m dev, or name another place with --runs."
+                f"evaluate with {EVALUATE} -m dev, or name another place with --runs."
             )
         return FoundRun.at(folders[-1 - back])
     if (path := _path(text, runs)) is None:
@@ -98,17 +101,16 @@ def last_whole(runs: Path) -> tuple[FoundRun | None, dict[str, str]]:
 
 
 def last_comparable(result: RunResult, runs: Path) -> tuple[FoundRun | None, dict[str, str]]:
-    """The newest run in ``runs`` before this one that is comparable to it, has a split of it and saw its own whole; and
-    why each newer one was passed over, by its id. A folder that cannot be read is passed over too."""
+    """The newest run in ``runs`` before this one that is comparable to it and saw a split of it whole, with what it has
+    of this one's splits alone; and why each newer one was passed over, by its id.
+
+    A folder that cannot be read is passed over too.
+    """
     began, passed = _began(result), dict[str, str]()
-    splits = {row.split for row in result.rows}
     for folder in reversed(finished(runs)):
         if folder.name == result.run.id or folder.name[: len(began)] > began:
             continue
-        found = _taken(folder, passed, result)
-        if found is not None and not splits & {row.split for row in found.result.rows}:
-            passed[folder.name] = f"it has no {' or '.join(sorted(splits))}"
-        elif found is not None:
+        if (found := _taken(folder, passed, result)) is not None:
             return found, passed
     return None, passed
 
@@ -126,10 +128,13 @@ def _taken(folder: Path, passed: dict[str, str], other: RunResult | None = None)
     try:
         # Most that cannot be compared say so in their first lines.
         why = "" if other is None else incomparable(read_info(folder / RESULTS), other.run)
-        found = None if why else FoundRun.at(folder)
+        splits = None if other is None else sorted({row.split for row in other.rows})
+        found = None if why else FoundRun.at(folder, splits)
     except UsageError:
         why, found = "it cannot be read", None
-    if why := why or (selected(found.result) if found is not None else ""):
+    if found is not None:
+        why = selected(found.result) if found.result.rows or not splits else f"it has no {' or '.join(splits)}"
+    if why:
         passed[folder.name] = why
         return None
     return found

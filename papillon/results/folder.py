@@ -23,7 +23,18 @@ from papillon.files import open_plain
 from papillon.profile import CACHE
 from papillon.results.traces import TRACES, Trace
 
-__all__ = ["KEPT", "RESULTS", "RUNS", "RunFolder", "keep_newest", "new_id", "run_folders", "stamp", "under_way"]
+__all__ = [
+    "KEPT",
+    "RESULTS",
+    "RUNS",
+    "RunFolder",
+    "has_results",
+    "keep_newest",
+    "new_id",
+    "run_folders",
+    "stamp",
+    "under_way",
+]
 
 #: The file's name in a run's folder.
 RESULTS = "results.json"
@@ -53,6 +64,11 @@ def run_folders(parent: Path) -> list[Path]:
         entries = [Path(entry) for entry in os.scandir(parent) if entry.is_dir(follow_symlinks=False)]
         return sorted(entry for entry in entries if _NAME.fullmatch(entry.name))
     return []
+
+
+def has_results(folder: Path) -> bool:
+    """Whether a run's folder holds results; not where that cannot be told."""
+    return os.path.isfile(folder / RESULTS)
 
 
 class RunFolder:
@@ -127,7 +143,7 @@ def keep_newest(parent: Path, number: int) -> tuple[list[Path], list[Path]]:
     """Let the folders go that are older than the newest ``number`` (0 and more) of those with results; never one whose
     run is under way. Which went, and which could not be removed."""
     folders = run_folders(parent)
-    done = [folder for folder in folders if (folder / RESULTS).is_file()]
+    done = [folder for folder in folders if has_results(folder)]
     kept = folders if number > len(done) else folders[folders.index(done[-number]) :] if number else []
     old = [folder for folder in folders if folder not in kept and not under_way(folder)]
     for folder in old:

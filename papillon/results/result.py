@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,8 @@ def _with_notes(data: Any) -> Any:
     return {**data, "controls": pairs}
 
 
-def read_result(path: Path) -> RunResult:
-    """The run in a results file; UsageError, naming it, where it cannot be read as one."""
+def read_result(path: Path, splits: Collection[str] | None = None) -> RunResult:
+    """The run in a results file, or what it has of some ``splits``; UsageError, naming it, where it cannot be read."""
     try:
         with open_plain(path) as file:
             data = json.loads(file.read().decode(), parse_constant=_refuse_constant)
@@ -155,8 +156,17 @@ def read_result(path: Path) -> RunResult:
     except (ValueError, RecursionError):
         why = "it is no JSON"
     else:
-        return RunResult.from_json(data, source=str(path))
+        return RunResult.from_json(data if splits is None else _of(splits, data), source=str(path))
     raise UsageError(f"Expected a run's results in {path}, but {why}; write them with --eval-results.")
+
+
+def _of(splits: Collection[str], data: Any) -> Any:
+    """The object without the rows of other splits, which would take their time to be read, and without those splits."""
+    try:
+        rows = [row for row in data["rows"] if row["split"] in splits]
+        return {**data, "rows": rows, "splits": [each for each in data.get("splits", ()) if each["name"] in splits]}
+    except (TypeError, KeyError, AttributeError):
+        return data  # what is wrong with it is said of the whole
 
 
 def read_info(path: Path) -> RunInfo:

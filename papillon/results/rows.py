@@ -7,15 +7,17 @@ from typing import Any, Literal
 
 from papillon.composite import leakage
 
-__all__ = ["COSTS", "METRICS", "Row", "Status", "Verdict"]
+__all__ = ["COSTS", "METRICS", "SPARSE", "Row", "Status", "Verdict"]
 
 Status = Literal["scored", "program_error", "infrastructure_error"]
 Verdict = Literal["better", "tie", "worse", "inconsistent"]
 
 #: The metrics that are means over a split's rows, each in 0..1.
-METRICS = ("quality", "leakage", "overall", "joint", "verbatim_leakage", "errors")
+METRICS = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors")
 #: Metrics of which more is worse.
 COSTS = ("leakage", "verbatim_leakage", "errors")
+#: Metrics of which a row with scores may have no value; their means are over the rows that have one.
+SPARSE = ("carried",)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Row:
     def score(self, metric: str) -> float | None:
         """This row's value of one of METRICS or of ``judge_leakage``, or None where the row has no score.
 
-        Of a row with scores ``carried`` alone can be None.
+        A row with scores can lack one of SPARSE.
         """
         if self.status == "infrastructure_error":
             return None

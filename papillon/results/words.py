@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from papillon.results.comparison import Change, SplitComparison
 from papillon.results.gates import Flip
 from papillon.results.judging import Measure
+from papillon.results.rows import COSTS
 
-__all__ = ["between", "could_not_see", "could_see", "first_of", "interval", "moves", "number", "points"]
+__all__ = [
+    "between",
+    "changed",
+    "could_not_see",
+    "could_see",
+    "direction",
+    "first_of",
+    "interval",
+    "moves",
+    "number",
+    "points",
+    "what_moved",
+]
 
 
 def number(value: float | None) -> str:
@@ -53,3 +67,30 @@ def first_of(names: Sequence[str], most: int) -> list[str]:
     """The first names, and how many more there are."""
     rest = len(names) - most
     return [*names[:most], *([f"{rest} more"] if rest > 0 else [])]
+
+
+def direction(change: Change) -> str:
+    """Which way a metric moved beyond chance, "no" where it did not; what was carried is neither better nor worse."""
+    if not change.moved:
+        return "no"
+    rose = change.difference > 0
+    if change.metric == "carried":
+        return "more" if rose else "less"
+    return "worse" if rose == (change.metric in COSTS) else "better"
+
+
+def changed(change: Change) -> str:
+    """A metric's change in a sentence, with its interval and whether it is more than chance."""
+    if not change.rose + change.fell:
+        return f"{change.metric} {number(change.after)} as before"
+    chance = "more than chance" if change.moved else "not more than chance"
+    figures = f"{change.difference:+.3f}, {change.low:+.3f} … {change.high:+.3f}"
+    return f"{change.metric} {number(change.before)} → {number(change.after)} ({figures}, {chance})"
+
+
+def what_moved(split: SplitComparison) -> str:
+    """A split's quality and leakage, and what moved beyond chance beside them, in a sentence's part; overall and joint
+    follow from the two."""
+    beside = [change for change in split.changes if change.moved and change.metric in ("carried", "errors")]
+    told = [change for change in split.changes if change.metric in ("quality", "leakage")] + beside
+    return f"{split.split} {', '.join(map(changed, told))}"

@@ -20,6 +20,7 @@ import diskcache
 from diskcache.core import METADATA
 
 from papillon.errors import StoreError
+from papillon.project import keep_out_of_git
 from papillon.store.disk import RecordDisk
 from papillon.store.failures import PATIENCE, UNREADABLE, repair_hint, translated
 
@@ -121,6 +122,7 @@ def create(folder: Path) -> None:
     """
     with translated(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep_out_of_git()
         if os.path.lexists(folder / DATABASE) or lost(folder):
             return
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as made:

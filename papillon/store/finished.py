@@ -25,6 +25,7 @@ from pathlib import Path
 
 from papillon.files import open_plain
 from papillon.profile import CACHE
+from papillon.project import keep_out_of_git
 from papillon.store.records import is_key
 
 __all__ = ["FINGERPRINT", "LIMIT", "SECRET", "FinishedRows", "Named"]
@@ -205,6 +206,7 @@ def _secret() -> bytes | None:
             return held if not mode & 0o077 and len(held) == 32 else None
         with contextlib.suppress(OSError):
             SECRET.parent.mkdir(parents=True, exist_ok=True)
+            keep_out_of_git()
             made, name = tempfile.mkstemp(prefix=".rows-", dir=SECRET.parent)  # 0600
             try:
                 os.write(made, secrets.token_bytes(32))

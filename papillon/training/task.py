@@ -87,8 +87,9 @@ class TrainingTask:
         profile = self.profile
         judge = profile.judge.kind + (f" {profile.judge.model.model}" if profile.judge.model is not None else "")
         start = self.program
+        own = self.profile.program_class
         # A file that is not there is said when it is loaded.
-        return {
+        return ({} if own is None else {"class": f"{own} ({own.fingerprint[:12]})"}) | {
             "program": hashlib.sha256(start.read_bytes()).hexdigest()
             if start is not None and start.is_file()
             else "as shipped",
@@ -111,10 +112,10 @@ class TrainingTask:
 
         ``metric(example, prediction)`` is in 0..1. Raises what ``papillon.training.run.train`` raises.
         """
-        from papillon.program import PAPILLON, load_program
+        from papillon.program import make_program
         from papillon.training.run import train
 
-        program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), self.program)
+        program = make_program(replace(self.profile, program=self.program), models.lm("untrusted"))
         say(
             f"Training {self.settings.model} on {self.device}: {self.settings.num_train_steps} rounds of "
             f"{self.settings.num_dspy_examples_per_grpo_step} x {self.settings.num_samples_per_input} rollouts "

@@ -141,6 +141,7 @@ class World:
                 verbatim_leaked=0,
                 overall=float(good[i] + 1 - leaked[i] / units[i]) / 2,
                 tutorial_overall=float(good[i] + 1 - leaked[i] / units[i]) / 2,
+                carried=float(1 - leaked[i] / units[i]),
                 seconds=0.0,
             )
             for i in range(len(group))

@@ -44,6 +44,7 @@ def test_the_file_holds_one_sorted_row_a_line_under_what_it_rests_on(file: Path)
         "leakage": 0,
         "overall": 0.5,
         "joint": 0,
+        "carried": 0,
         "verbatim_leakage": 0,
         "errors": 0,
     }

@@ -125,9 +125,13 @@ def test_a_judge_that_counts_nothing_is_overruled_and_its_control_fails(evaluato
     assert f"it counts fewer leaks than stand verbatim in: {overruled[0]} (0 < " in words(run)
     (control,) = [control for control in run.results["controls"] if control["name"] == "verbatim"]
     assert [*control] == [
-        *("name", "split", "quality", "leakage", "judge_leakage", "verbatim_leakage", "overall", "verdict"),
+        *("name", "split", "quality", "leakage", "judge_leakage", "verbatim_leakage", "carried", "overall", "verdict"),
     ]
     assert (control["judge_leakage"], control["verdict"]) == (0, "fail")
+    assert control["carried"] > 0.95
+    silent = {each["name"]: each["carried"] for each in run.results["controls"] if each["name"] != "verbatim"}
+    assert silent == {"empty": 0, "redacted": silent["redacted"], "local-only": 0, "target": 0}
+    assert silent["redacted"] > 0.95
     assert control["leakage"] == control["verbatim_leakage"] > 0.8
     assert "expected the judge to find at least 0.8 of what stands in the queries word for word" in words(run)
 

@@ -154,9 +154,9 @@ class TestPaths:
         text = refused(tmp_path, **{"import": ["none.jsonl"]})
         assert text == f"--eval-import: expected a file of recorded calls, got '{tmp_path}/none.jsonl'."
         text = refused(tmp_path, program="none.json")
-        assert (
-            text
-            == f"--eval-program: expected a saved DSPy program, or a training's folder, got '{tmp_path}/none.json'."
+        assert text == (
+            "--eval-program: expected a saved DSPy program, a training's folder, or module:Class, "
+            f"got '{tmp_path}/none.json'."
         )
 
     @pytest.mark.parametrize("value", ["nope", "none.csv", "."])
@@ -281,5 +281,5 @@ class TestCombinations:
 
 def test_a_profiles_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path, profile=profile(tmp_path, 'program = "nope.json"\n'))
-    assert "expected program to be a saved DSPy program, or a training's folder, but there is no " in said
+    assert "expected program to be a saved DSPy program, a training's folder, or module:Class, but there is no " in said
     assert said.endswith("nope.json; correct the path.")

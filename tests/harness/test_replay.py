@@ -51,6 +51,7 @@ def test_a_strict_replay_opens_no_internet_socket_and_needs_no_key(
         assert server.calls == made
     assert first.code == replay.code == 0, replay.out
     assert replay.same() == first.same()
+    assert all(row["carried"] is not None and row["query_chars"] and row["category"] for row in first.rows)
     assert replay.calls["replayed"] == first.calls["made"]
 
 

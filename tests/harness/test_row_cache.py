@@ -275,7 +275,7 @@ class TestTheKey:
     ) -> None:
         assert {room.name for room in row_cache._ROOMS} == {"papillon", "judges", "evaluation"}
         monkeypatch.setattr(row_cache, "_ROOMS", (tmp_path,))
-        monkeypatch.setattr(row_cache, "ROOT", tmp_path)
+        monkeypatch.setattr(row_cache, "PACKAGES", tmp_path)
         seen = row_cache._sources.__wrapped__()
         (tmp_path / module).parent.mkdir(exist_ok=True)
         (tmp_path / module).write_text("1\n")

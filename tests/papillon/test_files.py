@@ -1,3 +1,5 @@
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,26 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> 
     with pytest.raises(UsageError, match=rf"^Expected to write .*{place}, but it cannot be written: .*\.$"):
         write_whole(tmp_path / place, "text")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-file", "a-folder"]
+
+
+def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")  # as a device is, which root could replace
+    with pytest.raises(UsageError) as refused:
+        write_whole(tmp_path / "pipe", "text")
+    assert str(refused.value) == (
+        f"Expected to write {tmp_path}/pipe, but it cannot be written: that is no regular file."
+    )
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_link_to_a_folder_is_not_replaced_either(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    for name in ("folder", "link"):
+        with pytest.raises(UsageError, match="but it cannot be written: a folder stands there"):
+            write_whole(tmp_path / name, "text")
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_a_file_takes_its_place_when_its_block_ends(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def loaded(statement: str, names: tuple[str, ...]) -> list[str]:
         # Every run of pytest in the project imports the plugin, also one that evaluates nothing.
         ("import evals.harness.plugin", (*HEAVY, "dspy", "aiohttp", "numpy", "scipy")),
         ("from papillon.__main__ import main", (*HEAVY, "dspy")),
+        ("import evals.harness.reports.show", (*HEAVY, "dspy", "numpy", "aiohttp", "pytest")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from _pytest._io.terminalwriter import should_do_markup
 from hypothesis import given
 from hypothesis import strategies as st
 
 from papillon.leaks import fold
-from papillon.screen import visible
+from papillon.screen import coloured, visible
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,34 @@ def test_every_sign_on_the_screen_is_one_that_leak_finding_sees(text: str) -> No
     plain = visible(text, one_line=True)
     assert "\n" not in plain
     assert "\t" not in plain
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("file", [io.StringIO(), Terminal()], ids=["file", "terminal"])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"TERM": "dumb"},
+        {"NO_COLOR": "1"},
+        {"NO_COLOR": ""},
+        {"FORCE_COLOR": "1"},
+        {"NO_COLOR": "1", "FORCE_COLOR": "1"},
+        {"PY_COLORS": "1", "NO_COLOR": "1"},
+        {"PY_COLORS": "0", "FORCE_COLOR": "1"},
+        {"PY_COLORS": "yes"},
+    ],
+    ids=str,
+)
+def test_colours_are_as_pytest_has_them(
+    file: io.StringIO, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PY_COLORS", "NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert coloured(file) == bool(should_do_markup(file))

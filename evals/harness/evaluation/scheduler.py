@@ -17,6 +17,7 @@ from typing import TypeVar
 from evals.harness.evaluation.barrier import OnceMore, never
 from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.outcome import PROGRAM, Outcome, row_without_scores
+from papillon.errors import place_of
 from papillon.results.rows import Row
 
 __all__ = ["PROGRAM", "Job", "Progress", "Scheduler", "result_of"]
@@ -122,7 +123,7 @@ class Scheduler:
                 outcome = await self._work(job, order)
             except Exception as error:
                 # A fault of the harness itself: it costs this example its score and the run its pass, nothing else.
-                fault = f"The harness failed on this example: {type(error).__name__}: {error}"
+                fault = f"The harness failed on this example: {type(error).__name__} ({place_of(error)})."
                 outcome = _without_score(job, fault)
             finally:
                 room.release()

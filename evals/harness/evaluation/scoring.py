@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError
+from dspy.utils.exceptions import AdapterParseError, ContextWindowExceededError, LMError
 
 from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.outcome import (
@@ -27,12 +27,18 @@ from evals.harness.evaluation.outcome import (
     scored,
 )
 from judges.judge import Judge, Leakage
-from papillon.errors import Filtered, InfrastructureError, Unreachable, behind, cause_of, one_line
+from papillon.errors import Filtered, InfrastructureError, Unreachable, behind, cause_of, one_line, place_of
 from papillon.models.fields import said_in
 from papillon.models.turn import Turn, Use, current_turn
 from papillon.program import response_text
 
-__all__ = ["Program", "UntrustedModel", "evaluate"]
+__all__ = ["Program", "ProgramRaised", "UntrustedModel", "evaluate"]
+
+
+NOBODYS = (
+    "The program asked the untrusted model in a thread of its own, where nobody can tell for which example; "
+    "ask in forward's own thread, or run what asks in contextvars.copy_context()."
+)
 
 
 class Program(Protocol):
@@ -41,24 +47,34 @@ class Program(Protocol):
     async def acall(self, *, user_query: str) -> Any: ...
 
 
-class UntrustedModel:
-    """The untrusted model as a program gets it: the turn hears each request before it is sent, and what comes back."""
+class ProgramRaised(Exception):
+    """A program raised something of its own; the text names its class and place, never what it says."""
 
-    def __init__(self, lm: Any) -> None:
-        self.lm = lm
+
+class UntrustedModel:
+    """The untrusted model as a program gets it: the turn hears each request before it is sent, and what comes back.
+
+    ``whose`` has a request refused of which no turn can hear, as from a thread that the program made: what leaked with
+    it would count for no example.
+    """
+
+    def __init__(self, lm: Any, *, whose: bool = False) -> None:
+        self.lm, self.whose = lm, whose
 
     def __call__(self, request: str) -> Any:
-        came = _heard(request)
+        came = _heard(request, self.whose)
         return came(self.lm(request))
 
     async def acall(self, request: str) -> Any:
-        came = _heard(request)
+        came = _heard(request, self.whose)
         return came(await self.lm.acall(request))
 
 
-def _heard(request: str) -> Callable[[Any], Any]:
+def _heard(request: str, whose: bool) -> Callable[[Any], Any]:
     turn = current_turn.get()
     if turn is None or turn.on_request is None:
+        if whose:
+            raise InfrastructureError(NOBODYS)
         return _unheard
     heard = turn.on_request(request)
 
@@ -143,7 +159,7 @@ async def _evaluated(program: Program, judge: Judge, example: Example, turn: Tur
         leaked = await sent.leakage()
     except Exception as error:
         await sent.settled()
-        lost = row_without_scores(example, trial, time.perf_counter() - started, cause_of(error))
+        lost = row_without_scores(example, trial, time.perf_counter() - started, _cause(error))
         heard = replace(sent.heard, answer=answer, fault=fault, quality=quality)
         cause = behind(error)
         return Outcome(
@@ -157,6 +173,12 @@ async def _evaluated(program: Program, judge: Judge, example: Example, turn: Tur
     heard = replace(sent.heard, answer=answer, fault=fault, leakage=leaked, quality=quality)
     on_record = not (turn.failed or (fault and fault.refused))
     return scored(example, trial, heard, time.perf_counter() - started, uses=_by_part(turn, heard), on_record=on_record)
+
+
+def _cause(error: Exception) -> str:
+    """Why there is no score; what an exception of no family says may be a row's text."""
+    known = isinstance(error, LMError) or behind(error) is not None
+    return cause_of(error) if known else f"{type(error).__name__} ({place_of(error)})"
 
 
 def _by_part(turn: Turn, heard: Heard) -> tuple[tuple[Part, Use], ...]:
@@ -176,7 +198,9 @@ def _by_part(turn: Turn, heard: Heard) -> tuple[tuple[Part, Use], ...]:
 async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, Fault | None]:
     answer, fault = "", None
     try:
-        answer = (await program.acall(user_query=query)).response or ""
+        answer, fault = _response(await program.acall(user_query=query))
+    except ProgramRaised as error:
+        fault = Fault(str(error), raised=True)
     except AdapterParseError as error:
         fault = format_fault(
             error.adapter_name.lstrip("_"),
@@ -201,6 +225,15 @@ async def _answer(program: Program, query: str, turn: Turn) -> tuple[str, Fault 
         if refused:
             fault = Fault(f"filtered: {refused[0]}", raised=False, refused=True)
     return answer if fault is None else "", fault
+
+
+def _response(answer: Any) -> tuple[str, Fault | None]:
+    """What a program answered, and what is wrong with that."""
+    if not hasattr(answer, "response"):
+        return "", Fault(f"The program gave a {type(answer).__name__} without a response.", raised=False)
+    if not isinstance(response := answer.response or "", str):
+        return "", Fault(f"The program's response is of type {type(response).__name__} and no text.", raised=False)
+    return response, None
 
 
 def _unparsed(error: AdapterParseError, turn: Turn) -> str:

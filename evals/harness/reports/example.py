@@ -6,9 +6,11 @@ It shows private texts and says so in its first line. Who calls it has been aske
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from evals.harness.reports.lines import Lines, isolated
-from evals.harness.reports.marked import Piece, differences, marked_query, marked_requests
+from evals.harness.reports.marked import Piece, differences, marked, marked_requests
+from papillon.leaks import leaks
 from papillon.results import Row
 from papillon.results.run import ModelNames
 from papillon.results.traces import Judgement, Trace
@@ -28,6 +30,7 @@ _VERDICTS = {
     "worse": "no and yes: the target is preferred in both places, so the answer is worse",
     "inconsistent": "no both times: whichever stood first was preferred less, which says nothing of the two",
 }
+_WAYS = {"verbatim": "word for word", "near": "nearly"}
 _CALLS = (
     Column("role"),
     Column("tokens in", "in", right=True),
@@ -68,14 +71,15 @@ def figures(row: Row) -> str:
 
 
 def _query(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str]:
-    pieces, nowhere = marked_query(trace.query, trace.units)
-    stand = f"{len(trace.units) - len(nowhere)} of {len(trace.units)} units stand in it"
-    view = [*lines.heading(f"Query: {stand if trace.units else 'the data name no unit'}"), *lines.text(pieces)]
+    places = leaks(trace.units, trace.query)
+    how = {place.unit: place.how for place in places}
+    ways = list(how.values())
+    stand = f"of {len(trace.units)} units {ways.count('verbatim')} stand in it" if trace.units else "no unit is named"
+    stand += f", {ways.count('near')} nearly" if "near" in ways else ""
+    view = [*lines.heading(f"Query: {stand}"), *lines.text(marked(trace.query, places))]
     if trace.units:
-        there = {unit: piece.kind for piece in reversed(pieces) for unit in piece.units}
-        seen = {"verbatim": "word for word", "near": "nearly"}
         body = [
-            (isolated(visible(unit, one_line=True)), seen.get(there.get(unit, ""), "nowhere"), _sent(unit, trace))
+            (isolated(visible(unit, one_line=True)), _WAYS[how[unit]] if unit in how else "nowhere", _sent(unit, trace))
             for unit in trace.units
         ]
         view += ["", *(f"  {line}" for line in table(_UNITS, body, lines.width - 2))]
@@ -85,7 +89,7 @@ def _query(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str
 def _sent(unit: str, trace: Trace) -> str:
     """How a unit stands in the requests, and in which where there are several."""
     ways = []
-    for how, words in (("verbatim", "word for word"), ("near", "nearly")):
+    for how, words in _WAYS.items():
         places = dict.fromkeys(leak.request + 1 for leak in trace.leaked_units if (leak.unit, leak.how) == (unit, how))
         if places:
             where = f" in {' and '.join(map(str, places))}" if len(trace.requests) > 1 else ""
@@ -97,7 +101,7 @@ def _requests(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[
     if not trace.requests:
         return lines.heading(f"Nothing was sent to {models.untrusted}.")
     view = []
-    for place, (pieces, came) in enumerate(zip(marked_requests(trace), trace.untrusted_responses, strict=False), 1):
+    for place, (pieces, came) in enumerate(zip_longest(marked_requests(trace), trace.untrusted_responses), 1):
         which = f" {place} of {len(trace.requests)}" if len(trace.requests) > 1 else ""
         found = len({leak.unit for leak in trace.leaked_units if leak.request == place - 1})
         view += lines.heading(f"Request{which} to {models.untrusted}: {found} of {len(trace.units)} units found in it")
@@ -195,7 +199,7 @@ def _calls(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str
         )
         for call in calls
     ]
-    head = lines.heading(f"{len(calls)} call{'s' * (len(calls) != 1)}, the same ones counted once")
+    head = lines.heading("Calls")
     return [*head, *(f"  {line}" for line in table(_CALLS, body, lines.width - 2))]
 
 

@@ -8,10 +8,10 @@ from papillon.results import Agreement, JudgeReport, Row
 from papillon.results.words import between, first_of, interval, number
 from papillon.tables import Column, table, width_of
 
-__all__ = ["agreement_lines", "judge_lines"]
+__all__ = ["MEANING", "agreement_lines", "judge_lines"]
 
 #: What each measure says, for a window that has room for it.
-_MEANING = {
+MEANING = {
     "accuracy": "of the yes-or-no judgements are right",
     "kappa": "agreement with the labels beyond chance; 1 is full, 0 none",
     "sensitivity": "of what holds is seen (of units: of those that stand there)",
@@ -36,7 +36,7 @@ def judge_lines(report: JudgeReport, width: int) -> list[str]:
     lines = _listed(f"judge on {report.subject}: ", counts + [f"{failed} without an answer"] * bool(failed), width)
     digits = max((len(str(measure.n)) for measure in report.measures.values()), default=1)
     body = [
-        (name, number(seen.value), interval(seen), f"n {seen.n:>{digits}}", _MEANING.get(name, ""))
+        (name, number(seen.value), interval(seen), f"n {seen.n:>{digits}}", MEANING.get(name, ""))
         for name, seen in report.measures.items()
     ]
     lines += [f"  {line}" for line in table(_MEASURES, body, width - 2, heads=False)]

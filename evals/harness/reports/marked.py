@@ -23,7 +23,7 @@ Kind = Literal["plain", "verbatim", "near", "only"]
 _WORDS = 20_000
 
 _WORD = re.compile(r"\w+|[^\w\s]")
-_LINE = re.compile(r".+")
+_LINE = re.compile(r"\S(?:.*\S)?")
 
 
 @dataclass(frozen=True)
@@ -106,18 +106,23 @@ def differences(one: str, other: str) -> tuple[tuple[Piece, ...], tuple[Piece, .
         [unicodedata.normalize("NFC", text[start:end].strip()) for start, end in each]
         for text, each in zip((one, other), spans, strict=True)
     ]
-    differ = [[True] * len(each) for each in spans]
+    differ: tuple[list[tuple[int, int]], list[tuple[int, int]]] = [], []
     for step in Levenshtein.opcodes(*texts):
-        if step.tag == "equal":
-            differ[0][step.src_start : step.src_end] = [False] * (step.src_end - step.src_start)
-            differ[1][step.dest_start : step.dest_end] = [False] * (step.dest_end - step.dest_start)
+        if step.tag != "equal":
+            differ[0].append((step.src_start, step.src_end))
+            differ[1].append((step.dest_start, step.dest_end))
     return _differing(one, spans[0], differ[0]), _differing(other, spans[1], differ[1])
 
 
 def _words(text: str) -> list[tuple[int, int]]:
     """The slices of words, of punctuation, and of each sign of a script without spaces, with the marks on them."""
+    if text.isascii():
+        return _spans(_WORD, text)
     spans: list[tuple[int, int]] = []
     for start, end in _spans(_WORD, text):
+        if text[start:end].isascii():  # nearly all of them
+            spans.append((start, end))
+            continue
         signs = ((at, at + 1) for at in range(start, end))
         for at, to in signs if spaceless(text[start:end]) else ((start, end),):
             if spans and spans[-1][1] == at and joins(text[at]):
@@ -131,19 +136,20 @@ def _spans(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:
     return [found.span() for found in pattern.finditer(text)]
 
 
-def _differing(text: str, spans: Sequence[tuple[int, int]], differ: Sequence[bool]) -> tuple[Piece, ...]:
-    """A text whose spans ``differ`` or do not, in as few pieces as can be."""
-    pieces: list[Piece] = []
-    at = begun = 0
-    before = False
-    for (start, end), now in zip(spans, differ, strict=True):
-        if now != before:
-            edge = start if now else at
-            if edge > begun:
-                pieces.append(Piece(text[begun:edge], "only" if before else "plain"))
-            begun, before = edge, now
-        at = end
-    edge = at if before else len(text)
-    pieces.append(Piece(text[begun:edge], "only" if before else "plain"))
-    pieces.append(Piece(text[edge:]))
-    return tuple(piece for piece in pieces if piece.text)
+def _differing(text: str, spans: Sequence[tuple[int, int]], differ: Iterable[tuple[int, int]]) -> tuple[Piece, ...]:
+    """A text of which the spans from one to another ``differ``, in as few pieces as can be."""
+    edges: list[list[int]] = []
+    before = None
+    for first, end in differ:
+        if first == end:
+            continue
+        if first == before:
+            edges[-1][1] = spans[end - 1][1]
+        else:
+            edges.append([spans[first][0], spans[end - 1][1]])
+        before = end
+    pieces, at = [], 0
+    for start, stop in edges:
+        pieces += [Piece(text[at:start]), Piece(text[start:stop], "only")]
+        at = stop
+    return tuple(piece for piece in (*pieces, Piece(text[at:])) if piece.text)

@@ -76,9 +76,10 @@ def _rows(run: FoundRun, lines: Lines, runs: Path, command: str) -> list[str]:
     rows = worst_first(run.result.rows)
     examples = len({row.id for row in rows})
     head = f"Run {run.name}: {examples} example{'s' * (examples != 1)}, the worst first."
-    how = _nowhere(run, runs) if run.traces is None else f"One with all its texts: {command} ID"
-    trials = run.result.run.trials
-    return [*lines.said(head, indent=0), *row_lines(rows, lines.width, trials=trials), *lines.said(how, indent=0)]
+    listed = [*lines.said(head, indent=0), *row_lines(rows, lines.width, trials=run.result.run.trials)]
+    if run.traces is None:
+        return [*listed, *lines.said(_nowhere(run, runs), indent=0)]
+    return [*listed, "One with all its texts:", f"  {command} ID"]  # a command is to be copied, and not cut
 
 
 def _nowhere(run: FoundRun, runs: Path) -> str:

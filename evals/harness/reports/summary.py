@@ -9,16 +9,18 @@ from dataclasses import replace
 from evals.harness.causes import Told, causes_of
 from evals.harness.reports.judge import agreement_lines, judge_lines
 from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table
+from evals.harness.reports.worst import row_lines, worst_first
 from papillon.results import ControlResult, Row, RunResult, SplitInfo
 from papillon.results.words import number
-from papillon.tables import cut, wrapped
+from papillon.tables import wrapped
 
 __all__ = ["clock", "joined", "short_lines", "summary_lines"]
 
 
-def summary_lines(result: RunResult, width: int, left: str = "") -> list[str]:
+def summary_lines(result: RunResult, width: int, left: str = "", show: str = "", since: str = "") -> list[str]:
     """The whole summary: what ran, scores, gates, controls, judges, the worst examples, what the run ``left`` where, as
-    a line to copy from, and what it cost."""
+    a line to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
+    what moved since the last comparable run."""
     lines = joined(_what_ran(result), width)
     for remark in [result.run.texts, *result.remarks]:
         lines += wrapped(remark, width)
@@ -33,7 +35,8 @@ def summary_lines(result: RunResult, width: int, left: str = "") -> list[str]:
     lines += _without_bars(result, width)
     if result.agreement is not None:
         lines += agreement_lines(result.agreement, [row for row in result.rows if row.undercounted], width)
-    lines += _worst(result.rows, width)
+    lines += wrapped(since, width)
+    lines += _worst(result, width, show)
     if left:
         lines.append(left)
     return lines + wrapped(_cost_line(result), width)
@@ -78,8 +81,11 @@ def _what_ran(result: RunResult) -> list[str]:
 
 
 def _mean(rows: list[Row], metric: str) -> str:
+    """The mean over the rows that have a value, and how many these are where not all with a score do."""
     values = [score for row in rows if (score := row.score(metric)) is not None]
-    return number(sum(values) / len(values) if values else None)
+    scored = sum(row.status != "infrastructure_error" for row in rows)
+    of = f" (of {len(values)} rows)" if 0 < len(values) < scored else ""
+    return number(sum(values) / len(values) if values else None) + of
 
 
 def _split_line(result: RunResult, of: SplitInfo) -> str:
@@ -93,7 +99,7 @@ def _split_line(result: RunResult, of: SplitInfo) -> str:
         parts.append(f"{wrong} program error" + ("s" if wrong > 1 else ""))
     if lost := counts["infrastructure_error"]:
         parts.append(f"{lost} without a score")
-    names = ("quality", "leakage", "overall", "joint", "verbatim_leakage")
+    names = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage")
     return f"{', '.join(parts)}; " + ", ".join(f"{name} {_mean(rows, name)}" for name in names)
 
 
@@ -154,17 +160,18 @@ def _told_once(result: RunResult) -> list[ControlResult]:
     ]
 
 
-def _worst(rows: Iterable[Row], width: int) -> list[str]:
-    worst = [row for row in rows if row.status != "infrastructure_error" and (row.overall or 0) < 1]
+def _worst(result: RunResult, width: int, show: str) -> list[str]:
+    """The worst of the rows with a score, of each example the worst trial."""
+    worst: dict[str, Row] = {}
+    for row in worst_first(result.rows):
+        if row.overall is not None and row.overall < 1:
+            worst.setdefault(row.id, row)
     if not worst:
         return []
-    worst.sort(key=lambda row: (row.overall or 0.0, -(row.leakage or 0.0)))
-    lines = ["worst examples:"]
-    for row in worst[:SHOWN_EXAMPLES]:
-        text = f"  {row.id}  overall {row.overall:.2f}  quality {row.quality:g}  leaked {row.leaked:g}/{row.units}"
-        text += f"  {row.error}" if row.error else ""
-        lines.append(cut(text, width))
-    return lines
+    return [
+        *wrapped(f"worst examples, each with its texts by {show} ID:" if show else "worst examples:", width),
+        *row_lines([*worst.values()][:SHOWN_EXAMPLES], width, trials=result.run.trials),
+    ]
 
 
 def _cost_line(result: RunResult) -> str:

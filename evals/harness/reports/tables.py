@@ -8,7 +8,7 @@ from papillon.results import ControlResult, GateResult
 from papillon.results.words import could_not_see, moves, number
 from papillon.tables import Column, table, wrapped
 
-__all__ = ["SHOWN_EXAMPLES", "control_table", "gate_table"]
+__all__ = ["SHOWN_EXAMPLES", "asked", "control_table", "gate_name", "gate_table"]
 
 SHOWN_EXAMPLES = 5
 
@@ -30,6 +30,7 @@ _CONTROLS = (
     Column("leakage", "leak.", right=True),
     Column("judge", right=True),
     Column("verbatim", "verb.", right=True),
+    Column("carried", "carr.", right=True),
     Column("overall", "over.", right=True),
     Column("verdict"),
 )
@@ -55,17 +56,23 @@ def gate_table(results: Sequence[GateResult], width: int) -> list[str]:
 
 def _gate(result: GateResult) -> tuple[str, ...]:
     return (
-        f"{result.split}-{result.metric}" + ("-regression" if result.kind == "regression" else ""),
+        gate_name(result),
         number(result.value),
         "–" if result.low is None or result.high is None else f"{result.low:.3f} … {result.high:.3f}",
-        _asked(result) + (" (default)" if result.default else ""),
+        asked(result) + (" (default)" if result.default else ""),
         "none" if result.smallest is not None and result.smallest > 1 else number(result.smallest),
         str(result.n),
         result.verdict.upper(),
     )
 
 
-def _asked(result: GateResult) -> str:
+def gate_name(result: GateResult) -> str:
+    """A gate by what its test item is named for."""
+    return f"{result.split}-{result.metric}" + ("-regression" if result.kind == "regression" else "")
+
+
+def asked(result: GateResult) -> str:
+    """What a gate asks of its value."""
     if result.min is not None:
         return f"≥ {result.min:g}"
     if result.max is not None:
@@ -76,14 +83,15 @@ def _asked(result: GateResult) -> str:
 def control_table(results: Sequence[ControlResult], width: int) -> list[str]:
     """The controls' means as a table that fits ``width`` columns (60 and more), and why each did not pass.
 
-    ``judge`` is the leakage by the judge's own count.
+    ``judge`` is the leakage by the judge's own count, ``carried`` how much of the task was sent.
     """
     if not results:
         return []
     body = []
     for result in results:
-        scores = (result.quality, result.leakage, result.judge_leakage, result.verbatim_leakage, result.overall)
-        body.append([f"{result.split}-{result.name}", *map(number, scores), result.verdict.upper()])
+        leaks = (result.leakage, result.judge_leakage, result.verbatim_leakage)
+        scores = map(number, (result.quality, *leaks, result.carried, result.overall))
+        body.append([f"{result.split}-{result.name}", *scores, result.verdict.upper()])
     lines = table(_CONTROLS, body, width)
     for result in results:
         if result.verdict != "pass":

@@ -9,6 +9,7 @@ from typing import Any
 from evals.harness.causes import go_on
 from evals.harness.reports.summary import short_lines, summary_lines
 from papillon.results import RunResult
+from papillon.tables import wrapped
 
 __all__ = ["closing_lines", "write_section"]
 
@@ -23,22 +24,26 @@ def closing_lines(
     *,
     verbosity: int = 0,
     left: str = "",
+    show: str = "",
+    unshown: str = "",
+    since: str = "",
     accepted: Sequence[str] = (),
     following: Sequence[str] = (),
 ) -> list[str]:
     """The lines for a window of ``width`` columns: all of them, with -q (``verbosity`` -1) what is not as it should be.
 
-    ``left`` says in one line where the rows' texts are, ``accepted`` names the baseline files that were written;
-    ``following``, on what to type next, are shown where there are no problems.
+    ``left`` says in one line where the rows' texts are, ``show`` is what to type before a row's id to see them,
+    ``unshown`` which were not shown; ``since`` says what moved since the last comparable run, ``accepted`` names the
+    baseline files that were written; ``following``, on what to type next, are shown where there are no problems.
     """
     problems = [*(_unscored(result) if result.run.begun else [NOT_BEGUN]), *result.problems]
     lines: list[str] = []
     if result.run.begun and verbosity >= 0:
-        lines += summary_lines(result, width, left)
+        lines += summary_lines(result, width, left, show, since)
     elif result.run.begun and verbosity == -1:
         lines += short_lines(result, width)
     lines += [f"Accepted: the scores of this run stand in {file} now; review and commit it." for file in accepted]
-    lines += problems
+    lines += [*wrapped(unshown, width), *problems]
     return lines if problems or verbosity < 0 else [*lines, *following]
 
 

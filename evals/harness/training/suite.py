@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from evals.harness.options import RunSettings, resolve
 from papillon.errors import PapillonError, UsageError, cause_of
+from papillon.project import TRAIN
 from papillon.splits import check_learnable
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Training:
         if self.device == "auto" and not gpus:
             return (
                 "No training here: expected a CUDA GPU, got none; run it on a machine with one, "
-                "or on this one's CPU with: pytest -m gpu --train-device cpu"
+                f"or on this one's CPU with: {TRAIN} -m gpu --train-device cpu"
             )
         return None
 
@@ -117,7 +118,7 @@ def resolve_training(given: dict[str, Any], folder: Path, *, asked: bool) -> Tra
     if device is not None and device not in DEVICES:
         raise UsageError(f"--train-device: expected one of {', '.join(DEVICES)}, got {device!r}.")
     if full and not asked:
-        raise UsageError("--full-train: a training runs only where it is selected; type pytest -m gpu --full-train.")
+        raise UsageError(f"--full-train: a training runs only where it is selected; type {TRAIN} -m gpu --full-train.")
     named = given["eval_profile"]
     if named is None:
         # Who names a profile for evaluations does not mean the smoke test by it.
@@ -167,13 +168,13 @@ def _answer(profile: Any, settings: RunSettings, query: str) -> str:
     from dspy.utils.exceptions import AdapterParseError, LMError
 
     from papillon.models.roles import open_models
-    from papillon.program import PAPILLON, load_program
+    from papillon.program import make_program
 
     models = open_models(profile, settings.cache, record=settings.record)
     said = ""
     try:
         for trial in range(_DRAWS):
-            program = load_program(PAPILLON(untrusted_model=models.lm("untrusted")), profile.program)
+            program = make_program(profile, models.lm("untrusted"))
             program.set_lm(models.lm("local", trial))
             try:
                 with dspy.context(adapter=models.adapter("local")):

@@ -15,13 +15,13 @@ from typing import Any
 
 from judges.scores import SCORES, SCORES_CHANGED
 from papillon.errors import UsageError
-from papillon.results.rows import METRICS, Row
+from papillon.results.rows import METRICS, SPARSE, Row
 
 __all__ = ["SCHEMA", "Baseline", "accept", "differing", "refuse_mismatch"]
 
 SCHEMA = 1
 
-#: A row's score in each of METRICS, each in 0..1.
+#: A row's score in each of METRICS, each in 0..1; one of SPARSE may be lacking.
 Scores = Mapping[str, float]
 
 
@@ -56,10 +56,15 @@ class Baseline:
         return replace(self, rows={**rest, **self.rows}, earlier=earlier)
 
     def scores(self, split: str, metric: str) -> dict[str, float]:
-        """Each example's accepted score in ``metric``, the mean over its trials; empty for an unknown split."""
+        """Each example's accepted score in ``metric``, the mean over its trials; empty for an unknown split.
+
+        An example without a value in one of SPARSE is left out, and so is each of a file that was written before the
+        metric was known.
+        """
         samples: dict[str, list[float]] = {}
         for (example, _), scores in self.rows.get(split, {}).items():
-            samples.setdefault(example, []).append(scores[metric])
+            if metric in scores:
+                samples.setdefault(example, []).append(scores[metric])
         return {example: math.fsum(values) / len(values) for example, values in samples.items()}
 
     def to_json(self) -> dict[str, Any]:
@@ -74,7 +79,8 @@ class Baseline:
             "versions": dict(sorted(self.versions.items())),
             "rows": {
                 split: [
-                    {"id": example, "trial": trial} | {metric: _short(scores[metric]) for metric in METRICS}
+                    {"id": example, "trial": trial}
+                    | {metric: _short(scores[metric]) for metric in METRICS if metric in scores}
                     for (example, trial), scores in sorted(rows.items())
                 ]
                 for split, rows in sorted(self.rows.items())
@@ -99,7 +105,10 @@ class Baseline:
                 f"it holds version {scores} of the scores, and this is version {SCORES} ({SCORES_CHANGED})"
             )
         rows = {
-            split: {(row["id"], row["trial"]): {metric: float(row[metric]) for metric in METRICS} for row in rows}
+            split: {
+                (row["id"], row["trial"]): {m: float(row[m]) for m in METRICS if m in row or m not in SPARSE}
+                for row in rows
+            }
             for split, rows in data["rows"].items()
         }
         origin = data["models"], data["program"], data["versions"]
@@ -119,7 +128,7 @@ def accept(
     accepted: dict[str, dict[tuple[str, int], Scores]] = {}
     for row in rows:
         scores = {metric: score for metric in METRICS if (score := row.score(metric)) is not None}
-        if len(scores) < len(METRICS):
+        if not scores.keys() >= set(METRICS) - set(SPARSE):
             raise UsageError(
                 f"--eval-accept: expected a score for every row, but {row.id} has none ({row.error or row.status}); "
                 "run with --eval-record new until all are there."

@@ -44,9 +44,16 @@ def change_of(metric: str, before: Scores, after: Scores, groups: Mapping[str, s
 
 
 def together(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """The same changes, told beside each other: after Holm's correction over all of them."""
-    adjusted = holm([change.p for change in changes])
-    return tuple(replace(change, p=p, moved=p <= ALPHA) for change, p in zip(changes, adjusted, strict=True))
+    """The same changes, told beside each other: after Holm's correction over those in which any example differs.
+
+    One in which none does could not be more than chance whatever had happened to the others (Tarone 1990).
+    """
+    family = [change for change in changes if change.rose + change.fell]
+    adjusted = dict(zip((change.metric for change in family), holm([change.p for change in family]), strict=True))
+    return tuple(
+        replace(change, p=adjusted.get(change.metric, 1.0), moved=adjusted.get(change.metric, 1.0) <= ALPHA)
+        for change in changes
+    )
 
 
 def _p_value(metric: str, pairs: Pairs) -> float:

@@ -13,7 +13,7 @@ from papillon.units import UnitsCheck
 __all__ = ["lacking"]
 
 #: Metrics that only rows with a usable answer speak for, and those of them that need units.
-_SPOKEN_FOR = ("quality", "leakage", "joint", "verbatim_leakage")
+_SPOKEN_FOR = ("quality", "leakage", "joint", "carried", "verbatim_leakage")
 _OF_UNITS = ("leakage", "joint", "verbatim_leakage")
 #: The largest share of rows whose units may be joined wrongly, and of a row's units that may stand nowhere.
 _MOST_JOINED = 0.05
@@ -22,11 +22,13 @@ _MOST_UNSEEN = 0.20
 
 def lacking(metric: str, rows: Sequence[Row], units: UnitsCheck | None = None) -> str:
     """What ``rows``, one split's, lack to speak for ``metric``, or ``""``; ``units`` is the check of their data."""
-    if without := sum(row.score(metric) is None for row in rows):
+    if without := sum(row.status == "infrastructure_error" for row in rows):
         return f"{without} of {len(rows)} rows have no score (infrastructure errors)"
     scored = sum(row.status == "scored" for row in rows)
     if metric in _SPOKEN_FOR and 2 * scored < len(rows):
         return f"only {scored} of {len(rows)} rows are scored, the others are program errors"
+    if metric == "carried" and rows and not any(row.carried is not None for row in rows if row.status == "scored"):
+        return "no scored row has words in its gold redaction (column redacted_query), so nothing says what to carry"
     if metric not in _OF_UNITS or not rows:
         return ""
     if not any(row.units for row in rows):

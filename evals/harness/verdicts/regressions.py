@@ -30,6 +30,7 @@ class _Comparison:
         self.after = mean_by_example(trials_by_example(rows, gate.metric))
         self.pairs = Pairs(self.before, self.after, {row.id: row.group for row in rows})
         self.missing = lacking(gate.metric, rows, units)
+        self.unknown = bool(baseline.rows.get(gate.split)) and not self.before
         self.falling = gate.metric not in COSTS
         self.test, self.p = "paired bootstrap", 1.0
         if self.pairs.examples:
@@ -52,6 +53,11 @@ class _Comparison:
         seen: Interval | None = None
         verdict: GateVerdict = "inconclusive"
         said = [f"no example of {gate.split} stands in the baseline {gate.baseline_name}"]
+        if self.unknown:
+            said = [
+                f"no example of {gate.split} has {gate.metric} in the baseline {gate.baseline_name}, "
+                "so accept this run's scores with --eval-accept"
+            ]
         before = after = smallest = None
         flipped = pairs.flips(lower_is_worse=self.falling)
         if pairs.examples:

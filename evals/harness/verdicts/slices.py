@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from evals.harness.verdicts.changes import change_of
 from evals.harness.verdicts.gates import ALPHA
 from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
-from evals.harness.verdicts.statistics import GroupedMean
+from evals.harness.verdicts.scores import scores_of
 from papillon.results.comparison import Slice, SliceChange, SlicedBy
-from papillon.results.judging import Measure
 from papillon.results.rows import Row
 
 __all__ = ["LEAST", "SLICED_METRICS", "slice_changes", "slices"]
@@ -46,15 +45,11 @@ _ORDER = [name for bands in (_LENGTHS, _UNITS) for _, name in bands]
 
 def slices(rows: Sequence[Row]) -> tuple[Slice, ...]:
     """One run's slices of one split's ``rows``; none by a property that all examples share or that none has."""
-    means = {metric: mean_by_example(trials_by_example(rows, metric)) for metric in SLICED_METRICS}
     group = {row.id: row.group for row in rows}
     found = []
     for by, name, examples in _parts(rows):
-        scores, scored = {}, [example for example in examples if example in means["overall"]]
-        for metric, of in means.items():
-            if scored:
-                seen = GroupedMean([of[each] for each in scored], [group[each] for each in scored]).interval()
-                scores[metric] = Measure(round(seen.value, 6), round(seen.low, 6), round(seen.high, 6), seen.n)
+        inside = frozenset(examples)
+        scores = scores_of([row for row in rows if row.id in inside], SLICED_METRICS)
         found.append(Slice(by, name, len(examples), len({group[each] for each in examples}), scores))
     return tuple(found)
 

@@ -38,6 +38,8 @@ def judge_threshold(
     means, group = mean_by_example(samples), {row.id: row.group for row in rows}
     mean = GroupedMean(list(means.values()), [group[example] for example in means]) if means else None
     remarks = [extent(len(means), of)]
+    if without := len({row.id for row in rows if row.status != "infrastructure_error"} - means.keys()):
+        remarks.append(f"{without} left out, whose gold redaction has no words")
     if parts := variance_components(list(samples.values())):
         remarks.append(f"sd {parts.between**0.5:.2f} between examples, {parts.within**0.5:.2f} within one")
     return _judge_mean(gate, mean, lacking(gate.metric, rows, units), remarks)

@@ -101,3 +101,15 @@ def test_retries_failures_and_an_unknown_price_are_told() -> None:
 def test_times_and_parts_side_by_side() -> None:
     assert [clock(seconds) for seconds in (0, 61, 3725)] == ["0:00", "1:01", "1:02:05"]
     assert joined(["aaa", "bbb", "ccc"], 9) == ["aaa · bbb", "  ccc"]
+
+
+def test_the_worst_examples_are_listed_once_with_their_worst_trial_and_the_command_that_shows_one() -> None:
+    trials = (replace(POOR, trial=0, overall=0.5), replace(POOR, trial=1), replace(ROW, overall=0.75, trial=1))
+    lines = summary_lines(result(*trials, run=replace(INFO, trials=2)), 120, show="papillon show")
+    start = lines.index("worst examples, each with its texts by papillon show ID:")
+    assert [line.split("  quality")[0] for line in lines[start + 1 : start + 3]] == [
+        "  dev-0002-1f3c9a2e  trial 1  overall 0.25",
+        "  dev-0000-1f3c9a2e  trial 1  overall 0.75",
+    ]
+    assert sum("dev-0002" in line for line in lines) == 1
+    assert "worst examples:" in summary_lines(result(*trials), 120)

@@ -79,16 +79,16 @@ def test_where_nothing_was_seen_there_is_no_number() -> None:
 
 
 CONTROLS = [
-    ControlResult("verbatim", "test", 0.0, 0.921, 0.0, 0.921, 0.038, "fail", "the judge sees nothing"),
+    ControlResult("verbatim", "test", 0.0, 0.921, 0.0, 0.921, 0.038, "fail", "the judge sees nothing", carried=0.99),
     ControlResult("local-only", "test", None, None, None, None, None, "inconclusive", "never run"),
 ]
 
 
 def test_the_judges_own_count_stands_beside_what_stands_there_verbatim() -> None:
-    assert control_table(CONTROLS, 80) == [
-        "control          quality  leakage  judge  verbatim  overall  verdict",
-        "test-verbatim      0.000    0.921  0.000     0.921    0.038  FAIL",
-        "test-local-only        –        –      –         –        –  INCONCLUSIVE",
+    assert control_table(CONTROLS, 90) == [
+        "control          quality  leakage  judge  verbatim  carried  overall  verdict",
+        "test-verbatim      0.000    0.921  0.000     0.921    0.990    0.038  FAIL",
+        "test-local-only        –        –      –         –        –        –  INCONCLUSIVE",
         "test-verbatim: the judge sees nothing.",
         "test-local-only: never run.",
     ]
@@ -97,6 +97,6 @@ def test_the_judges_own_count_stands_beside_what_stands_there_verbatim() -> None
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_controls_fit_the_window(width: int) -> None:
-    lines = control_table(CONTROLS, width)
-    assert max(map(len, lines)) <= width
-    assert lines[1].split() == ["test-verbatim", "0.000", "0.921", "0.000", "0.921", "0.038", "FAIL"]
+    assert max(map(len, control_table(CONTROLS, width))) <= width
+    lines = control_table(CONTROLS[:1], width)
+    assert lines[1].split() == ["test-verbatim", "0.000", "0.921", "0.000", "0.921", "0.990", "0.038", "FAIL"]

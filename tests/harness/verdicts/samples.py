@@ -25,6 +25,7 @@ def row(
     failed: bool = False,
     split: str = "dev",
     status: Status = "scored",
+    carried: float | None = None,
 ) -> Row:
     """A scored row or a program error, or with ``failed`` an infrastructure error."""
     name = f"{split}-{i:04d}"
@@ -50,6 +51,7 @@ def row(
         overall,
         overall,
         0.0,
+        carried=quality if carried is None else carried,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from evals.harness.verdicts.baseline import Baseline, accept, refuse_mismatch
 from papillon.errors import UsageError
-from papillon.results.rows import METRICS
+from papillon.results.rows import METRICS, SPARSE
 from tests.harness.verdicts.samples import row
 
 DATA = {"name": "mini", "sha256": "ab" * 32, "split": "grouped"}
@@ -42,6 +44,26 @@ def test_trials_are_averaged_and_an_unknown_split_is_empty() -> None:
     assert held.scores("dev", "quality") == {"dev-0000": 0.5}
     assert held.scores("test", "quality") == {}
     assert set(held.rows["dev"]["dev-0000", 0]) == set(METRICS)
+
+
+def test_a_row_whose_data_do_not_say_what_to_carry_is_accepted_without_it() -> None:
+    held = baseline([replace(row(0), carried=None), row(1, carried=0.25)])
+    assert held.scores("dev", "carried") == {"dev-0001": 0.25}
+    assert Baseline.from_json(held.to_json()) == held
+    assert "carried" not in held.to_json()["rows"]["dev"][0]
+
+
+def test_a_file_of_before_carried_was_measured_is_read_and_one_without_another_metric_is_not() -> None:
+    for metric in METRICS:
+        data = baseline([row(0)]).to_json()
+        del data["checksum"], data["rows"]["dev"][0][metric]
+        data["checksum"] = hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        if metric in SPARSE:
+            old = Baseline.from_json(data)
+            assert (old.scores("dev", metric), old.scores("dev", "quality")) == ({}, {"dev-0000": 1.0})
+        else:
+            with pytest.raises(KeyError, match=metric):
+                Baseline.from_json(data)
 
 
 def test_incomplete_rows_are_not_accepted() -> None:

@@ -106,7 +106,7 @@ def test_local_only_is_the_line_to_beat_and_nothing_else() -> None:
 
 
 def test_a_summary_is_the_results_files_entry() -> None:
-    leaky = replace(ROW, quality=0.0, leakage=0.5, judge_leaked=2, verbatim_leaked=1, overall=0.25)
+    leaky = replace(ROW, quality=0.0, leakage=0.5, judge_leaked=2, verbatim_leaked=1, overall=0.25, carried=0.5)
     rows, examples = many(leaky, ROW, BROKEN)
     assert control_summary("local-only", "dev", rows, examples).to_json() == {
         "name": "local-only",
@@ -115,11 +115,12 @@ def test_a_summary_is_the_results_files_entry() -> None:
         "leakage": 0.25,
         "judge_leakage": 0.5,
         "verbatim_leakage": 0.25,
+        "carried": 0.5,
         "overall": 0.625,
         "verdict": "inconclusive",
     }
     lost = control_summary("empty", "dev", *many(BROKEN)).to_json()
-    means = ("quality", "leakage", "judge_leakage", "verbatim_leakage", "overall")
+    means = ("quality", "leakage", "judge_leakage", "verbatim_leakage", "carried", "overall")
     assert {key: lost[key] for key in means} == dict.fromkeys(means)
 
 

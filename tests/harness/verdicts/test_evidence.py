@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evals.harness.verdicts.evidence import lacking
@@ -33,7 +35,7 @@ def test_where_no_unit_stands_in_any_query_no_leak_could_be_found(metric: str) -
     assert "are joined by ','" in lacking(metric, ROWS, units(joined=3, standing=0))
 
 
-@pytest.mark.parametrize("metric", ["quality", "overall", "errors"])
+@pytest.mark.parametrize("metric", ["quality", "overall", "carried", "errors"])
 def test_nothing_else_rests_on_units(metric: str) -> None:
     assert lacking(metric, ROWS, units(joined=40, unseen=1.0, standing=0)) == ""
 
@@ -55,3 +57,14 @@ def test_a_unit_in_a_program_error_alone_speaks_for_no_leakage() -> None:
     rows = [row(0, units=0), row(1, units=0), row(2, units=0), row(3, status="program_error")]
     assert lacking("leakage", rows) == "no row with a PII unit is scored, so nothing could leak"
     assert lacking("quality", rows) == ""
+
+
+def test_where_no_scored_row_has_a_gold_redaction_nothing_says_what_to_carry() -> None:
+    bare = [replace(each, carried=None) for each in ROWS]
+    lost = replace(row(40, status="program_error"), carried=0.0)
+    for rows in (bare, [*bare, lost]):
+        assert lacking("carried", rows) == (
+            "no scored row has words in its gold redaction (column redacted_query), so nothing says what to carry"
+        )
+    assert lacking("carried", [ROWS[0], *bare]) == lacking("quality", bare) == ""
+    assert lacking("carried", [*bare, row(40, failed=True)]).startswith("1 of 41 rows have no score")

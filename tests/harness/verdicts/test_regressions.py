@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -187,6 +189,13 @@ class TestRegressions:
         result = regress([row(0, split="test")], qualities(5, 0))
         assert (result.verdict, result.value, result.baseline) == ("inconclusive", None, "accepted.json")
         assert result.note == "no example of dev stands in the baseline accepted.json"
+
+    def test_a_baseline_of_before_carried_was_measured_decides_nothing_and_says_what_to_do(self) -> None:
+        before = [replace(row(i), carried=None) for i in range(5)]
+        result = regress(before, qualities(5, 0), "carried")
+        assert (result.verdict, result.value) == ("inconclusive", None)
+        said = "no example of dev has carried in the baseline accepted.json, so accept this run's scores"
+        assert result.note == f"{said} with --eval-accept"
 
     @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 8)), min_size=1, max_size=30))
     @settings(max_examples=30, deadline=None)

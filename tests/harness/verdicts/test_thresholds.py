@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -160,3 +161,19 @@ class TestGain:
         result = only(judge_gain(Threshold("dev", "gain", min=-1), qualities(3, 0), control))
         assert result.verdict == "inconclusive"
         assert result.note.startswith(f"{note}, so this gate cannot pass")
+
+
+class TestCarried:
+    """Rows whose data do not say what the task is are left out, and counted."""
+
+    ROWS = tuple(replace(row(i, carried=0.5), carried=None if i < 4 else 0.5) for i in range(20))
+
+    def test_the_mean_is_over_the_rows_that_have_a_value(self) -> None:
+        found = only(judge_threshold(Threshold("dev", "carried", min=0.4), self.ROWS, of=20))
+        assert (found.verdict, found.value, found.n) == ("pass", 0.5, 16)
+        assert "judged on 16 of 20 examples; 4 left out, whose gold redaction has no words" in found.note
+
+    @pytest.mark.parametrize(("least", "verdict"), [(0.4, "pass"), (0.5, "inconclusive"), (0.7, "fail")])
+    def test_a_confident_gate_asks_it_of_the_whole_interval(self, least: float, verdict: str) -> None:
+        gate = Threshold("dev", "carried", min=least, confident=True)
+        assert only(judge_threshold(gate, [row(i, carried=i % 2) for i in range(100)])).verdict == verdict

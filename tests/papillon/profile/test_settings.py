@@ -290,8 +290,8 @@ class TestWrongValues:
             (
                 "gates",
                 {"dev": {"regression": {"baseline": "b", "metrics": ["gain"]}}},
-                ".regression.metrics: expected a list out of quality, leakage, overall, joint, verbatim_leakage, "
-                "errors, got ['gain']",
+                ".regression.metrics: expected a list out of quality, leakage, overall, joint, carried, "
+                "verbatim_leakage, errors, got ['gain']",
             ),
             ("gates", {"dev": {"regression": {"baseline": "b", "metrics": []}}}, ".metrics: expected a list out of"),
             ("gates", {"dev": {"regression": {"baseline": "b", "metrics": "quality"}}}, ".metrics: expected a list"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from papillon.results.reading import read
-from papillon.results.rows import METRICS, Row
+from papillon.results.rows import METRICS, SPARSE, Row
 
 ROW = Row(
     id="dev-0000-00000000",
@@ -55,6 +55,7 @@ def test_every_metric_of_a_scored_row_is_in_0_to_1() -> None:
         "leakage": 0.0,
         "overall": 1.0,
         "joint": 1.0,
+        "carried": 0.75,
         "verbatim_leakage": 0.25,
         "errors": 0.0,
     }
@@ -78,6 +79,11 @@ def test_a_program_error_counts_as_an_error_and_an_infrastructure_error_as_nothi
 
 def test_without_units_nothing_leaks() -> None:
     assert replace(ROW, units=0, verbatim_leaked=0).score("verbatim_leakage") == 0.0
+
+
+def test_a_scored_row_lacks_nothing_but_what_its_data_do_not_say() -> None:
+    bare = replace(ROW, carried=None)
+    assert {metric for metric in METRICS if bare.score(metric) is None} == set(SPARSE)
 
 
 def test_an_unknown_metric_is_no_metric() -> None:

@@ -1,0 +1,217 @@
+"""Compare: two runs beside each other as lines of text, three and more as a table; views that decide nothing."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from papillon.results import Measure, RunResult
+from papillon.results.comparison import Change, Comparison, Flipped, SliceChange, SplitComparison
+from papillon.results.words import direction, interval, number, what_moved
+from papillon.screen import visible
+from papillon.tables import Column, table, wrapped
+
+__all__ = ["TABLED", "comparison_lines", "runs_table", "since_line"]
+
+#: How many flipped examples are listed.
+SHOWN_FLIPS = 10
+#: The metrics in the table of three runs and more.
+TABLED = ("quality", "leakage", "overall", "carried")
+
+_CHANGES = (
+    Column("metric"),
+    Column("before → after"),
+    Column("difference", "change", right=True),
+    Column("95% interval"),
+    Column("sees", right=True, may_go=True),
+    Column("n", right=True, may_go=True),
+    Column("beyond chance", "moved"),
+)
+_SLICES = (
+    Column("slice"),
+    Column("n", right=True),
+    Column("metric"),
+    Column("before → after"),
+    Column("difference", "change", right=True),
+    Column("95% interval"),
+)
+#: What is said of a flipped example.
+_FLIPPING = ("overall", "quality", "leakage", "errors")
+_LEGEND = (
+    "difference: after − before, paired; sees: the smallest that could have been seen; chance: exact McNemar on "
+    "deduplicated rows for quality, else the paired cluster bootstrap; with Holm over a split's metrics, without over "
+    "slices."
+)
+_BY = {"category": "category", "length": "characters of query", "script": "script", "units": "PII units"}
+
+
+def comparison_lines(
+    comparison: Comparison, width: int, *, show: str, passed: Mapping[str, str] | None = None
+) -> list[str]:
+    """Everything that changed between two comparable runs, in ``width`` columns (60 and more).
+
+    ``show`` is the command that opens a row of the later run, up to the row's id; ``passed`` says why newer
+    runs were not offered, by their ids.
+    """
+    lines = [*_indented(f"before: {comparison.before}", width), *_indented(f"after:  {comparison.after}", width)]
+    for run, why in list((passed or {}).items())[:3]:
+        lines += _indented(f"passed over: {run}, as {why}", width)
+    lines += _differing(comparison, width)
+    if comparison.unchanged:
+        lines += _indented("Both have the same rows, times apart.", width)
+    for split in comparison.splits:
+        lines += ["", *_indented(_shared(split), width)]
+        lines += _changes(split, width)
+        if split.shared and not comparison.unchanged:
+            lines += _flips(split, width, show) + _slices(split, width)
+    return [*lines, "", *wrapped(_LEGEND, width)]
+
+
+def since_line(comparison: Comparison, *, replaced: bool = False) -> str:
+    """What moved since the last comparable run, in one sentence; ``replaced`` says that its folder gave way."""
+    if comparison.unchanged:
+        return f"The same rows as {comparison.before}{', which this run replaces' if replaced else ''}."
+    splits = [what_moved(split) for split in comparison.splits if split.shared]
+    return f"Since {comparison.before}: {'; '.join(splits)}; papillon compare shows all."
+
+
+def runs_table(
+    runs: Sequence[RunResult],
+    scores: Sequence[Mapping[str, Mapping[str, Measure]]],
+    comparisons: Sequence[Comparison],
+    width: int,
+) -> list[str]:
+    """Three runs and more as a table: a line for each split with its ``scores``, by split and metric, and below it what
+    moved from the first run to each other."""
+    heads = ("run", "when (UTC)", "profile", "local", "untrusted", "split", "n")
+    body = []
+    for run, splits in zip(runs, scores, strict=True):
+        info = run.run
+        for split, of in splits.items():
+            n = max((measure.n for measure in of.values()), default=0)
+            said = (info.id, when(info.started), info.profile, info.models.local, info.models.untrusted, split, str(n))
+            body.append([_escaped(word) for word in said] + [_figure(of.get(metric)) for metric in TABLED])
+    # What all have in common is said once, so that more fits.
+    alike = [place for place in (2, 3, 4) if len({row[place] for row in body}) == 1]
+    columns = [Column(head, may_go=head in ("when (UTC)", "n")) for head in (*heads, *TABLED)]
+    kept = [place for place in range(len(columns)) if place not in alike]
+    lines = wrapped("; ".join(f"{heads[place]} {body[0][place]}" for place in alike), width)
+    lines += table([columns[place] for place in kept], [[row[place] for place in kept] for row in body], width)
+    for comparison in comparisons:
+        parts = [what_moved(split) for split in comparison.splits if split.shared]
+        lines += _indented(f"{comparison.before} → {comparison.after}: {'; '.join(parts)}.", width)
+    return lines
+
+
+def when(started: str) -> str:
+    """A moment to the minute."""
+    return started[:16].replace("T", " ")
+
+
+def _figure(measure: Measure | None) -> str:
+    return "–" if measure is None else f"{number(measure.value)} ({interval(measure)})"
+
+
+def _differing(comparison: Comparison, width: int) -> list[str]:
+    if not comparison.differing:
+        said = "Nothing that their results name differs: profile, program, models, versions."
+        return _indented(said, width)
+    return [
+        line
+        for each in comparison.differing
+        for line in _indented(f"{each.what}: {each.before or 'none'} → {each.after or 'none'}", width)
+    ]
+
+
+def _shared(split: SplitComparison) -> str:
+    said = [f"{split.split}: {_counted(split.shared, 'example')} in both"]
+    for number_, where in ((split.before_only, "before"), (split.after_only, "after")):
+        if number_:
+            said.append(f"{number_} {where} only")
+    if split.unscored:
+        said.append(f"{split.unscored} without a score on one side, left out")
+    return ", ".join(said)
+
+
+def _changes(split: SplitComparison, width: int) -> list[str]:
+    if not split.changes:
+        return []
+    body = [
+        (change.metric, *_moved(change), _smallest(change), str(change.n), direction(change))
+        for change in split.changes
+    ]
+    return table(_CHANGES, body, width)
+
+
+def _moved(change: Change) -> tuple[str, str, str]:
+    figures = f"{number(change.before)} → {number(change.after)}"
+    return figures, f"{change.difference:+.3f}", f"{change.low:+.3f} … {change.high:+.3f}"
+
+
+def _smallest(change: Change) -> str:
+    return "none" if change.smallest > 1 else number(change.smallest)
+
+
+def _flips(split: SplitComparison, width: int, show: str) -> list[str]:
+    if not split.flipped:
+        return wrapped(f"No example of {split.split} flipped.", width)
+    worse, better = (sum(sign * _loss(flip) > 0 for flip in split.flipped) for sign in (1, -1))
+    said = f"{_counted(len(split.flipped), 'example')} of {split.split} flipped: {worse} became worse, {better} better"
+    other = len(split.flipped) - worse - better
+    said += f", {other} changed without either" if other else ""
+    shown = split.flipped[:SHOWN_FLIPS]
+    columns = [Column("example"), *map(Column, _FLIPPING), Column("shown by")]
+    body = [[_escaped(flip.id), *_figures(flip), f"{show} {shlex.quote(flip.id)}"] for flip in shown]
+    flips = table(columns, body, width)
+    if len(flips) == 1 + len(shown):
+        lines = wrapped(f"{said}:", width) + flips
+    else:
+        # A command is to be copied, so it stands once, whole, where there is no room for it beside each.
+        lines = [*wrapped(f"{said}, each shown by", width), f"  {show} ID"]
+        lines += table(columns[:-1], [row[:-1] for row in body], width)
+    more = len(split.flipped) - len(shown)
+    return [*lines, f"and {more} more"] if more else lines
+
+
+def _loss(flip: Flipped) -> float:
+    return flip.before.get("overall", 0.0) - flip.after.get("overall", 0.0)
+
+
+def _figures(flip: Flipped) -> list[str]:
+    """Each score on both sides, once where it is the same."""
+    pairs = [(flip.before.get(name), flip.after.get(name)) for name in _FLIPPING]
+    return [_short(before) + (f" → {_short(after)}" if before != after else "") for before, after in pairs]
+
+
+def _short(score: float | None) -> str:
+    return "–" if score is None else f"{score:.2f}"
+
+
+def _slices(split: SplitComparison, width: int) -> list[str]:
+    """Which slices moved, and how many would by chance."""
+    sizes = sum(bool(part.changes) for part in split.slices)
+    if not split.looked:
+        return wrapped(f"No slice of {split.split} is large enough to be looked at.", width)
+    moved = [(part, change) for part in split.slices for change in part.moved]
+    said = (
+        f"Slices of {split.split}: {split.looked} changes in {sizes} slices were looked at, of which about "
+        f"{split.by_chance:.1f} would move by chance; {len(moved) or 'none'} moved"
+    )
+    body = [(_slice(part), str(change.n), change.metric, *_moved(change)) for part, change in moved]
+    return wrapped(said + (":" if moved else "."), width) + (table(_SLICES, body, width) if moved else [])
+
+
+def _slice(part: SliceChange) -> str:
+    return f"{_BY[part.by]}: {_escaped(part.name)}"
+
+
+def _counted(number_: int, what: str) -> str:
+    return f"{number_} {what}{'' if number_ == 1 else 's'}"
+
+
+def _escaped(text: str) -> str:
+    return visible(text, one_line=True)
+
+
+def _indented(text: str, width: int) -> list[str]:
+    return wrapped(_escaped(text), width)

@@ -1,0 +1,67 @@
+"""Changes: what stands above the examples of two runs: what differs, what moved, what flipped, which slices moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from evals.harness.reports.page.pictures import delegation
+from papillon.results import RunResult
+from papillon.results.comparison import Change, Comparison, SplitComparison
+from papillon.results.rows import COSTS
+from papillon.results.traces import Trace
+from papillon.results.words import points, what_moved
+
+__all__ = ["changes"]
+
+#: So many flipped examples are named above the table, which has all of them.
+_FLIPS = 12
+
+Side = tuple[RunResult, Iterable[Trace] | None, Any]
+
+
+def changes(comparison: Comparison, before: Side, after: Side) -> dict[str, Any]:
+    """What the template shows of two runs, by name."""
+    runs = [(name, result.run) for name, (result, _, _) in (("before", before), ("after", after))]
+    several = len(comparison.splits) > 1
+    dots = [
+        (f"{name} {split}" if several else name, seen)
+        for name, (_, _, scores) in (("before", before), ("after", after))
+        for split, seen in scores.items()
+    ]
+    return {
+        "comparison": comparison,
+        "runs": runs,
+        "verdict": _verdict(comparison),
+        "sentences": [what_moved(split) for split in comparison.splits if split.shared],
+        "splits": [_split(split) for split in comparison.splits],
+        "picture": delegation(dots, (), "Quality against leakage"),
+        "linked": max(before[0].run.trials, after[0].run.trials) == 1,
+    }
+
+
+def _verdict(comparison: Comparison) -> str:
+    """Whether anything moved beyond chance, as a colour: for the worse before for the better."""
+    moved = [change for split in comparison.splits for change in split.changes if change.moved]
+    if any(worse(change) for change in moved):
+        return "fail"
+    return "pass" if moved else "deferred"
+
+
+def worse(change: Change) -> bool:
+    """Whether the metric went the bad way."""
+    return (change.difference < 0) != (change.metric in COSTS)
+
+
+def _split(split: SplitComparison) -> dict[str, Any]:
+    slices = [(each, change) for each in split.slices for change in each.moved]
+    return {
+        "split": split,
+        "changes": [
+            (change, "" if not change.moved else "fail" if worse(change) else "pass") for change in split.changes
+        ],
+        "sees": {change.metric: points(min(1.0, change.smallest)) for change in split.changes},
+        "flips": split.flipped[:_FLIPS],
+        "more": max(0, len(split.flipped) - _FLIPS),
+        "slices": [(each, change, "fail" if worse(change) else "pass") for each, change in slices],
+    }
