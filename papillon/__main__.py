@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _report_arguments(commands.add_parser("report", help="write a run with its texts as one HTML file"))
     _runs_arguments(commands.add_parser("runs", help="list the runs that left a folder"))
     _compare_arguments(commands.add_parser("compare", help="show what changed between runs, example by example"))
+    _history_arguments(commands.add_parser("history", help="show scores over time with their intervals"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -174,6 +175,7 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
+    parser.add_argument("--summary", type=Path, metavar="FILE.md", help="also for a pull request, without a text")
     parser.set_defaults(run=_compare)
 
 
@@ -186,11 +188,51 @@ def _compare(given: argparse.Namespace) -> int:
     if given.plot is not None:
         found.plot(given.plot)
         lines.append(f"Quality against leakage: {given.plot}")
+    if given.summary is not None:
+        found.summarise(given.summary, Path.cwd())
+        lines.append(f"For a pull request: {given.summary}")
     if given.report is not None:
         from evals.harness.pages import written_beside
 
         lines += ["", *written_beside(found, given.report, Path.cwd())]
     print(*lines, sep="\n")
+    return 0
+
+
+def _history_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="where results.json files lie, at any depth, also those of other machines (default: the runs)",
+    )
+    parser.add_argument(
+        "--metric", action="append", metavar="M", help="which scores (default: quality, leakage, overall, carried)"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw them as a picture too")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    parser.add_argument("--all", action="store_true", help="also runs that saw a part of their splits")
+    parser.set_defaults(run=_history)
+
+
+def _history(given: argparse.Namespace) -> int:
+    from evals.harness.reports.history import history_lines, history_picture
+    from evals.harness.verdicts.history import scores_over_time
+    from papillon.files import write_whole
+    from papillon.results.folder import RUNS
+    from papillon.results.gathering import gather
+    from papillon.results.history import chosen
+
+    metrics = chosen(given.metric)
+    if given.plot is not None and given.plot.suffix != ".svg":
+        raise UsageError(f"--plot: expected a file that ends in .svg, got {str(given.plot)!r}; name another.")
+    gathered = gather([place for place in (given.folder, given.runs) if place is not None] or [RUNS])
+    history = scores_over_time(gathered.runs, metrics, partial=given.all)
+    print(*history_lines(history, gathered, shutil.get_terminal_size().columns), sep="\n")
+    if given.plot is not None:
+        write_whole(given.plot, history_picture(history).file())
+        print(f"Drawn in {given.plot}")
     return 0
 
 
@@ -270,10 +312,11 @@ def _optimize(given: argparse.Namespace) -> int:
     from judges import feedback_metric, make_judge
     from papillon.data import load, to_dspy
     from papillon.errors import BudgetSpent
+    from papillon.learnable import make_learnable
     from papillon.models.roles import open_models
     from papillon.models.trained import with_program
     from papillon.optimization.optimizing import check_optimizer, optimize
-    from papillon.program import make_program, save_program
+    from papillon.program import save_program
     from papillon.splits import check_learnable, split
 
     optimizer = check_optimizer(given.optimizer)
@@ -291,7 +334,7 @@ def _optimize(given: argparse.Namespace) -> int:
     with open_models(profile, CACHE) as models:
         for role in profile.models:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
-        program = make_program(profile, models.lm("untrusted"))
+        program = make_learnable(profile, models.lm("untrusted"))
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
         before = score_program(program, dev, models, profile)
         print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -45,10 +45,11 @@ class PupaRow:
 
     conversation_hash: str
     predicted_category: str
-    user_query: str
-    target_response: str
-    pii_units: str
-    redacted_query: str
+    # What is private stands in no repr: a traceback may show the locals of every frame.
+    user_query: str = field(repr=False)
+    target_response: str = field(repr=False)
+    pii_units: str = field(repr=False)
+    redacted_query: str = field(repr=False)
 
     @property
     def units(self) -> tuple[str, ...]:

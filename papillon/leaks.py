@@ -10,7 +10,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from operator import add
@@ -217,7 +217,7 @@ def _near_verbatim(units: tuple[str, ...], text: str, threshold: float) -> tuple
 class Place:
     """One place of a text at which ``unit`` stands, verbatim or nearly: the slice from ``start`` to ``end``."""
 
-    unit: str
+    unit: str = field(repr=False)
     how: Literal["verbatim", "near"]
     start: int
     end: int

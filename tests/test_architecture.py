@@ -118,7 +118,7 @@ FLOORS = (
     ("causes", "verdicts", "reports"),
     ("evaluation",),
     (
-        *("interrupt", "marks", "option_values", "options", "command_line", "protocol", "items"),
+        *("interrupt", "marks", "option_values", "options", "command_line", "protocol", "items", "properties"),
         *("baseline_files", "plan", "selection", "showing", "needs", "row_cache", "leaving", "split_verdicts"),
     ),
     ("run",),
@@ -126,6 +126,7 @@ FLOORS = (
         "remarks",
         "run_result",
         "accepting",
+        "pull_request",
         "outputs",
         "progress",
         "next_command",
@@ -210,7 +211,7 @@ class TestHarness:
     @pytest.mark.parametrize("room", ["verdicts", "reports"])
     def test_each_of_their_modules_has_a_test_file(self, room: str) -> None:
         own = {Path(module).stem for module in IN_HARNESS if f"/{room}/" in module} - {"__init__"}
-        there = {path.stem.removeprefix("test_") for path in (ROOT / "tests/harness" / room).glob("test_*.py")}
+        there = {path.stem.removeprefix("test_") for path in (ROOT / "tests/harness" / room).rglob("test_*.py")}
         assert own <= there
 
     def test_a_result_is_read_without_dspy_pytest_pandas_and_the_judges(self) -> None:

@@ -27,6 +27,8 @@ class Axis:
         """What is written along it, some ``most`` at most where the numbers are free."""
         if self.ticks is not None:
             return list(self.ticks)
+        if self.low == self.high:
+            return [(self.low, f"{self.low:g}")]
         step = self._step(most)
         places = max(0, -math.floor(math.log10(step) + 1e-9))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)

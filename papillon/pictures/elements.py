@@ -24,7 +24,7 @@ __all__ = [
 
 #: The size of letters, and how wide one is on average.
 SIZE = 13
-_LETTER = 0.55 * SIZE
+_LETTER = 0.62 * SIZE
 
 Colour = Literal["first", "second", "third", "fourth", "fifth", "pass", "fail", "inconclusive", "deferred", "published"]
 Shape = Literal["circle", "square", "diamond", "triangle", "ring"]

@@ -13,6 +13,8 @@ __all__ = ["HEAD", "WIDTH", "Picture", "below"]
 WIDTH = 480
 #: The room that the title takes.
 HEAD = 24
+#: The room between two pictures.
+_GAP = 12
 
 _OPEN = 'xmlns="http://www.w3.org/2000/svg" role="img"'
 _FONT = f'font-family="system-ui, sans-serif" font-size="{SIZE}" fill="currentColor"'
@@ -71,7 +73,7 @@ def below(title: str, pictures: Sequence[Picture]) -> Picture:
     tops, top = [], 0.0
     for picture in pictures:
         tops.append(top)
-        top += HEAD + picture.height
+        top += HEAD + picture.height + _GAP
     body = "\n".join(picture.placed(at) for picture, at in zip(pictures, tops, strict=True))
     said = " ".join(f"{picture.title}: {picture.description}" for picture in pictures)
-    return Picture(title, said, top, body)
+    return Picture(title, said or "Nothing to show.", top, body)

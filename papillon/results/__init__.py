@@ -4,7 +4,8 @@ One room per matter: a row (rows), what ran (run), the verdicts on gates and con
 own test and its agreement with another (judging), all of it as one value whose JSON is the results file (result), and
 how JSON is read back (reading); figures in words (words). Beside it, private: a row's texts (traces), and the folder
 that holds both (folder). And which run and which row of it a user names (finding), what changed between two runs
-(comparison), a run's tables for pandas (frames), and what others report (published).
+(comparison), the runs of many folders (gathering) and what they came to over time (history), a run's tables for pandas
+(frames), and what others report (published).
 """
 
 from papillon.results.controls import ControlResult

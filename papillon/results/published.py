@@ -29,7 +29,7 @@ _TNB, _MINI_4O, _MINI_41 = "PUPA-TNB", "GPT-4o-mini", "gpt-4.1-mini"
 
 PUBLISHED = (
     Published("PAPILLON, Llama-3.1-8B", _TNB, _MINI_4O, 0.855, 0.075),
-    Published("the same, not optimised", _TNB, _MINI_4O, 0.718, 0.174),
+    Published("PAPILLON, not optimised", _TNB, _MINI_4O, 0.718, 0.174),
     Published("Llama-3.1-8B alone", _TNB, _MINI_4O, 0.815, 0.0),
     Published("GPT-4o-mini, gold redaction", _TNB, _MINI_4O, 0.772, 0.0),
     Published(

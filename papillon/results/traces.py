@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -29,7 +29,7 @@ class LeakedUnit:
     ``request`` is an index into the trace's requests, ``start`` and ``end`` count characters of that one as sent.
     """
 
-    unit: str
+    unit: str = field(repr=False)
     request: int
     how: Literal["verbatim", "near"]
     start: int
@@ -47,7 +47,7 @@ class Judgement:
     question: Literal["leakage", "quality"]
     order: Literal["answer-first", "target-first"] | None
     answer: bool | int
-    reason: str
+    reason: str = field(repr=False)
     attempts: int
 
 
@@ -78,14 +78,15 @@ class Trace:
 
     id: str
     trial: int
-    query: str
-    redacted_query: str
-    units: tuple[str, ...]
-    target: str
-    requests: tuple[str, ...]
-    untrusted_responses: tuple[str | None, ...]
-    response: str
-    unparsed: str | None
+    # In no repr, like all that is private: a traceback may show the locals of every frame.
+    query: str = field(repr=False)
+    redacted_query: str = field(repr=False)
+    units: tuple[str, ...] = field(repr=False)
+    target: str = field(repr=False)
+    requests: tuple[str, ...] = field(repr=False)
+    untrusted_responses: tuple[str | None, ...] = field(repr=False)
+    response: str = field(repr=False)
+    unparsed: str | None = field(repr=False)
     leaked_units: tuple[LeakedUnit, ...]
     judge_extra: int | None
     judge: tuple[Judgement, ...]

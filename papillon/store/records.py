@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -98,7 +98,7 @@ class Call:
     identity holds something else than JSON values.
     """
 
-    identity: Mapping[str, Any]
+    identity: Mapping[str, Any] = field(repr=False)  # it may hold private texts
 
     @cached_property
     def text(self) -> str:
@@ -121,7 +121,7 @@ class Call:
 class Answer:
     """What a model said, also when it is empty or cut short, and why it stopped (``stop``, ``length``)."""
 
-    text: str
+    text: str = field(repr=False)
     finish_reason: str
 
 
@@ -138,7 +138,7 @@ class Record:
     """One answered call: its key, its identity, the answer and the usage. It holds no time and no secret."""
 
     key: str
-    call: Mapping[str, Any]
+    call: Mapping[str, Any] = field(repr=False)
     answer: Answer
     usage: Usage
 

@@ -57,9 +57,22 @@ class TestRefuseUnwritable:
             refuse_unwritable(replace(settings(tmp_path), results_file=tmp_path))
         assert self.refused(tmp_path, eval_export="/dev/null").endswith("that is no regular file.")
 
+    def test_a_summary_where_no_file_can_be(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        said = self.refused(tmp_path, eval_summary="file/below.md")
+        assert said.startswith("--eval-summary: expected a file that can be written, got ")
+
     def test_two_outputs_in_one_file(self, tmp_path: Path) -> None:
         said = self.refused(tmp_path, eval_results="a.json", eval_export="../" + tmp_path.name + "/a.json")
         assert said.startswith("--eval-results: expected another file than that of --eval-export, got ")
+
+    def test_a_page_is_refused_like_the_others(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        said = self.refused(tmp_path, eval_report="file/below")
+        assert said.startswith("--eval-report: expected a file that can be written, got ")
+        assert said.endswith(f"{tmp_path}/file is no folder.")
+        said = self.refused(tmp_path, eval_report="a", eval_results="a")
+        assert said.startswith("--eval-report: expected another file than that of --eval-results, got ")
 
     def test_where_scores_are_accepted_their_files_count(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
@@ -121,6 +134,35 @@ class TestOutputs:
         done = self.written(run)
         assert done.accepted == self.accepted(run, "b.json")
         assert "a.json, but it cannot be written" in done.result.problems[0]
+
+    def test_a_page_that_cannot_be_written_is_a_problem_in_the_results(self, run: Any, tmp_path: Path) -> None:
+        page = tmp_path / "page.html"
+        run.plan.settings = replace(run.plan.settings, report_file=page)
+        run.leaving = SimpleNamespace(folder=None)
+        assert self.written(run).result.problems == ()
+        assert "figures alone" in page.read_text().splitlines()[0]  # the run left no folder
+        page.unlink()
+        page.mkdir()
+        done = self.written(run)
+        assert "page.html, but it cannot be written" in done.result.problems[0]
+        assert read_result(run.plan.settings.results_file) == done.result
+
+    def test_the_summary_tells_of_results_that_cannot_be_written(self, run: Any) -> None:
+        settings = run.plan.settings
+        run.plan.settings = replace(settings, summary_file=settings.results_file.parent / "s.md")
+        assert self.written(run).result.problems == ()
+        assert run.plan.settings.summary_file.read_text().startswith("## PASS: ")
+        settings.results_file.unlink()
+        settings.results_file.mkdir()
+        self.written(run)
+        assert run.plan.settings.summary_file.read_text().startswith("## INCOMPLETE: Expected to write ")
+
+    def test_a_summary_that_cannot_be_written_is_a_problem_in_the_results(self, run: Any) -> None:
+        settings = run.plan.settings
+        run.plan.settings = replace(settings, summary_file=settings.results_file.parent)
+        done = self.written(run)
+        assert len(done.result.problems) == 1
+        assert read_result(settings.results_file) == done.result
 
     def test_problems_of_before_stay(self, run: Any) -> None:
         done = self.written(run, result().with_problems("A worker died."))

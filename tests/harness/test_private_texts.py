@@ -102,13 +102,13 @@ def test_no_output_of_a_run_holds_a_word_unless_it_was_asked_for(
 
 
 FAULT = """
-from evals.harness.evaluation.scheduler import Scheduler
+from evals.harness.run import Run
 
-async def fails(self, jobs):
-    taken = list(jobs)
+def fails(self, question, waiting=None):
+    jobs = self._of_example.get(question["id"])
     raise RuntimeError("odd")
 
-Scheduler._through = fails
+Run.answer = fails
 """
 
 
@@ -116,11 +116,11 @@ def test_a_fault_of_the_harness_with_all_its_locals_holds_no_word(
     evaluator: Evaluator, profile: str, tmp_path: Path
 ) -> None:
     (tmp_path / "faulty.py").write_text(FAULT)
-    options = ("-p", "faulty", "--showlocals", "--tb=long", "--full-trace", f"--junitxml={tmp_path / 'junit.xml'}")
+    options = ("-vv", "-p", "faulty", "--showlocals", "--tb=long", "--full-trace")
     run = evaluator.run("evals", "-m", "dev", profile, *options, PYTHONPATH=str(tmp_path))
     assert "RuntimeError: odd" in run.out
-    assert "jobs" in run.out  # a local that holds the rows
-    assert words_in(run.out + (tmp_path / "junit.xml").read_text()) == []
+    assert "jobs       = [Job(" in run.out
+    assert words_in(run.out) == []
 
 
 @pytest.mark.parametrize("profile", [0.5], indirect=True, ids=["slow"])

@@ -38,11 +38,12 @@ def test_each_kind_is_told_by_its_suite() -> None:
             "evals/test_judges.py::test_judge[quality]",
             f"tests/mine/test_other.py::test_example[{EXAMPLES[4]}]",
             "evals/test_examples.py::test_example[dev-0000-nothere]",
+            "::test_control[dev-empty]",  # of evals/test_controls.py, typed where pytest's root is elsewhere
         ],
         PLAN,
     )
     assert chosen.examples == {EXAMPLES[3]}
-    assert (chosen.gates, chosen.controls) == ({"dev-quality-regression"}, {"test-local-only"})
+    assert (chosen.gates, chosen.controls) == ({"dev-quality-regression"}, {"test-local-only", "dev-empty"})
     assert chosen.judged == {"quality"}
     assert chosen.splits == {"dev", "test"}
     assert not Selection([], PLAN)

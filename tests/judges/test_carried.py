@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import statistics
 import time
 
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judges.carried import carried
-from papillon.leaks import fold, words
+from papillon.data import load
+from papillon.leaks import fold, redact, words
 
 TEXTS = st.text(alphabet="abé 1.,_李小明ก\u0301[]<>［\n", max_size=40)
 SPACELESS = st.text(alphabet="李小明上海花ก", max_size=12)
@@ -86,3 +89,41 @@ def test_long_texts_and_many_brackets_take_no_time() -> None:
         started = time.perf_counter()
         carried(text, text)
         assert time.perf_counter() - started < 2
+
+
+def means(name: str) -> dict[str, float]:
+    """What each control that needs no model carries of a data set, and what the next row's query does."""
+    rows = load(name).rows
+    sent = {
+        "empty": ["" for _ in rows],
+        "verbatim": [row.user_query for row in rows],
+        "redacted": [redact(row.units, row.user_query) for row in rows],
+        "gold": [row.redacted_query for row in rows],
+        "another": [row.user_query for row in (*rows[1:], rows[0])],
+    }
+    shares = {
+        kind: [
+            share
+            for row, text in zip(rows, texts, strict=True)
+            if (share := carried(row.redacted_query, text)) is not None
+        ]
+        for kind, texts in sent.items()
+    }
+    assert {len(each) for each in shares.values()} == {{"pupa_new": 662, "pupa_tnb": 236, "mini": 60}[name]}
+    return {kind: round(statistics.fmean(each), 3) for kind, each in shares.items()}
+
+
+def test_what_the_controls_carry_on_mini() -> None:
+    assert means("mini") == {"empty": 0, "verbatim": 0.999, "redacted": 0.999, "gold": 1, "another": 0.046}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not os.environ.get("PUPA_DIR"), reason="set PUPA_DIR to the folder that holds PUPA_New.csv to run this test"
+)
+def test_what_the_controls_carry_on_real_rows() -> None:
+    expected = {
+        "pupa_new": {"empty": 0, "verbatim": 0.989, "redacted": 0.987, "gold": 1, "another": 0.069},
+        "pupa_tnb": {"empty": 0, "verbatim": 0.997, "redacted": 0.996, "gold": 1, "another": 0.107},
+    }
+    assert {name: means(name) for name in expected} == expected

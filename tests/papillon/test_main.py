@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,12 @@ import pytest
 from papillon import __version__
 from papillon.__main__ import main
 from papillon.profile import ROOT
+from papillon.results.run import DatasetInfo
 from papillon.store import Answer, Call, Record, Store, Usage
+from tests.papillon.results.samples import INFO, result
 
+#: Data of which the sample run saw everything.
+WHOLE = DatasetInfo("mini", "0" * 64, 60, "grouped", {"dev": 1})
 QUERY = "I am Ann Lee; help me with my will."
 
 
@@ -173,3 +178,47 @@ class TestTheCommandItself:
         process.stderr.close()
         assert process.wait(30) == 0
         assert said == b""
+
+
+class TestHistory:
+    @pytest.fixture
+    def runs(self, tmp_path: Path) -> Path:
+        for day in (25, 26):
+            folder = tmp_path / "runs" / f"202611{day}T061054Z-small-4f1c"
+            folder.mkdir(parents=True)
+            known = replace(INFO, id=folder.name, started=f"2026-11-{day}T06:10:54+00:00", dataset=WHOLE)
+            (folder / "results.json").write_text(result(run=known).to_text())
+        return tmp_path / "runs"
+
+    def test_it_shows_the_runs_and_draws_them(self, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        picture = runs / "history.svg"
+        assert main(["history", "--runs", str(runs), "--metric", "quality", "--plot", str(picture)]) == 0
+        shown = capsys.readouterr().out
+        assert "dev of mini, grouped split, profile small, judged by openai/judge: 2 runs" in shown
+        assert shown.index("20261125T061054Z") < shown.index("20261126T061054Z") < shown.index(f"Drawn in {picture}")
+        assert picture.read_text().startswith("<svg ")
+
+    def test_folders_of_other_machines_are_read_beside_the_runs(
+        self, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        other = runs.parent / "artefacts" / "nightly" / "results.json"
+        other.parent.mkdir(parents=True)
+        other.write_text(result(run=replace(INFO, id="from-ci", started="2026-11-24", dataset=WHOLE)).to_text())
+        assert main(["history", str(runs.parent / "artefacts")]) == 0
+        assert ": 1 run\n" in capsys.readouterr().out
+        assert main(["history", str(runs.parent / "artefacts"), "--runs", str(runs)]) == 0
+        assert ": 3 runs\n" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            (["--plot", "history.png"], "--plot: expected a file that ends in .svg, got 'history.png'; name another."),
+            (["--metric", "charm"], "--metric: expected one of quality, leakage, "),
+            (["nowhere"], "Expected a folder with runs, or a results file, got 'nowhere'; check its spelling."),
+        ],
+    )
+    def test_a_mistake_is_one_sentence(
+        self, runs: Path, capsys: pytest.CaptureFixture[str], given: list[str], said: str
+    ) -> None:
+        assert main(["history", "--runs", str(runs), *given]) == 4
+        assert capsys.readouterr().err.startswith(f"papillon history: {said}")

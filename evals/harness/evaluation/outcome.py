@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from evals.harness.evaluation.examples import Example
@@ -49,7 +49,7 @@ class Fault:
     text: str
     raised: bool
     refused: bool = False
-    unparsed: str | None = None
+    unparsed: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,10 @@ class Heard:
     ``""`` with a ``fault``; ``leakage`` and ``quality`` are the judge's, None where it gave none.
     """
 
-    requests: tuple[str, ...] = ()
-    responses: tuple[str | None, ...] = ()
-    answer: str = ""
+    # What is private stands in no repr: a traceback may show the locals of every frame.
+    requests: tuple[str, ...] = field(default=(), repr=False)
+    responses: tuple[str | None, ...] = field(default=(), repr=False)
+    answer: str = field(default="", repr=False)
     fault: Fault | None = None
     leakage: Leakage | None = None
     quality: Quality | None = None

@@ -67,7 +67,9 @@ def figures(row: Row) -> str:
         return f"no scores, {row.units} unit{'s' * (row.units != 1)}"
     verdict = f" ({row.verdict})" if row.verdict else ""
     leaked = f"{row.leaked} of {row.units} units leaked"
-    return f"overall {number(row.overall)}, quality {row.quality:g}{verdict}, leakage {number(row.leakage)}: {leaked}"
+    carried = "" if row.carried is None else f", carried {number(row.carried)}"
+    leakage = f"leakage {number(row.leakage)} ({leaked})"
+    return f"overall {number(row.overall)}, quality {row.quality:g}{verdict}, {leakage}{carried}"
 
 
 def _query(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str]:

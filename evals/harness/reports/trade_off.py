@@ -8,7 +8,7 @@ from papillon.pictures import Dot, Picture, below, scatter
 from papillon.results import Measure
 from papillon.results.published import PUBLISHED
 
-__all__ = ["trade_off"]
+__all__ = ["Scores", "trade_off"]
 
 #: A run's scores by split and metric.
 Scores = Mapping[str, Mapping[str, Measure]]

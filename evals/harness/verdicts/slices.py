@@ -56,7 +56,7 @@ def slices(rows: Sequence[Row]) -> tuple[Slice, ...]:
 
 def slice_changes(before: Sequence[Row], after: Sequence[Row]) -> tuple[tuple[SliceChange, ...], int, float]:
     """The slices of the examples that stand in both runs' rows of one split, how many of their changes were looked at,
-    and how many of these would have moved with nothing changed.
+    and up to how many of these would move with nothing changed.
 
     A slice of fewer than LEAST examples has no changes.
     """
@@ -66,9 +66,10 @@ def slice_changes(before: Sequence[Row], after: Sequence[Row]) -> tuple[tuple[Sl
     found = []
     for by, name, examples in _parts([row for row in after if row.id in both]):
         changes = []
-        for metric in SLICED_METRICS if len(examples) >= LEAST else ():
+        for metric in SLICED_METRICS:
             old, new = ({each: of[metric][each] for each in examples if each in of[metric]} for of in sides)
-            if (change := change_of(metric, old, new, group)) is not None and change.n >= LEAST:
+            enough = len(old.keys() & new.keys()) >= LEAST
+            if enough and (change := change_of(metric, old, new, group)) is not None:
                 changes.append(change)
         found.append(SliceChange(by, name, len(examples), tuple(changes)))
     looked = sum(len(each.changes) for each in found)

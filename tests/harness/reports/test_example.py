@@ -48,10 +48,10 @@ def test_its_first_line_says_that_it_shows_private_texts() -> None:
 
 
 def test_everything_about_a_row_stands_there_in_the_order_in_which_it_happened() -> None:
-    text = said(judge=judged(True, True), judge_extra=0)
+    text = said(replace(LEAKY, carried=0.25), judge=judged(True, True), judge_extra=0)
     parts = (
         "dev-0000-1f3c9a2e: scored",
-        "overall 0.750, quality 1 (tie), leakage 0.500: 1 of 2 units leaked",
+        "overall 0.750, quality 1 (tie), leakage 0.500 (1 of 2 units leaked), carried 0.250",
         "Query: of 2 units 2 stand in it I am [[Ann Lee]] from [[Oslo]].",
         "Ann Lee word for word – Oslo word for word word for word",
         "Request to openai/untrusted: 1 of 2 units found in it Where is [[Oslo]]?",
@@ -150,7 +150,7 @@ def test_the_lexical_judge_is_said_to_be_a_rule() -> None:
 
 def test_without_texts_the_row_is_shown_alone() -> None:
     lines = example_view([(LEAKY, None)], INFO.models, Lines(80))
-    assert lines[-1] == "  overall 0.750, quality 1 (tie), leakage 0.500: 1 of 2 units leaked"
+    assert lines[-1] == "  overall 0.750, quality 1 (tie), leakage 0.500 (1 of 2 units leaked)"
 
 
 def test_of_several_trials_each_is_named_and_the_first_line_stands_once() -> None:

@@ -25,11 +25,11 @@ def test_each_run_has_a_line_for_each_split_and_the_word_that_names_it() -> None
     assert runs_lines([left(0, "last~1"), (name, word, limited)], 200) == [
         "run            when (UTC)        profile  data  split        n  quality  leakage  overall  carried  "
         "gates                   cost        complete",
-        "run-0  last~1  2026-11-26 06:10  small    mini  dev         20    0.750    0.000    0.875        –  "
+        "run-0  last~1  2026-11-26 06:10  small    mini  dev         20    0.750    0.000    0.875    0.750  "
         "2 pass, 1 inconclusive  0.0012 USD  yes",
-        "run-0  last~1  2026-11-26 06:10  small    mini  test   1 of 20    1.000    0.000    1.000        –  "
+        "run-0  last~1  2026-11-26 06:10  small    mini  test   1 of 20    1.000    0.000    1.000    1.000  "
         "1 pass                  0.0012 USD  yes",
-        "run-1  last    2026-11-26 06:10  small    mini  dev    3 of 20    1.000    0.000    1.000        –  "
+        "run-1  last    2026-11-26 06:10  small    mini  dev    3 of 20    1.000    0.000    1.000    1.000  "
         "2 pass, 1 inconclusive  unknown     no",
     ]
 

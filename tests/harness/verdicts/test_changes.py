@@ -67,6 +67,12 @@ def test_several_told_together_are_corrected_by_holm() -> None:
     assert [each.moved for each in together([*alone, *[alone[2]] * 4])] == [False, True, *[False] * 5]
 
 
+def test_a_metric_in_which_no_example_differs_takes_nothing_from_the_others() -> None:
+    (moved, *still) = together([change("quality", singles(7, 0, 10)), *[change("errors", singles(0, 0, 17))] * 6])
+    assert (moved.p, moved.moved) == (0.015625, True)
+    assert {(each.p, each.moved) for each in still} == {(1.0, False)}
+
+
 @given(SCORES, st.sampled_from(["quality", "leakage"]))
 @settings(max_examples=40, deadline=None)
 def test_swapping_the_sides_negates_the_change(triples: list[tuple[float, float, str]], metric: str) -> None:

@@ -75,6 +75,13 @@ def test_a_small_slice_is_never_told_as_moved_nor_counted_as_looked_at() -> None
     assert looked == 3
 
 
+def test_examples_without_a_score_do_not_make_a_slice_large_enough() -> None:
+    before = [row(i, units=1, failed=i == 0) for i in range(LEAST)] + [row(LEAST + i, units=2) for i in range(LEAST)]
+    found, looked, _ = slice_changes(before, [row(i, 0.0, units=1 if i < LEAST else 2) for i in range(2 * LEAST)])
+    assert [(part.n, bool(part.changes)) for part in found] == [(LEAST, False), (LEAST, True)]
+    assert looked == 3
+
+
 def test_only_examples_of_both_runs_are_in_the_slices_of_two() -> None:
     found, _, _ = slice_changes([row(0, units=1), row(1, units=2)], [row(1, units=2), row(2, units=1), row(0, units=1)])
     assert [(part.name, part.n) for part in found] == [("1", 1), ("2 or 3", 1)]

@@ -14,7 +14,7 @@ from papillon.pictures.elements import SIZE
 from tests.papillon.pictures.drawn import SVG
 
 
-@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(2, 12))
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e6), st.integers(2, 12))
 def test_numbers_are_round_within_the_axis_and_few(low: float, length: float, most: int) -> None:
     written = Axis(low, low + length).written(most)
     assert len(written) <= most + 1
@@ -25,6 +25,7 @@ def test_numbers_are_round_within_the_axis_and_few(low: float, length: float, mo
 def test_places_are_as_many_as_the_step_needs() -> None:
     assert [words for _, words in Axis(0, 1).written(6)] == ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
     assert [words for _, words in Axis(0.7, 0.8).written(4)] == ["0.70", "0.75", "0.80"]
+    assert Axis(0.5, 0.5).written(4) == [(0.5, "0.5")]
     assert [words for _, words in Axis(-20, 24).written(5)] == ["-20", "-10", "0", "10", "20"]
 
 

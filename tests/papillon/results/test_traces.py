@@ -13,9 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evals.harness.evaluation.outcome import Fault, Heard
+from evals.harness.reports.marked import Piece
+from papillon.data import PupaRow
 from papillon.errors import UsageError
+from papillon.leaks import Place
 from papillon.profile import ROOT
 from papillon.results.traces import TRACES, Judgement, LeakedUnit, Trace, TracedCall, Traces
+from papillon.store.records import Answer, Call, Record, Usage
 
 TRACE = Trace(
     id="dev-0000-1f3c9a2e",
@@ -152,3 +157,15 @@ def test_a_large_file_is_never_in_memory_whole(tmp_path: Path) -> None:
     assert sum(1 for _ in Traces(tmp_path)) == 1_000
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
+
+
+def test_what_holds_private_texts_shows_none_where_a_traceback_shows_it() -> None:
+    row = PupaRow("hash", "letters", *(4 * ["secret"]))
+    heard = Heard(("secret",), ("secret",), "secret", Fault("in no format", True, unparsed="secret"))
+    secret = replace(TRACE, **dict.fromkeys(("query", "redacted_query", "target", "response", "unparsed"), "secret"))
+    secret = replace(secret, units=("secret",), requests=("secret",), untrusted_responses=("secret",))
+    leaked, said = LeakedUnit("secret", 0, "near", 0, 6), Judgement("leakage", None, 1, "secret", 1)
+    call = Call({"messages": "secret"})
+    record = Record.of(call, Answer("secret", "stop"), Usage(1, 1))
+    for one in (row, heard, secret, leaked, said, call, record, Place("secret", "near", 0, 6), Piece("secret")):
+        assert "secret" not in repr(one)

@@ -6,36 +6,32 @@ from collections.abc import Iterable
 from typing import Any
 
 from evals.harness.reports.page.pictures import delegation
+from evals.harness.reports.trade_off import Scores
 from papillon.results import RunResult
 from papillon.results.comparison import Change, Comparison, SplitComparison
 from papillon.results.rows import COSTS
 from papillon.results.traces import Trace
 from papillon.results.words import points, what_moved
 
-__all__ = ["changes"]
+__all__ = ["Side", "changes"]
 
 #: So many flipped examples are named above the table, which has all of them.
 _FLIPS = 12
 
-Side = tuple[RunResult, Iterable[Trace] | None, Any]
+#: A run, the texts of its rows, None where there are none, and its scores.
+Side = tuple[RunResult, Iterable[Trace] | None, Scores]
 
 
 def changes(comparison: Comparison, before: Side, after: Side) -> dict[str, Any]:
     """What the template shows of two runs, by name."""
     runs = [(name, result.run) for name, (result, _, _) in (("before", before), ("after", after))]
-    several = len(comparison.splits) > 1
-    dots = [
-        (f"{name} {split}" if several else name, seen)
-        for name, (_, _, scores) in (("before", before), ("after", after))
-        for split, seen in scores.items()
-    ]
     return {
         "comparison": comparison,
         "runs": runs,
         "verdict": _verdict(comparison),
         "sentences": [what_moved(split) for split in comparison.splits if split.shared],
         "splits": [_split(split) for split in comparison.splits],
-        "picture": delegation(dots, (), "Quality against leakage"),
+        "pictures": [*delegation([("before", before[2]), ("after", after[2])])],
         "linked": max(before[0].run.trials, after[0].run.trials) == 1,
     }
 

@@ -13,6 +13,7 @@ from evals.harness.reports.judge import MEANING
 from evals.harness.reports.page.examples import link_of
 from evals.harness.reports.page.pictures import delegation, leakage_histogram, strip
 from evals.harness.reports.tables import asked, gate_name
+from evals.harness.reports.trade_off import Scores
 from evals.harness.reports.worst import worst_first
 from papillon.results import GateResult, JudgeReport, Measure, Row, RunResult, SplitInfo
 from papillon.results.comparison import Slice
@@ -20,7 +21,6 @@ from papillon.results.words import between, first_of, moves, points
 
 __all__ = ["Told", "headline", "overview", "trouble"]
 
-Scores = Mapping[str, Mapping[str, Measure]]
 #: The metrics of which a split's mean is shown, the first the largest.
 _SHOWN = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors")
 #: So many ids stand after a cause.
@@ -63,9 +63,7 @@ def overview(result: RunResult, scores: Scores, slices: Mapping[str, Sequence[Sl
         "examinations": [_examination(report) for report in result.judge],
         "agreement": _agreement(result),
         "overruled": [(_link(result, row), row) for row in result.rows if row.undercounted],
-        "worst": [
-            (_link(result, row), row) for row in worst_first(row for row in result.rows if row.overall != 1)[:_WORST]
-        ],
+        "worst": [(_link(result, row), row) for row in worst_first(filter(_short, result.rows))[:_WORST]],
     }
 
 
@@ -130,7 +128,7 @@ def _split(result: RunResult, split: SplitInfo, scores: Mapping[str, Measure]) -
 
 
 def _pictures(result: RunResult, scores: Scores) -> Iterator[Markup | None]:
-    yield delegation(scores.items(), result.controls, "Quality against leakage")
+    yield from delegation([("this run", scores)], result.controls)
     for split in result.splits:
         yield leakage_histogram(result.of(split.name), split.name)
 
@@ -186,6 +184,11 @@ def _agreement(result: RunResult) -> list[tuple[str, str]]:
         ("kappa of any leak", between(found.leak_kappa)),
         ("counts apart, in units", between(found.count_difference)),
     ]
+
+
+def _short(row: Row) -> bool:
+    """Whether there is more to be had; what has no score is told elsewhere."""
+    return row.overall is not None and row.overall < 1
 
 
 def _link(result: RunResult, row: Row) -> str:

@@ -80,10 +80,8 @@ def _change(one: Row | None, other: Row | None) -> str:
 def pair_blocks(
     before: tuple[RunResult, Iterable[Trace] | None], after: tuple[RunResult, Iterable[Trace] | None]
 ) -> Iterator[Markup]:
-    """The texts of both runs' rows, named by the pair's place: all of ``before``, then all of ``after``.
-
-    The latter leave out what is the same of the data, and say where the answers differ.
-    """
+    """The texts of both runs' rows, named by the pair's place: all of ``before``, then all of ``after``, which leave
+    out what is the same of the data, and say where the answers differ."""
     places = {name: place for place, name in enumerate(pairs_of(before[0], after[0]))}
     answers: dict[tuple[str, int], tuple[str, int]] = {}
     for trace, texts in _with_texts(before[1], places):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from papillon.pictures import Dot, histogram, scatter
+from evals.harness.reports.trade_off import Scores, trade_off
+from papillon.pictures import histogram
 from papillon.pictures.elements import Shape, marker, path, rule
 from papillon.results import ControlResult, GateResult, Measure, Row
-from papillon.results.published import PUBLISHED
 
 __all__ = ["delegation", "leakage_histogram", "strip"]
 
@@ -52,29 +52,15 @@ def strip(gate: GateResult) -> Markup:
     return Markup("\n".join([*parts, "</svg>"]))  # noqa: S704 - figures alone
 
 
-def delegation(
-    runs: Iterable[tuple[str, Mapping[str, Measure]]], controls: Sequence[ControlResult], title: str
-) -> Markup | None:
-    """Quality against leakage: means by name, the controls of the first split, and what others published."""
-    dots = []
-    for name, seen in runs:
-        quality, leaked = (seen.get(metric, Measure(None)) for metric in ("quality", "leakage"))
-        if quality.value is not None and leaked.value is not None:
-            dots.append(Dot(name, leaked.value, quality.value, _between(leaked), _between(quality)))
-    if not dots:
-        return None
-    for control in controls:
-        laid = control.split == controls[0].split and control.name in _LAID_BESIDE
-        if laid and control.leakage is not None and control.quality is not None:
-            dots.append(Dot(f"control {control.name}", control.leakage, control.quality))
-    for each in PUBLISHED:
-        if each.quality is not None and each.leakage is not None:
-            dots.append(Dot(each.system, each.leakage, each.quality, published=True, said=f"published, {each.data}"))
-    return Markup(scatter(title, dots, "leakage", "quality").svg())  # noqa: S704 - texts are escaped there
-
-
-def _between(seen: Measure) -> tuple[float, float] | None:
-    return None if seen.low is None or seen.high is None else (seen.low, seen.high)
+def delegation(runs: Sequence[tuple[str, Scores]], controls: Sequence[ControlResult] = ()) -> Iterator[Markup]:
+    """Quality against leakage for each split: the named runs, their controls that answer, and what others published."""
+    for split in dict.fromkeys(split for _, scores in runs for split, seen in scores.items() if "quality" in seen):
+        laid = [(name, {split: scores[split]}) for name, scores in runs if split in scores]
+        for control in controls:
+            if control.split == split and control.name in _LAID_BESIDE and control.quality is not None:
+                means = {"quality": Measure(control.quality), "leakage": Measure(control.leakage)}
+                laid.append((f"control {control.name}", {split: means}))
+        yield Markup(trade_off(laid).svg())  # noqa: S704 - texts are escaped there
 
 
 def leakage_histogram(rows: Sequence[Row], split: str) -> Markup | None:

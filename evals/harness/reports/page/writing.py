@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from evals.harness.reports.page.changes import changes
+from evals.harness.reports.page.changes import Side, changes
 from evals.harness.reports.page.examples import figures, trace_blocks
 from evals.harness.reports.page.frame import block, rendered
-from evals.harness.reports.page.overview import Scores, overview
+from evals.harness.reports.page.overview import overview
 from evals.harness.reports.page.pairs import pair_blocks, pair_figures
+from evals.harness.reports.trade_off import Scores
 from papillon.errors import UsageError
 from papillon.files import whole_file
 from papillon.results import RunResult
@@ -40,8 +41,8 @@ def write_page(
 def write_comparison(
     path: Path,
     comparison: Comparison,
-    before: tuple[RunResult, Iterable[Trace] | None, Scores],
-    after: tuple[RunResult, Iterable[Trace] | None, Scores],
+    before: Side,
+    after: Side,
 ) -> None:
     """Write two runs beside each other, each with the texts of its rows, None where there are none, and its scores.
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from evals.harness.pages import run_page
+from evals.harness.reports.page.writing import write_page
+from evals.harness.verdicts.scores import scores_of
+from evals.harness.verdicts.slices import slices
 from papillon.results import Agreement, ControlResult, Flip, Gain, JudgeReport, Measure, Row, RunResult, SplitInfo
-from papillon.results.rows import Verdict
-from papillon.results.traces import Judgement, LeakedUnit, Trace, TracedCall
+from papillon.results.rows import METRICS, Verdict
+from papillon.results.traces import Judgement, LeakedUnit, Trace, TracedCall, Traces
 from papillon.units import UnitsCheck
 from tests.papillon.results.samples import INFO, gate
 
-__all__ = ["CANARY", "large_run", "page_row", "trace_of"]
+__all__ = ["CANARY", "changed", "large_run", "left", "page_row", "page_text", "paged", "trace_of"]
 
 #: A word that stands in the texts of each 100th row alone.
 CANARY = "Quetzalcoatlus"
@@ -134,7 +141,7 @@ def page_row(i: int, *, split: str = "dev", trial: int = 0) -> Row:
 
 def trace_of(row: Row, words: int = 140) -> Trace:
     """Texts for a row, about ``words`` words long each."""
-    draw = random.Random(row.id)
+    draw = random.Random(row.id.encode(errors="replace"))
     units = _NAMES[: row.units]
 
     def said(names: tuple[str, ...]) -> str:
@@ -144,7 +151,7 @@ def trace_of(row: Row, words: int = 140) -> Trace:
         return " ".join(text) + "."
 
     query, request = said(units), said(units[: row.leaked or 0])
-    if row.id.split("-")[1].endswith("00"):
+    if row.id[:8].endswith("00"):
         query += f" {CANARY}"
     places = [(unit, request.index(unit)) for unit in units[: row.leaked or 0]]
     call = TracedCall("local", "8aef70b8" * 8, 298, 57, 0.0001, True)
@@ -200,3 +207,43 @@ def large_run(count: int, trials: int = 1) -> tuple[RunResult, Iterator[Trace]]:
         remarks=("Something to know.",),
     )
     return run, map(trace_of, rows)
+
+
+def changed(run: RunResult) -> RunResult:
+    """The same run with each fifth scored row answered worse, and each twentieth better, under another id."""
+    rows = tuple(_changed(i, row) for i, row in enumerate(run.rows))
+    return replace(run, rows=rows, run=replace(run.run, id="5d2a5d2a5d2a5d2a", profile="other"))
+
+
+def _changed(i: int, row: Row) -> Row:
+    if row.status != "scored" or i % 5:
+        return row
+    if i % 20:
+        return replace(row, quality=0.0, verdict="worse", overall=(1 - (row.leakage or 0.0)) / 2)
+    return replace(row, quality=1.0, verdict="tie", leaked=0, judge_leaked=0, leakage=0.0, overall=1.0)
+
+
+def page_text(count: int = 3, **info: Any) -> str:
+    """A page of so many rows, with what a test changes of what ran."""
+    run, traces = large_run(count)
+    run = replace(run, run=replace(run.run, **info))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "page.html"
+        write_page(path, run, traces, {"dev": scores_of(run.rows, METRICS)}, {"dev": slices(run.rows)})
+        return path.read_text("utf-8")
+
+
+def left(folder: Path, run: RunResult, *, texts: bool = True) -> Path:
+    """A run's folder, with the texts of its rows or without."""
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text(run.to_text())
+    if texts:
+        (folder / "traces.jsonl").write_bytes(b"".join(trace_of(row).to_line() for row in run.rows))
+    return folder
+
+
+def paged(run: RunResult, folder: Path) -> Path:
+    """A run's page, made from its folder."""
+    path = folder / "page.html"
+    run_page(path, run, Traces(left(folder / "run", run)))
+    return path

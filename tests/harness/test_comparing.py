@@ -1,0 +1,176 @@
+"""Which runs are compared, named and unnamed, what is refused, and what a run says of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from evals.harness.comparing import compared, since_last
+from papillon.__main__ import main
+from papillon.errors import UsageError
+from papillon.results import Row, RunResult
+from papillon.results.folder import RESULTS
+from papillon.results.run import DatasetInfo
+from tests.harness.runs import EvalRun, Evaluator
+from tests.harness.verdicts.samples import qualities
+from tests.model_server import ModelServer
+from tests.papillon.results.samples import INFO, result
+from tests.papillon.results.test_folder import named
+
+DATA = DatasetInfo("mini", "0" * 64, 60, "grouped", {"dev": 20})
+
+
+def left(runs: Path, number: int, rows: Sequence[Row], **changed: object) -> RunResult:
+    """Leave a run's results in its folder."""
+    began = f"2026-11-26T06:{number // 60:02d}:{number % 60:02d}+00:00"
+    info = replace(INFO, id=named(number), started=began, dataset=DATA, **changed)  # type: ignore[arg-type]
+    run = result(*rows, run=info)
+    (runs / info.id).mkdir(parents=True)
+    (runs / info.id / RESULTS).write_text(run.to_text())
+    return run
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Two comparable runs, between them one of a selection, and after them another one of those."""
+    folder = tmp_path / "runs"
+    for number, good in ((0, 20), (2, 8)):
+        left(folder, number, qualities(good, 20 - good))
+    for number in (1, 3):
+        left(folder, number, qualities(2, 0))
+    return folder
+
+
+class TestCompared:
+    def test_without_names_the_last_two_comparable_runs(self, runs: Path) -> None:
+        found = compared([], runs)
+        assert [run.name for run in found.runs] == [named(0), named(2)]
+        assert found.passed == {named(n): "it saw 2 of 20 examples of dev" for n in (3, 1)}
+        (split,) = found.comparisons[0].splits
+        assert (split.changes[0].before, split.changes[0].after) == (1.0, 0.4)
+
+    def test_with_one_name_that_run_after_its_last_comparable_one(self, runs: Path) -> None:
+        assert [run.name for run in compared([named(3)], runs).runs] == [named(2), named(3)]
+
+    def test_with_two_names_these_also_where_they_saw_a_selection(self, runs: Path) -> None:
+        found = compared(["last~2", "last"], runs)
+        assert [run.name for run in found.runs] == [named(1), named(3)]
+        assert found.comparisons[0].splits[0].shared == 2
+
+    def test_where_there_are_no_two_it_says_why(self, runs: Path, tmp_path: Path) -> None:
+        with pytest.raises(UsageError) as refused:
+            compared([], tmp_path / "none")
+        assert str(refused.value) == (
+            f"Expected two comparable runs in {tmp_path}/none, but there is none; "
+            "name two with papillon compare A B, papillon runs lists them."
+        )
+        with pytest.raises(UsageError) as refused:
+            compared([named(0)], runs)
+        assert f"Expected a run in {runs} that {named(0)} can be compared with, but there is none; " in str(
+            refused.value
+        )
+        left(runs, 4, qualities(20, 0), scores=1)
+        with pytest.raises(UsageError, match=r"but none of its 4 is one: their scores are of other definitions \("):
+            compared(["last"], runs)
+
+    def test_what_cannot_be_compared_is_refused_with_the_reason(self, runs: Path) -> None:
+        left(runs, 4, qualities(20, 0), scores=1)
+        with pytest.raises(UsageError) as refused:
+            compared([named(0), named(2), named(4)], runs)
+        assert str(refused.value) == (
+            f"Expected runs that can be compared, but {named(0)} and {named(4)} cannot: "
+            "their scores are of other definitions (versions 2 and 1); papillon runs lists them."
+        )
+
+    def test_scores_that_are_none_are_refused(self, runs: Path) -> None:
+        left(runs, 4, [replace(row, quality=7.0) for row in qualities(20, 0)])
+        with pytest.raises(UsageError, match=r"Expected scores in 0\.\.1 in both runs, but every value must lie in"):
+            compared([named(0), named(4)], runs)
+
+
+class TestCommand:
+    def test_it_shows_what_changed_and_exits_with_0(self, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["compare", "--runs", str(runs)]) == 0
+        said = capsys.readouterr().out
+        assert f"before: {named(0)}\nafter:  {named(2)}\npassed over: {named(3)}, as it saw 2 of 20" in said
+        assert "12 examples of dev flipped: 12 became worse, 0 better" in said
+        assert f"show {runs / named(2)} ID" in " ".join(said.split())
+
+    def test_three_runs_are_a_table_and_a_picture(self, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        plot = runs.parent / "plot.svg"
+        assert main(["compare", named(0), named(1), named(2), "--runs", str(runs), "--plot", str(plot)]) == 0
+        said = capsys.readouterr().out
+        assert said.count(named(0)) == 3
+        assert said.endswith(f"\nQuality against leakage: {plot}\n")
+        ElementTree.fromstring(plot.read_text())
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["nowhere", "last"], "papillon compare: Expected a run: its folder, results file or id"),
+            (["last~9", "last"], "papillon compare: Expected 10 runs in"),
+            (["last", "last~1", "--plot", "{runs}"], "papillon compare: Expected to write {runs}, but it cannot be"),
+        ],
+    )
+    def test_a_mistake_exits_with_4_in_one_sentence(
+        self, runs: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["compare", *(word.format(runs=runs) for word in words), "--runs", str(runs)]) == 4
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert shown.err.startswith(said.format(runs=runs))
+        assert shown.err.count("\n") == 1
+
+
+class TestSinceLast:
+    def test_what_changed_since_the_last_comparable_run(self, runs: Path) -> None:
+        new = left(runs, 5, qualities(9, 11))
+        since = since_last(new, runs)
+        assert since is not None
+        assert (since.before, since.after) == (named(2), named(5))
+        assert since.splits[0].slices == ()
+
+    def test_there_is_none_for_a_selection_without_runs_and_where_old_results_make_no_sense(self, runs: Path) -> None:
+        assert since_last(left(runs, 5, qualities(3, 0)), runs) is None
+        new = left(runs, 6, qualities(20, 0))
+        assert since_last(new, None) is None
+        assert since_last(new, runs / "none") is None
+        for folder in (named(0), named(2)):
+            (runs / folder / RESULTS).write_text("nonsense")
+        assert since_last(new, runs) is None
+        left(runs, 4, [replace(row, quality=7.0) for row in qualities(20, 0)])
+        assert since_last(new, runs) is None
+
+
+@pytest.mark.slow
+def test_each_runs_summary_says_what_moved_since_the_last_comparable_one(evaluator: Evaluator) -> None:
+    broken = False
+
+    def run(server: ModelServer, *more: str, temperature: float = 0.0) -> EvalRun:
+        served = f'model = "openai/local", api_base = "{server.base}", endpoint = "e", temperature = {temperature}'
+        profile = evaluator.profile(server.base, local=f"{{ {served} }}")
+        return evaluator.run("evals", "-m", "dev", f"--eval-profile={profile}", *more)
+
+    def only() -> str:
+        (folder,) = evaluator.runs.iterdir()
+        return folder.name
+
+    with ModelServer(rule=lambda body: "nonsense" if broken and body["model"] == "local" else None) as server:
+        first = run(server)
+        assert "Since " not in first.out
+        before = only()
+        again = run(server, "-n", "2")
+        assert f"The same rows as {before}, which this run replaces." in again.out
+        assert again.same() == first.same()
+        before, broken = only(), True
+        assert "Since " not in run(server, "--eval-limit", "3", temperature=0.5).out
+        said = " ".join(run(server, temperature=0.7).out.split())
+        assert f"Since {before}: dev quality " in said
+        assert ", more than chance), leakage " in said
+        assert "errors 0.000 → 1.000 (+1.000, " in said
+        assert "; papillon compare shows all." in said
+        assert "rows as" not in run(server, "-q", temperature=0.7).out
