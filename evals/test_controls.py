@@ -7,10 +7,12 @@ hold for a share of the rows is deferred.
 import pytest
 
 from evals.harness.items import Line, missed
+from evals.harness.properties import verdict_properties
 
 
-def test_control(control: str, evaluation: Line) -> None:
+def test_control(control: str, evaluation: Line, request: pytest.FixtureRequest) -> None:
     result = evaluation.control(control)
+    request.node.user_properties.extend(verdict_properties([result]))
     if result["verdict"] == "deferred":
         pytest.skip(result["note"])
     if text := missed([result]):

@@ -6,13 +6,14 @@ own; an infrastructure error is no score at all and fails the item.
 
 import pytest
 
-from evals.harness.items import Line, properties
+from evals.harness.items import Line
+from evals.harness.properties import row_properties
 from evals.harness.showing import SHOWN
 
 
 def test_example(example: str, evaluation: Line, request: pytest.FixtureRequest) -> None:
     found = evaluation.example(example)
-    request.node.user_properties.extend(properties(found["rows"]))
+    request.node.user_properties.extend(row_properties(found["rows"]))
     if found["texts"]:
         request.node.add_report_section("call", SHOWN, found["texts"])
     if found["failed"]:

@@ -6,10 +6,12 @@ A gate passes, fails or cannot tell; only a pass lets the item pass. In a shard 
 import pytest
 
 from evals.harness.items import Line, missed
+from evals.harness.properties import verdict_properties
 
 
-def test_gate(gate: str, evaluation: Line) -> None:
+def test_gate(gate: str, evaluation: Line, request: pytest.FixtureRequest) -> None:
     results = evaluation.gate(gate)
+    request.node.user_properties.extend(verdict_properties(results))
     deferred = [result["note"] for result in results if result["verdict"] == "deferred"]
     if deferred:
         pytest.skip(deferred[0])

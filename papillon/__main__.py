@@ -175,6 +175,7 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
     parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
+    parser.add_argument("--summary", type=Path, metavar="FILE.md", help="also for a pull request, without a text")
     parser.set_defaults(run=_compare)
 
 
@@ -187,6 +188,9 @@ def _compare(given: argparse.Namespace) -> int:
     if given.plot is not None:
         found.plot(given.plot)
         lines.append(f"Quality against leakage: {given.plot}")
+    if given.summary is not None:
+        found.summarise(given.summary, Path.cwd())
+        lines.append(f"For a pull request: {given.summary}")
     if given.report is not None:
         from evals.harness.pages import written_beside
 
@@ -308,10 +312,11 @@ def _optimize(given: argparse.Namespace) -> int:
     from judges import feedback_metric, make_judge
     from papillon.data import load, to_dspy
     from papillon.errors import BudgetSpent
+    from papillon.learnable import make_learnable
     from papillon.models.roles import open_models
     from papillon.models.trained import with_program
     from papillon.optimization.optimizing import check_optimizer, optimize
-    from papillon.program import make_program, save_program
+    from papillon.program import save_program
     from papillon.splits import check_learnable, split
 
     optimizer = check_optimizer(given.optimizer)
@@ -329,7 +334,7 @@ def _optimize(given: argparse.Namespace) -> int:
     with open_models(profile, CACHE) as models:
         for role in profile.models:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
-        program = make_program(profile, models.lm("untrusted"))
+        program = make_learnable(profile, models.lm("untrusted"))
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
         before = score_program(program, dev, models, profile)
         print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)

@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 
+# Runs inside the tests are no part of the job that runs the tests, and say nothing on its page.
+os.environ.pop("GITHUB_STEP_SUMMARY", None)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

@@ -118,7 +118,7 @@ FLOORS = (
     ("causes", "verdicts", "reports"),
     ("evaluation",),
     (
-        *("interrupt", "marks", "option_values", "options", "command_line", "protocol", "items"),
+        *("interrupt", "marks", "option_values", "options", "command_line", "protocol", "items", "properties"),
         *("baseline_files", "plan", "selection", "showing", "needs", "row_cache", "leaving", "split_verdicts"),
     ),
     ("run",),
@@ -126,6 +126,7 @@ FLOORS = (
         "remarks",
         "run_result",
         "accepting",
+        "pull_request",
         "outputs",
         "progress",
         "next_command",

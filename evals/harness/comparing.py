@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evals.harness.reports.compare import TABLED, comparison_lines, runs_table
+from evals.harness.reports.markdown import MOST
+from evals.harness.reports.markdown_compare import comparisons_markdown
 from evals.harness.reports.trade_off import trade_off
 from evals.harness.verdicts.comparison import compare
 from evals.harness.verdicts.scores import scores_of
-from papillon.commands import seen_from, showing
+from papillon.commands import launcher, seen_from, showing
 from papillon.errors import UsageError
 from papillon.files import write_whole
 from papillon.results import Measure, RunResult
@@ -40,6 +43,13 @@ class Compared:
         by_id = folder.parent.resolve() == RUNS.resolve()
         show = showing(here, RUNS, folder.name if by_id else seen_from(here, folder.resolve()))
         return comparison_lines(self.comparisons[0], width, show=show, passed=self.passed)
+
+    def summarise(self, file: Path, here: Path) -> None:
+        """Write it for a pull request, without a text; UsageError where it cannot be written."""
+        places = [run.path.parent if run.path.name == RESULTS else run.path for run in self.runs]
+        named = [seen_from(here, place.resolve()) for place in places]
+        command = shlex.join([*launcher(here, "papillon"), "compare", *named])
+        write_whole(file, comparisons_markdown(self.comparisons, MOST, command))
 
     def plot(self, file: Path) -> None:
         """Write quality against leakage as a picture; UsageError where it cannot be written."""

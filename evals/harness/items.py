@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from evals.harness.protocol import Ask
 
-__all__ = ["Line", "missed", "properties"]
+__all__ = ["Line", "missed"]
 
 
 class Line:
@@ -29,20 +28,12 @@ class Line:
         return results
 
     def control(self, control_id: str) -> dict[str, Any]:
-        """``verdict`` and ``note`` of one control."""
+        """The figures of one control with its ``verdict`` and ``note``."""
         return self._ask({"ask": "control", "id": control_id})
 
     def judged(self, question: str) -> dict[str, Any]:
         """``results`` of the bars, how many cases ``failed`` and their ``causes``, for one question to the judge."""
         return self._ask({"ask": "judge", "id": question})
-
-
-def properties(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """An item's properties: its rows as one ASCII JSON string, which survives any worker's way home."""
-    found = [("papillon", json.dumps(rows, ensure_ascii=True))]
-    if any(row["status"] == "program_error" for row in rows):
-        found.append(("papillon-program-error", "1"))
-    return found
 
 
 def missed(results: list[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """Next command: what to type after a run, so that it runs in the folder where the run was started.
 
 It shows what a reader would look at now: a row that became worse where a regression did not pass, else the worst
-row; and where all rows are good it runs what was not run.
+row; and where all rows are good it runs what was not run. And what to type for the same run again stands here too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from papillon.commands import data_at_hand, launcher, suites
 from papillon.results import GateResult, Row, RunResult
 from papillon.results.rows import COSTS
 
-__all__ = ["command_lines", "next_command", "worst_row"]
+__all__ = ["command_lines", "next_command", "same_command", "worst_row"]
 
 #: Options that chose what was run, how, and what it might cost; the others write files, compare or take a part.
 _REPEATED = (
@@ -36,6 +36,24 @@ _REPEATED = (
     "--eval-max-calls",
     "--eval-max-cost",
 )
+
+#: Options that write, or say where; who runs the same again has places of his own, and accepts nothing by it.
+_WRITING = ("--eval-accept", "--eval-export", "--eval-report", "--eval-results", "--eval-summary", "--junitxml")
+
+
+def same_command(config: pytest.Config) -> str:
+    """The command that was typed, as a shell takes it in the folder where it was, without what writes files."""
+    words, given = [], iter(config.invocation_params.args)
+    for word in map(str, given):
+        flag, equals, _ = word.partition("=")
+        if flag not in _WRITING:
+            words.append(word)
+        elif not equals and flag != "--eval-accept":
+            next(given, None)  # its value
+    profile = os.environ.get("PAPILLON_PROFILE")
+    named = any(word.partition("=")[0] == "--eval-profile" for word in words)
+    variable = [f"PAPILLON_PROFILE={shlex.quote(profile)}"] if profile and not named else []
+    return " ".join([*variable, shlex.join([*launcher(config.invocation_params.dir), *words])])
 
 
 def next_command(result: RunResult, config: pytest.Config) -> list[str]:

@@ -63,14 +63,17 @@ OPTIONS = (
         "replay strictly, record what is new, or make every call anew (default: new)",
     ),
     Option("--eval-cache", "DIR", "where recorded calls live (default: .papillon/cache)"),
-    Option("--eval-import", "FILE.jsonl", "recorded calls to take into the cache first; may be repeated", several=True),
-    Option("--eval-export", "FILE.jsonl", "write the recorded calls that this run rests on"),
+    Option(
+        "--eval-import", "FILE.jsonl[.gz]", "recorded calls to take into the cache first; may be repeated", several=True
+    ),
+    Option("--eval-export", "FILE.jsonl[.gz]", "write the recorded calls that this run rests on"),
     Option("--eval-max-calls", "N", "stop before more than N model calls are made (default: no cap)"),
     Option("--eval-max-cost", "USD", "stop before more than that is spent (default: no cap)"),
     Option("--eval-runs", "DIR|none", "where the run's folder goes, private (default: .papillon/runs)"),
     Option("--eval-baseline", "FILE.json", "accepted scores to compare with (default: the profile's)"),
     Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
     Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
+    Option("--eval-summary", "FILE.md", "write the run for a pull request, without a text (default: not written)"),
     Option("--eval-report", "FILE.html", "write the run for people, with its texts, private (default: not written)"),
     Option("--eval-show-text", None, "failing examples show their texts, which are private, in terminal and JUnit"),
     Option("--eval-shard", "I/N", "only the I-th of N parts of every split (default: all of it)"),
@@ -93,6 +96,7 @@ class RunSettings:
     import_files: tuple[Path, ...]
     export_file: Path | None
     results_file: Path | None
+    summary_file: Path | None
     report_file: Path | None
     #: The folder in which the run leaves its own, None for nowhere, and whether an option named it.
     runs: Path | None
@@ -148,6 +152,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         import_files=values.files("--eval-import", "a file of recorded calls"),
         export_file=values.writable("--eval-export"),
         results_file=values.writable("--eval-results"),
+        summary_file=values.writable("--eval-summary"),
         report_file=values.writable("--eval-report"),
         runs=None if given["eval_runs"] == "none" else values.folder_of("--eval-runs") or RUNS,
         runs_named=given["eval_runs"] is not None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from evals.harness.baseline_files import write_baseline
 from evals.harness.causes import again_replayed
 from evals.harness.comparing import since_last
 from evals.harness.options import RunSettings
+from evals.harness.pull_request import append_to_job_page
 from evals.harness.reports.compare import since_line
+from evals.harness.reports.markdown import nothing_markdown, run_markdown
 from evals.harness.run import Run
 from evals.harness.verdicts.baseline import Baseline
 from papillon.errors import PapillonError, UsageError, one_line
@@ -24,7 +27,7 @@ from papillon.results import RunResult
 from papillon.results.comparison import Comparison
 from papillon.results.traces import Traces
 
-__all__ = ["Outputs", "refuse_unwritable"]
+__all__ = ["Outputs", "refuse_unwritable", "write_nothing"]
 
 
 def refuse_unwritable(settings: RunSettings) -> None:
@@ -36,6 +39,7 @@ def refuse_unwritable(settings: RunSettings) -> None:
         ("--eval-export", settings.export_file),
         *(("--eval-accept", path) for path in accepted if settings.accept),
         ("--eval-results", settings.results_file),
+        ("--eval-summary", settings.summary_file),
         ("--eval-report", settings.report_file),
     ]
     options: dict[Path, str] = {}
@@ -67,19 +71,34 @@ def _unwritable(path: Path, *, makes_folders: bool) -> str:
         return error.strerror or type(error).__name__
 
 
+def write_nothing(settings: RunSettings, why: str, command: str) -> str:
+    """Say in the summary for a pull request that nothing was run, and ``why``; what failed of that, or ``""``."""
+    text, failed = nothing_markdown(why, command), []
+    try:
+        if settings.summary_file is not None:
+            write_whole(settings.summary_file, text)
+    except UsageError as error:
+        failed.append(str(error))
+    return " ".join([*failed, append_to_job_page(text) or ""]).strip()
+
+
 class Outputs:
     """What became of a closed run's files: its ``result``, with what failed among its problems, the ``accepted`` files,
     and whether the user ``stopped`` the writing; and what changed ``since`` the last comparable run, None without."""
 
-    def __init__(self, run: Run, result: RunResult) -> None:
-        self.result = result
+    def __init__(self, run: Run, result: RunResult, command: str = "") -> None:
+        """``command`` runs the same again, as a shell takes it."""
+        self.result, self._command = result, command
         self.accepted: list[str] = []
         self.stopped = False
         self.since: Comparison | None = None
         self._run, self._settings = run, run.plan.settings
 
     def write(self) -> None:
-        """Write what was asked for; the results come last, since they tell of the others' problems."""
+        """Write what was asked for; the results come last, since they tell of the others' problems.
+
+        The summary for a pull request is written once more where it did not know of theirs.
+        """
         settings = self._settings
         try:
             if settings.export_file is not None:
@@ -91,12 +110,25 @@ class Outputs:
             self._try("--eval-runs", self._leave)
             if (page := settings.report_file) is not None:
                 self._try(f"--eval-report {page}", lambda: self._report(page))
+            self._summarise()
+            before = self.result
             if (file := settings.results_file) is not None:
                 self._try(f"--eval-results {file}", lambda: write_whole(file, self.result.to_text()))
+            if self.result is not before:
+                self._summarise()
+            if (failed := append_to_job_page(self._markdown())) is not None:
+                self.result = replace(self.result, remarks=(*self.result.remarks, failed))
         except KeyboardInterrupt:
             self.stopped = True
             stopped = f"Stopped while the run's files were written: {again_replayed(settings.record)}."
             self.result = self.result.with_problems(stopped)
+
+    def _summarise(self) -> None:
+        if (file := self._settings.summary_file) is not None:
+            self._try(f"--eval-summary {file}", lambda: write_whole(file, self._markdown()))
+
+    def _markdown(self) -> str:
+        return run_markdown(self.result, command=self._command, accepted=self.accepted, since=self.since)
 
     def since_line(self) -> str:
         """What moved since the last comparable run, "" without one."""

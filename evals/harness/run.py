@@ -271,7 +271,7 @@ class Run:
             split, _, control = name.partition("-")
             result = self.verdicts.control(control, split, waiting)
             note = self._told.once(result.note, causes_of(self.rows(split, control)), name)
-            return {"verdict": result.verdict, "note": note}
+            return {**result.to_json(), "note": note}
         if question["ask"] == "judge":
             examination = self.examination(name, waiting)
             bars = [{**result.to_json(), "note": result.note} for result in self.judge_gates(name)]

@@ -18,8 +18,8 @@ from evals.harness.command_line import only_shows
 from evals.harness.interrupt import Interrupts
 from evals.harness.items import Line
 from evals.harness.marks import refuse_wrong_expressions
-from evals.harness.next_command import command_lines, next_command
-from evals.harness.outputs import Outputs, refuse_unwritable
+from evals.harness.next_command import command_lines, next_command, same_command
+from evals.harness.outputs import Outputs, refuse_unwritable, write_nothing
 from evals.harness.plan import JUDGED, Plan
 from evals.harness.progress import Progress, say
 from evals.harness.reports.terminal import closing_lines, write_section
@@ -70,6 +70,7 @@ class Owner(EvalSession):
         #: What keeps the run from a clean end beside its rows and gates, one sentence each.
         self.problems: list[str] = []
         self.outputs: Outputs | None = None
+        self._unwritten = ""
         self.progress = Progress(config)
         self.showing = Showing()
         self._interrupts = Interrupts(self.progress.first_words, self.progress.last_words)
@@ -134,6 +135,8 @@ class Owner(EvalSession):
             # It would import all of hypothesis, a third of a second, to say that no test used it.
             plugins.unregister(plugin)
         if self.run is None:
+            if not only_shows(self.config):
+                self._nothing(session)
             return
         self._interrupts.stopping()
         with warnings.catch_warnings():
@@ -141,12 +144,24 @@ class Owner(EvalSession):
             self.run.close()
         self._interrupts.stopped()
         self.progress.end()
-        self.outputs = Outputs(self.run, run_result(self.run).with_problems(*self.problems))
+        result = run_result(self.run).with_problems(*self.problems)
+        self.outputs = Outputs(self.run, result, same_command(self.config))
         self.outputs.write()
         if self.outputs.stopped:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = self.outputs.result.exit_code
+
+    def _nothing(self, session: pytest.Session) -> None:
+        """Say for a pull request that there was no run, or it would show none, or an older one."""
+        why = "The evaluation ended before it began; the log says why."
+        if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            why = self._nothing_selected()
+        self._unwritten = write_nothing(self.plan.settings, why, same_command(self.config))
+
+    def _nothing_selected(self) -> str:
+        keyword, marks = self.config.getoption("keyword", ""), self.config.getoption("markexpr", "")
+        return nothing_selected(self.plan, keyword=keyword, marks=marks)
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         if self.outputs is not None:
@@ -166,8 +181,9 @@ class Owner(EvalSession):
             )
             write_section(terminalreporter, lines, verbosity=verbosity)
         elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            keyword, marks = self.config.getoption("keyword", ""), self.config.getoption("markexpr", "")
-            terminalreporter.write_line(nothing_selected(self.plan, keyword=keyword, marks=marks))
+            terminalreporter.write_line(self._nothing_selected())
+        if self._unwritten:
+            terminalreporter.write_line(self._unwritten)
 
     def pytest_unconfigure(self) -> None:
         self._interrupts.forget()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from papillon.errors import UsageError
 from papillon.files import open_plain
@@ -69,6 +69,20 @@ class RunResult:
         and there are no problems."""
         verdicts = {*(gate.verdict for gate in self.gates), *(control.verdict for control in self.controls)}
         return self.run.begun and self.complete and verdicts <= {"pass", "deferred"} and not self.problems
+
+    @property
+    def verdict(self) -> Literal["pass", "deferred", "fail", "incomplete", "inconclusive", "not run"]:
+        """What it came to in a word; ``pass``, or ``deferred`` where a later job judges, exactly where it is clean."""
+        verdicts = {*(gate.verdict for gate in self.gates), *(control.verdict for control in self.controls)}
+        if not self.run.begun:
+            return "not run"
+        if "fail" in verdicts:
+            return "fail"
+        if self.problems or not self.complete:
+            return "incomplete"
+        if "inconclusive" in verdicts:
+            return "inconclusive"
+        return "deferred" if "deferred" in verdicts else "pass"
 
     @property
     def exit_code(self) -> int:

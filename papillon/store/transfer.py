@@ -1,15 +1,20 @@
 """Recorded calls as text: JSON lines that can be reviewed, compared and carried between machines.
 
-An export is sorted by key and the same bytes wherever it is written; an import checks every line before it
-keeps the first. Where the records come from, and which of them to export, is left to others.
+An export is sorted by key and the same lines wherever it is written, packed where its name ends in ``.gz``; an import
+checks every line before it keeps the first. Where the records come from, and which of them to export, is left to
+others.
 """
 
 from __future__ import annotations
 
+import gzip
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from papillon.errors import DataError, StoreError
 from papillon.files import whole_file
@@ -20,6 +25,8 @@ __all__ = ["Imported", "export_records", "import_records"]
 
 #: The longest line of an import, in bytes: a file from a stranger must not fill the memory.
 LONGEST_LINE = 2**26
+#: The most that a packed one may hold, in bytes: a few of them unpack to any number.
+MOST_UNPACKED = 2**32
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ def export_records(records: Iterable[Record], path: Path) -> int:
         with (
             whole_file(path, private=True) as new,
             tempfile.TemporaryFile(dir=path.parent) as unsorted,
-            new.open("wb") as sorted_,
+            new.open("wb") as file,
+            _packing(file) if _packed(path) else nullcontext(file) as sorted_,
         ):
             for record in records:
                 line = record.to_text().encode() + b"\n"
@@ -69,7 +77,8 @@ def import_records(path: Path, store: Store) -> Imported:
     """Keeps the records of ``path`` in ``store``; where a key is there already, what is there stays.
 
     Raises DataError, naming file and line, where the file cannot be read, or a line is no record, was
-    altered since it was recorded, or is longer than 64 MiB; nothing is imported then.
+    altered since it was recorded, or is longer than 64 MiB, or a packed file holds more than 4 GiB; nothing is
+    imported then.
     """
     new: dict[str, str] = {}
     present = different = 0
@@ -85,15 +94,27 @@ def import_records(path: Path, store: Store) -> Imported:
     return Imported(store.put_all(_lines(path)), present, different)
 
 
+def _packed(path: Path) -> bool:
+    return path.suffix == ".gz"
+
+
+def _packing(file: IO[bytes]) -> IO[bytes]:
+    """Packs what is written, without a name or a time of its own."""
+    return cast(IO[bytes], gzip.GzipFile("", "wb", fileobj=file, mtime=0))
+
+
 def _lines(path: Path) -> Iterator[Record]:
     try:
-        with open(path, "rb") as file:
-            number = 0
+        with gzip.open(path) if _packed(path) else open(path, "rb") as file:
+            number = size = 0
             while line := file.readline(LONGEST_LINE + 1):
                 number += 1
+                size += len(line)
+                if _packed(path) and size > MOST_UNPACKED:
+                    raise DataError(f"{path} unpacks to more than {MOST_UNPACKED} bytes: import it in parts.")
                 if line.strip():
                     yield _record(path, number, line)
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"The recorded calls of {path} cannot be read ({error}): name an exported file.") from error
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import pytest
-
-from evals.harness.items import Line, missed, properties
+from evals.harness.items import Line, missed
 
 
 class Answers:
@@ -37,15 +34,6 @@ def test_each_question_names_its_kind_and_its_id() -> None:
     assert [tuple(question.values()) for question in run.questions] == [
         *(("example", "dev-0001"), ("gate", "dev-quality"), ("control", "dev-target"), ("judge", "leakage"))
     ]
-
-
-@pytest.mark.parametrize(("status", "marked"), [("scored", False), ("program_error", True)])
-def test_rows_travel_as_one_ascii_line_and_a_program_error_has_a_mark_of_its_own(status: str, marked: bool) -> None:
-    rows = [{"id": "dev-0001", "status": "scored"}, {"id": "dev-0001", "status": status, "error": "ünïcode \udcff"}]
-    found = dict(properties(rows))
-    assert found["papillon"].isascii()
-    assert json.loads(found["papillon"]) == rows
-    assert ("papillon-program-error" in found) == marked
 
 
 def test_what_failed_is_said_before_what_cannot_be_told_and_what_passed_is_not() -> None:

@@ -9,11 +9,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from evals.harness.next_command import command_lines, worst_row
+from evals.harness.next_command import command_lines, same_command, worst_row
 from evals.harness.verdicts.gates import Regression
 from evals.harness.verdicts.regressions import judge_regressions
 from papillon import PAPILLON, save_program
@@ -116,6 +117,26 @@ def test_after_a_regression_it_names_the_row_that_fell_most() -> None:
     assert found(2) == found(1) == found(0, max_drop=1.0) == "dev-0000"
     assert worst_row([row(0, quality=0.0)], []) is None
     assert worst_row([row(0), row(1)], []) is None
+
+
+def test_the_same_command_writes_no_file_accepts_nothing_and_names_the_environments_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["evals", "-m", "dev or test", "--eval-results", "r.json", "--eval-summary=s.md", "--eval-accept"]
+    typed += ["--junitxml", "j.xml", "--eval-import=a b.jsonl", "--eval-record", "none"]
+
+    def same(*arguments: str) -> list[str]:
+        params: Any = SimpleNamespace(args=arguments, dir=tmp_path)
+        config: Any = SimpleNamespace(invocation_params=params)
+        return shlex.split(same_command(config))
+
+    monkeypatch.delenv("PAPILLON_PROFILE", raising=False)
+    kept = ["evals", "-m", "dev or test", "--eval-import=a b.jsonl", "--eval-record", "none"]
+    assert same(*typed)[-len(kept) - 2 :] == ["-m", "pytest", *kept]
+    monkeypatch.setenv("PAPILLON_PROFILE", "my own")
+    assert same(*typed)[0] == "PAPILLON_PROFILE=my own"
+    assert "PAPILLON_PROFILE" not in " ".join(same(*typed, "--eval-profile", "openai"))
+    assert same("evals", "--eval-results")[-1] == "evals"
 
 
 @pytest.mark.parametrize("width", [60, 80])

@@ -57,6 +57,11 @@ class TestRefuseUnwritable:
             refuse_unwritable(replace(settings(tmp_path), results_file=tmp_path))
         assert self.refused(tmp_path, eval_export="/dev/null").endswith("that is no regular file.")
 
+    def test_a_summary_where_no_file_can_be(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        said = self.refused(tmp_path, eval_summary="file/below.md")
+        assert said.startswith("--eval-summary: expected a file that can be written, got ")
+
     def test_two_outputs_in_one_file(self, tmp_path: Path) -> None:
         said = self.refused(tmp_path, eval_results="a.json", eval_export="../" + tmp_path.name + "/a.json")
         assert said.startswith("--eval-results: expected another file than that of --eval-export, got ")
@@ -141,6 +146,23 @@ class TestOutputs:
         done = self.written(run)
         assert "page.html, but it cannot be written" in done.result.problems[0]
         assert read_result(run.plan.settings.results_file) == done.result
+
+    def test_the_summary_tells_of_results_that_cannot_be_written(self, run: Any) -> None:
+        settings = run.plan.settings
+        run.plan.settings = replace(settings, summary_file=settings.results_file.parent / "s.md")
+        assert self.written(run).result.problems == ()
+        assert run.plan.settings.summary_file.read_text().startswith("## PASS: ")
+        settings.results_file.unlink()
+        settings.results_file.mkdir()
+        self.written(run)
+        assert run.plan.settings.summary_file.read_text().startswith("## INCOMPLETE: Expected to write ")
+
+    def test_a_summary_that_cannot_be_written_is_a_problem_in_the_results(self, run: Any) -> None:
+        settings = run.plan.settings
+        run.plan.settings = replace(settings, summary_file=settings.results_file.parent)
+        done = self.written(run)
+        assert len(done.result.problems) == 1
+        assert read_result(settings.results_file) == done.result
 
     def test_problems_of_before_stay(self, run: Any) -> None:
         done = self.written(run, result().with_problems("A worker died."))

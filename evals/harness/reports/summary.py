@@ -14,7 +14,7 @@ from papillon.results import ControlResult, Row, RunResult, SplitInfo
 from papillon.results.words import number
 from papillon.tables import wrapped
 
-__all__ = ["clock", "joined", "short_lines", "summary_lines"]
+__all__ = ["clock", "cost_line", "joined", "short_lines", "summary_lines", "unjudged_lines"]
 
 
 def summary_lines(result: RunResult, width: int, left: str = "", show: str = "", since: str = "") -> list[str]:
@@ -39,7 +39,7 @@ def summary_lines(result: RunResult, width: int, left: str = "", show: str = "",
     lines += _worst(result, width, show)
     if left:
         lines.append(left)
-    return lines + wrapped(_cost_line(result), width)
+    return lines + wrapped(cost_line(result), width)
 
 
 def short_lines(result: RunResult, width: int) -> list[str]:
@@ -47,8 +47,13 @@ def short_lines(result: RunResult, width: int) -> list[str]:
     lines = wrapped(result.run.texts, width)
     lines += gate_table([gate for gate in result.gates if gate.verdict != "pass"], width)
     lines += control_table([control for control in _told_once(result) if control.verdict != "pass"], width)
-    lines += _without_gates(result, width) + _without_bars(result, width)
-    return lines + wrapped(_cost_line(result), width)
+    lines += unjudged_lines(result, width)
+    return lines + wrapped(cost_line(result), width)
+
+
+def unjudged_lines(result: RunResult, width: int) -> list[str]:
+    """Which splits and which of the judge's own tests nothing was asked of, and why."""
+    return _without_gates(result, width) + _without_bars(result, width)
 
 
 def clock(seconds: float) -> str:
@@ -174,7 +179,8 @@ def _worst(result: RunResult, width: int, show: str) -> list[str]:
     ]
 
 
-def _cost_line(result: RunResult) -> str:
+def cost_line(result: RunResult) -> str:
+    """Calls, tokens, cost and time on one line."""
     run, calls = result.run, result.run.calls
     price = "cost unknown (a model has no price)" if run.cost_usd is None else f"{run.cost_usd:.4f} USD"
     counts = f"{calls.made} calls made, {calls.replayed} replayed"

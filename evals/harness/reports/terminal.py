@@ -11,7 +11,7 @@ from evals.harness.reports.summary import short_lines, summary_lines
 from papillon.results import RunResult
 from papillon.tables import wrapped
 
-__all__ = ["closing_lines", "write_section"]
+__all__ = ["NOT_BEGUN", "closing_lines", "unscored", "write_section"]
 
 SHOWN_CAUSES = 3
 
@@ -36,7 +36,7 @@ def closing_lines(
     ``unshown`` which were not shown; ``since`` says what moved since the last comparable run, ``accepted`` names the
     baseline files that were written; ``following``, on what to type next, are shown where there are no problems.
     """
-    problems = [*(_unscored(result) if result.run.begun else [NOT_BEGUN]), *result.problems]
+    problems = [*(unscored(result) if result.run.begun else [NOT_BEGUN]), *result.problems]
     lines: list[str] = []
     if result.run.begun and verbosity >= 0:
         lines += summary_lines(result, width, left, show, since)
@@ -57,7 +57,8 @@ def write_section(terminal: Any, lines: Sequence[str], *, verbosity: int = 0) ->
         terminal.write_line(line)
 
 
-def _unscored(result: RunResult) -> list[str]:
+def unscored(result: RunResult) -> list[str]:
+    """How many rows have no score, why, and how to go on, a line each; nothing where all have one."""
     failed = [row for row in result.rows if row.status == "infrastructure_error"]
     if not failed:
         return []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from evals.harness.reports.terminal import NOT_BEGUN, _unscored, closing_lines
+from evals.harness.reports.terminal import NOT_BEGUN, closing_lines, unscored
 from tests.harness.evaluation.test_scheduler import jobs, outcome
 from tests.papillon.results.samples import INFO, result
 
@@ -18,7 +18,7 @@ AWAY = "It cannot be reached."
 def test_running_the_same_again_is_advised_unless_it_would_make_no_call(causes: list[str]) -> None:
     named = zip(jobs(3), [*causes, None], strict=False)
     rows = [outcome(job, status="infrastructure_error" if cause else "scored", error=cause).row for job, cause in named]
-    advised = "Run the same command again to go on: what is recorded is replayed." in _unscored(result(*rows))
+    advised = "Run the same command again to go on: what is recorded is replayed." in unscored(result(*rows))
     assert advised == (AWAY in causes)
 
 
@@ -28,7 +28,7 @@ def test_a_cause_stands_before_what_was_merely_stopped_and_none_goes_uncounted()
     rows = [
         outcome(job, status="infrastructure_error", error=said).row for job, said in zip(jobs(11), causes, strict=True)
     ]
-    said = _unscored(result(*rows))
+    said = unscored(result(*rows))
     assert said[1:5] == ["  2 × 429", "  1 × 404", "  1 × 503", "  7 × 4 other causes"]
 
 

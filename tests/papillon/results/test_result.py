@@ -166,3 +166,18 @@ class TestClean:
         ):
             assert not run.clean
             assert run.exit_code == 1
+
+    def test_in_a_word_a_failure_comes_before_what_is_missing_and_that_before_what_cannot_be_told(self) -> None:
+        doubtful, failing = gate(verdict="inconclusive"), gate(verdict="fail")
+        for run, word in (
+            (result(), "pass"),
+            (result(gates=()), "pass"),
+            (result(gates=(gate(), gate(verdict="deferred"))), "deferred"),
+            (result(gates=(doubtful, gate(verdict="deferred"))), "inconclusive"),
+            (result(LOST, gates=(doubtful,)), "incomplete"),
+            (result(gates=(doubtful,)).with_problems("A worker died."), "incomplete"),
+            (result(LOST, gates=(doubtful, failing)), "fail"),
+            (result(controls=(replace(EMPTY, verdict="fail"),)), "fail"),
+            (result(gates=(failing,), run=replace(INFO, begun=False)), "not run"),
+        ):
+            assert run.verdict == word

@@ -1,7 +1,8 @@
 """Recorded calls as text: the same bytes everywhere, and nothing altered comes in."""
 
+import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,36 @@ def test_an_export_that_fails_leaves_the_old_one_and_no_rest(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(StoreError, match=r"could not be exported to .*no/calls\.jsonl \(.*No such file"):
         export_records([a_record()], tmp_path / "no" / "calls.jsonl")
+
+
+class TestPacked:
+    def test_it_holds_the_lines_of_the_plain_one_and_no_time_or_name(self, store: Store, tmp_path: Path) -> None:
+        plain = exported(tmp_path, *map(a_record, range(30)))
+        packed = tmp_path / "calls.jsonl.gz"
+        assert export_records(map(a_record, range(30)), packed) == 30
+        assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+        assert packed.read_bytes()[3:8] == bytes(5)
+        assert packed.stat().st_mode & 0o777 == 0o600
+        assert import_records(packed, store) == Imported(added=30, present=0, different=0)
+
+    @pytest.mark.parametrize(
+        "damage", [lambda data: data[:-9], lambda data: b"x" + data, lambda data: data[:40] + b"!!" + data[42:]]
+    )
+    def test_one_that_is_damaged_is_named_and_nothing_is_imported(
+        self, store: Store, tmp_path: Path, damage: Callable[[bytes], bytes]
+    ) -> None:
+        packed = tmp_path / "calls.jsonl.gz"
+        export_records(map(a_record, range(30)), packed)
+        packed.write_bytes(damage(packed.read_bytes()))
+        with pytest.raises(DataError, match=r"The recorded calls of .*calls\.jsonl\.gz cannot be read \("):
+            import_records(packed, store)
+        assert len(store) == 0
+
+    def test_a_few_bytes_that_unpack_to_any_number_are_refused(
+        self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("papillon.store.transfer.MOST_UNPACKED", 10_000)
+        packed = tmp_path / "calls.jsonl.gz"
+        packed.write_bytes(gzip.compress(b"\n" * 20_000))
+        with pytest.raises(DataError, match=r"calls\.jsonl\.gz unpacks to more than 10000 bytes: import it in parts"):
+            import_records(packed, store)

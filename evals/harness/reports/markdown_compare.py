@@ -1,0 +1,147 @@
+"""Markdown, compare: what changed between runs, for a pull request: what moved beyond chance in its first line.
+
+A view that decides nothing, and holds ids and figures alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evals.harness.reports.markup import bullets, fence, fitted, name, prose, table
+from papillon.results.comparison import Change, Comparison, Flipped, SplitComparison
+from papillon.results.words import changed, direction, first_of, number
+
+__all__ = ["comparisons_markdown", "since_block"]
+
+#: How many flipped examples are named for each split, in a page of its own and beside a run.
+FLIPS, FLIPS_BESIDE = 50, 20
+_FLIPPING = ("quality", "leakage", "overall", "errors")
+_BY = {"category": "category", "length": "characters of query", "script": "script", "units": "PII units"}
+_LEGEND = (
+    "Differences are after − before over the examples that both runs scored, paired, with 95% intervals. Beyond "
+    "chance: exact McNemar on deduplicated rows for quality, else the paired cluster bootstrap, with Holm over a "
+    "split's metrics."
+)
+
+
+def comparisons_markdown(comparisons: Sequence[Comparison], most: int, command: str = "") -> str:
+    """Each later run beside the first, in at most ``most`` bytes; ``command`` does it again, as a shell takes it."""
+    words = [_word(split) for comparison in comparisons for split in comparison.splits]
+    blocks = [f"## {_headline(comparisons, words)}"]
+    for comparison in comparisons:
+        blocks += [f"{name(comparison.before)} → {name(comparison.after)}", _differing(comparison)]
+        for split in comparison.splits:
+            blocks += [
+                f"**{name(split.split)}**: {_shared(split)}",
+                _changes(split),
+                _flips(split, FLIPS),
+                _slices(split),
+            ]
+    return fitted([*blocks, _LEGEND, f"To see each example:\n\n{fence(command)}" if command else ""], most)
+
+
+def since_block(comparison: Comparison) -> str:
+    """What moved since the last comparable run, for a run's own summary."""
+    if comparison.unchanged:
+        return f"The same rows as {name(comparison.before)}."
+    lines = []
+    for split in comparison.splits:
+        told = [change for change in split.changes if change.metric in ("quality", "leakage") or change.moved]
+        lines += [f"{name(split.split)} {prose(changed(change))}" for change in told]
+        lines += [_flips(split, FLIPS_BESIDE)] if split.flipped else []
+    return f"**Since** {name(comparison.before)}:\n\n{bullets(lines)}" if lines else ""
+
+
+def _headline(comparisons: Sequence[Comparison], words: Sequence[str]) -> str:
+    if refused := next((each.refused for each in comparisons if each.refused), ""):
+        return f"NOT COMPARABLE: {prose(refused)}"
+    if all(each.unchanged for each in comparisons):
+        return "UNCHANGED: both have the same rows"
+    said = [word for word in words if word]
+    if not said:
+        return "NOTHING MOVED beyond chance"
+    worse, better = (any(f": {way}" in word for word in said) for way in ("worse", "better"))
+    head = "WORSE AND BETTER" if worse and better else "WORSE" if worse else "BETTER" if better else "MOVED"
+    return f"{head}: {'; '.join(first_of(said, 5))}"
+
+
+def _word(split: SplitComparison) -> str:
+    """What of a split moved beyond chance, and which way; "" for nothing."""
+    moved = [change for change in split.changes if change.moved]
+    parts = [
+        f"{name(f'{split.split}-{change.metric}')} {change.difference:+.3f}: {direction(change)}" for change in moved
+    ]
+    return ", ".join(parts)
+
+
+def _differing(comparison: Comparison) -> str:
+    if not comparison.differing:
+        return "Nothing that their results name differs: profile, program, models, versions."
+    return bullets(
+        [f"{prose(each.what)}: {_named(each.before)} → {_named(each.after)}" for each in comparison.differing]
+    )
+
+
+def _named(text: str) -> str:
+    return name(text) if text else "none"
+
+
+def _shared(split: SplitComparison) -> str:
+    said = [f"{split.shared} examples in both"]
+    for count, where in ((split.before_only, "before only"), (split.after_only, "after only")):
+        said += [f"{count} {where}"] if count else []
+    return ", ".join([*said, *([f"{split.unscored} left out without a score"] if split.unscored else [])])
+
+
+def _changes(split: SplitComparison) -> str:
+    heads = ["metric", ">before", ">after", ">difference", "95% interval", ">rose", ">fell", "beyond chance", ">n"]
+    return table(heads, [[*_figures(change), _loud(direction(change)), str(change.n)] for change in split.changes])
+
+
+def _figures(change: Change) -> list[str]:
+    return [
+        name(change.metric),
+        number(change.before),
+        number(change.after),
+        f"{change.difference:+.3f}",
+        f"{change.low:+.3f} … {change.high:+.3f}",
+        str(change.rose),
+        str(change.fell),
+    ]
+
+
+def _loud(way: str) -> str:
+    return way if way == "no" else f"**{way}**"
+
+
+def _flips(split: SplitComparison, most: int) -> str:
+    """The examples that flipped, the largest worsening first, by id."""
+    if not split.flipped:
+        return ""
+    more = len(split.flipped) - most
+    shown = [*map(_flip, split.flipped[:most]), *([f"{more} more"] if more > 0 else [])]
+    return f"flipped, worst first: {'; '.join(shown)}"
+
+
+def _flip(flip: Flipped) -> str:
+    moved = [each for each in _FLIPPING if flip.before.get(each) != flip.after.get(each)]
+    figures = [f"{each} {_short(flip.before.get(each))} → {_short(flip.after.get(each))}" for each in moved]
+    return f"{name(flip.id)} {', '.join(figures)}".strip()
+
+
+def _short(score: float | None) -> str:
+    return "–" if score is None else f"{score:.2f}"
+
+
+def _slices(split: SplitComparison) -> str:
+    """Which slices moved, and how many would by chance."""
+    if not split.looked:
+        return ""
+    moved = [(part, change) for part in split.slices for change in part.moved]
+    said = (
+        f"{split.looked} changes of slices were looked at, of which about {split.by_chance:.1f} would move by chance; "
+        f"{len(moved) or 'none'} moved."
+    )
+    body = [[f"{_BY[part.by]}: {name(part.name)}", *_figures(change), str(change.n)] for part, change in moved]
+    heads = ["slice", "metric", ">before", ">after", ">difference", "95% interval", ">rose", ">fell", ">n"]
+    return "\n\n".join(filter(None, [said, table(heads, body, 20)]))
