@@ -118,7 +118,17 @@ FLOORS = (
     ("causes", "verdicts", "reports"),
     ("evaluation",),
     (
-        *("interrupt", "marks", "option_values", "options", "command_line", "protocol", "items", "properties"),
+        *(
+            "interrupt",
+            "marks",
+            "option_group",
+            "option_values",
+            "options",
+            "command_line",
+            "protocol",
+            "items",
+            "properties",
+        ),
         *("baseline_files", "plan", "selection", "showing", "needs", "row_cache", "leaving", "split_verdicts"),
     ),
     ("run",),

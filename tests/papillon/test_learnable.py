@@ -1,4 +1,4 @@
-"""Classes of the user's own under optimisation and training: overheard, and refused in a sentence where they cannot be."""
+"""Classes of the user's own under optimisation and training: overheard, or refused in a sentence."""
 
 from __future__ import annotations
 
