@@ -312,10 +312,11 @@ def _optimize(given: argparse.Namespace) -> int:
     from judges import feedback_metric, make_judge
     from papillon.data import load, to_dspy
     from papillon.errors import BudgetSpent
+    from papillon.learnable import make_learnable
     from papillon.models.roles import open_models
     from papillon.models.trained import with_program
     from papillon.optimization.optimizing import check_optimizer, optimize
-    from papillon.program import make_program, save_program
+    from papillon.program import save_program
     from papillon.splits import check_learnable, split
 
     optimizer = check_optimizer(given.optimizer)
@@ -333,7 +334,7 @@ def _optimize(given: argparse.Namespace) -> int:
     with open_models(profile, CACHE) as models:
         for role in profile.models:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
-        program = make_program(profile, models.lm("untrusted"))
+        program = make_learnable(profile, models.lm("untrusted"))
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
         before = score_program(program, dev, models, profile)
         print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)

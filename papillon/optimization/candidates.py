@@ -60,7 +60,9 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
         say: Callable[[str], None],
         names: Mapping[str, str] | None = None,
         reach_again: Callable[[], object] = lambda: None,
+        program: type[dspy.Module] = PAPILLON,
     ) -> None:
+        self._program = program
         self.failure: PapillonError | None = None
         self._queries = {example.user_query for example in validation}
         self._left_out: set[str] = set()
@@ -158,7 +160,9 @@ class CandidateWatch(BaseCallback):  # type: ignore[misc]
 
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         # Runs with another temperature or draw than the profile's say nothing about a candidate's own score.
-        if isinstance(instance, PAPILLON) and not any(getattr(p.lm, "redrawn", False) for p in instance.predictors()):
+        if isinstance(instance, self._program) and not any(
+            getattr(p.lm, "redrawn", False) for p in instance.predictors()
+        ):
             prompts = [(predictor.signature, list(predictor.demos)) for predictor in instance.predictors()]
             said = [(signature.instructions, [dict(demo) for demo in demos]) for signature, demos in prompts]
             candidate = json.dumps(said, ensure_ascii=False, default=str)

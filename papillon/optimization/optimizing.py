@@ -22,7 +22,6 @@ import dspy
 from papillon.errors import PapillonError, UsageError
 from papillon.models.roles import Models
 from papillon.optimization.candidates import CandidateWatch
-from papillon.program import PAPILLON
 
 __all__ = ["OPTIMIZERS", "Optimized", "Optimizer", "check_optimizer", "optimize"]
 
@@ -74,7 +73,7 @@ def check_optimizer(name: str) -> Optimizer:
 
 def optimize(
     optimizer: Optimizer,
-    program: PAPILLON,
+    program: dspy.Module,
     examples: Sequence[dspy.Example],
     metric: Callable[[dspy.Example, dspy.Prediction], dspy.Prediction],
     models: Models,
@@ -106,6 +105,7 @@ def optimize(
         say,
         names,
         models.reach_again,
+        type(program),
     )
     local = watch.lm(models, "local")
     room = models.settings["local"].max_tokens

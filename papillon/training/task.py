@@ -112,10 +112,10 @@ class TrainingTask:
 
         ``metric(example, prediction)`` is in 0..1. Raises what ``papillon.training.run.train`` raises.
         """
-        from papillon.program import make_program
+        from papillon.learnable import make_learnable
         from papillon.training.run import train
 
-        program = make_program(replace(self.profile, program=self.program), models.lm("untrusted"))
+        program = make_learnable(replace(self.profile, program=self.program), models.lm("untrusted"))
         say(
             f"Training {self.settings.model} on {self.device}: {self.settings.num_train_steps} rounds of "
             f"{self.settings.num_dspy_examples_per_grpo_step} x {self.settings.num_samples_per_input} rollouts "

@@ -15,7 +15,8 @@ import dspy
 from evals.harness.evaluation.barrier import Barrier
 from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.outcome import Outcome
-from evals.harness.evaluation.scoring import UntrustedModel, evaluate
+from evals.harness.evaluation.own_programs import OwnProgram, Threads
+from evals.harness.evaluation.scoring import Program, UntrustedModel, evaluate
 from evals.harness.evaluation.subjects import evaluating
 from evals.harness.evaluation.waiting import each_once_more
 from evals.harness.verdicts.pairs import Pairs, mean_by_example, trials_by_example
@@ -44,11 +45,14 @@ def score_program(program: dspy.Module, examples: Sequence[Example], models: Mod
     subject = program.deepcopy()
     subject.untrusted_model = UntrustedModel(models.lm("untrusted"))
     subject.set_lm(models.lm("local"))
+    asked: Program = subject
+    if profile.program_class is not None:
+        asked = OwnProgram(profile.program_class, subject, models.lm("local"), Threads(profile.concurrency))
 
     async def scored() -> list[Outcome]:
         with evaluating(models):
             return await each_once_more(
-                lambda order, example: evaluate(subject, judge, example, trial=0, order=order),
+                lambda order, example: evaluate(asked, judge, example, trial=0, order=order),
                 examples,
                 lambda outcome: outcome.waits,
                 Barrier(1, models.reach_again).meet,

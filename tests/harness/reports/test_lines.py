@@ -73,6 +73,8 @@ def test_it_is_wrapped_at_spaces_and_its_own_line_ends_stay() -> None:
         ("語" * 12, ["  " + "語" * 9, "  " + "語" * 3]),
         ("e\u0301" * 20, ["  " + "e\u0301" * 18, "  " + "e\u0301" * 2]),
         ("a" * 20, ["  " + "a" * 18, "  aa"]),
+        # A vowel sign that takes a column of its own.
+        ("क" + "का" * 9, ["  क" + "का" * 8, "  का"]),
     ],
 )
 def test_a_word_that_is_too_long_is_cut_between_signs_and_a_mark_stays_with_its_base(
