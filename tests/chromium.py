@@ -12,16 +12,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
+if TYPE_CHECKING:
+    from selenium import webdriver
+    from selenium.webdriver.remote.webelement import WebElement
 
-__all__ = ["MISSING", "Browser", "Keys", "chromium"]
+__all__ = ["MISSING", "Browser", "chromium"]
 
 _PROGRAMS = ("chromium", "chromedriver")
 #: What is not there, "" where a page can be looked at.
@@ -48,8 +45,14 @@ class Browser:
         """What a function's body returns in the page."""
         return self.driver.execute_script(script, *arguments)
 
+    def wait(self, condition: str, patience: float = 30) -> None:
+        """Until a function's body returns something true in the page."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.driver, patience, 0.05).until(lambda _: self.run(condition))
+
     def all(self, selector: str) -> list[WebElement]:
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+        return self.driver.find_elements("css selector", selector)
 
     def one(self, selector: str) -> WebElement:
         (found,) = self.all(selector)
@@ -60,9 +63,11 @@ class Browser:
         return self.one(selector).text
 
     def press(self, *keys: str) -> None:
-        """Keys to whatever has the focus, which may change with each."""
+        """Keys to whatever has the focus, which may change with each: signs, or names such as TAB, ENTER, ESCAPE."""
+        from selenium.webdriver.common.keys import Keys
+
         for key in keys:
-            self.driver.switch_to.active_element.send_keys(key)
+            self.driver.switch_to.active_element.send_keys(getattr(Keys, key, key))
 
     def focused(self) -> str:
         """The text of what has the focus."""
@@ -105,6 +110,10 @@ class Browser:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser with a profile of its own, which ends with the block."""
+    from selenium import webdriver  # a tenth of a second that other tests need not wait for
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
     with tempfile.TemporaryDirectory(prefix="chromium-") as profile:
         options = Options()
         options.binary_location = str(shutil.which("chromium"))

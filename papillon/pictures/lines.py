@@ -124,6 +124,6 @@ def _said(series: Sequence[Line], levels: Sequence[Level]) -> str:
     for line in series:
         if line.points:
             values = [point.value for point in line.points]
-            extent = f"{len(values)} values from {min(values):.3f} to {max(values):.3f}"
-            said.append(f"{line.name}: {extent}, the last {values[-1]:.3f}")
+            extent = f"{len(values)} values from {min(values):.3f} to {max(values):.3f}, the last {values[-1]:.3f}"
+            said.append(f"{line.name}: {extent if len(values) > 1 else f'{values[0]:.3f}'}")
     return "; ".join(said) + "." if said else "Nothing to show."

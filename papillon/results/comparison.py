@@ -113,7 +113,7 @@ class SplitComparison:
 
     ``unscored`` counts the shared examples that one side has no score for; they are left out. ``flipped`` are the
     examples whose quality, leakage, overall or status changed, the largest worsening first. Of the slices'
-    changes ``looked`` were looked at, and about ``by_chance`` of these would have moved with nothing changed.
+    changes ``looked`` were looked at, and up to about ``by_chance`` of these would move with nothing changed.
     """
 
     split: str

@@ -16,20 +16,15 @@ from papillon.errors import UsageError
 from papillon.profile import ROOT
 from papillon.results import RunResult
 from papillon.results.finding import FoundRun
-from tests.harness.reports.page.samples import changed, large_run, trace_of
+from tests.harness.reports.page.samples import changed, large_run, left
 
 
-def left(folder: Path, run: RunResult, *, texts: bool = True) -> FoundRun:
-    """A run's folder, with the texts of its rows or without."""
-    folder.mkdir(parents=True)
-    (folder / "results.json").write_text(run.to_text())
-    if texts:
-        (folder / "traces.jsonl").write_bytes(b"".join(trace_of(row).to_line() for row in run.rows))
-    return FoundRun.at(folder)
+def found_in(folder: Path, run: RunResult, *, texts: bool = True) -> FoundRun:
+    return FoundRun.at(left(folder, run, texts=texts))
 
 
 def test_a_runs_page_stands_beside_its_results_and_says_what_it_holds_first(tmp_path: Path) -> None:
-    found = left(tmp_path / "run", large_run(3)[0])
+    found = found_in(tmp_path / "run", large_run(3)[0])
     said = written(found, None, tmp_path)
     assert said[0].startswith("This page holds private texts")
     assert said[1] == "run/report.html"
@@ -37,13 +32,13 @@ def test_a_runs_page_stands_beside_its_results_and_says_what_it_holds_first(tmp_
 
 
 def test_from_results_alone_it_has_figures_alone(tmp_path: Path) -> None:
-    found = left(tmp_path / "run", large_run(3)[0], texts=False)
+    found = found_in(tmp_path / "run", large_run(3)[0], texts=False)
     said = written(found, tmp_path / "out" / "page.html", tmp_path)
     assert said == ["This page holds figures alone, no text of a row.", "out/page.html"]
 
 
 def test_the_same_files_make_the_same_page(tmp_path: Path) -> None:
-    found = left(tmp_path / "run", large_run(5)[0])
+    found = found_in(tmp_path / "run", large_run(5)[0])
     written(found, tmp_path / "a", tmp_path)
     written(FoundRun.at(tmp_path / "run"), tmp_path / "b", tmp_path)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -51,14 +46,14 @@ def test_the_same_files_make_the_same_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["results.json", "traces.jsonl", ""])
 def test_a_page_never_takes_the_place_of_its_run(tmp_path: Path, name: str) -> None:
-    found = left(tmp_path / "run", large_run(1)[0])
+    found = found_in(tmp_path / "run", large_run(1)[0])
     with pytest.raises(UsageError, match=r"^--out: expected a file for the page, got '.*run.*'; name another\.$"):
         written(found, tmp_path / "run" / name, tmp_path)
 
 
 def test_two_runs_are_laid_beside_each_other_and_three_are_refused(tmp_path: Path) -> None:
     before, _ = large_run(20)
-    runs = (left(tmp_path / "a", before), left(tmp_path / "b", changed(before)))
+    runs = (found_in(tmp_path / "a", before), found_in(tmp_path / "b", changed(before)))
     comparison = compare(runs[0].result, runs[1].result)
     said = written_beside(Compared(runs, (comparison,), {}), tmp_path / "page.html", tmp_path)
     assert said[0].startswith("This page holds private texts")
@@ -70,8 +65,8 @@ def test_two_runs_are_laid_beside_each_other_and_three_are_refused(tmp_path: Pat
 def test_the_command_line_writes_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before, _ = large_run(12)
     runs = tmp_path / "runs"
-    left(runs / "20261126T061054Z-small-0001", before)
-    left(runs / "20261126T071054Z-small-0002", changed(before))
+    found_in(runs / "20261126T061054Z-small-0001", before)
+    found_in(runs / "20261126T071054Z-small-0002", changed(before))
     assert main(["report", "last~1", "--runs", str(runs), "--out", str(tmp_path / "one.html")]) == 0
     assert capsys.readouterr().out.startswith("This page holds private texts")
     assert "4f1c4f1c4f1c4f1c" in (tmp_path / "one.html").read_text()

@@ -70,9 +70,9 @@ def comparison_lines(
 def since_line(comparison: Comparison, *, replaced: bool = False) -> str:
     """What moved since the last comparable run, in one sentence; ``replaced`` says that its folder gave way."""
     if comparison.unchanged:
-        return f"The same rows as {comparison.before}{', which this run replaces' if replaced else ''}."
+        return _escaped(f"The same rows as {comparison.before}{', which this run replaces' if replaced else ''}.")
     splits = [what_moved(split) for split in comparison.splits if split.shared]
-    return f"Since {comparison.before}: {'; '.join(splits)}; papillon compare shows all."
+    return _escaped(f"Since {comparison.before}: {'; '.join(splits)}; papillon compare shows all.")
 
 
 def runs_table(
@@ -194,7 +194,7 @@ def _slices(split: SplitComparison, width: int) -> list[str]:
         return wrapped(f"No slice of {split.split} is large enough to be looked at.", width)
     moved = [(part, change) for part in split.slices for change in part.moved]
     said = (
-        f"Slices of {split.split}: {split.looked} changes in {sizes} slices were looked at, of which about "
+        f"Slices of {split.split}: {split.looked} changes in {sizes} slices were looked at, of which up to "
         f"{split.by_chance:.1f} would move by chance; {len(moved) or 'none'} moved"
     )
     body = [(_slice(part), str(change.n), change.metric, *_moved(change)) for part, change in moved]

@@ -43,7 +43,7 @@ def marked(text: str, places: Iterable[Place | LeakedUnit]) -> tuple[Piece, ...]
     begins: dict[int, list[Place | LeakedUnit]] = {}
     ends: dict[int, list[Place | LeakedUnit]] = {}
     for place in places:
-        start, end = _whole(text, max(0, place.start)), _whole(text, min(place.end, len(text)), on=True)
+        start, end = _whole(text, max(0, place.start)), _whole(text, place.end, on=True)
         if place.start < place.end and start < end:
             begins.setdefault(start, []).append(place)
             ends.setdefault(end, []).append(place)
@@ -97,7 +97,7 @@ def differences(one: str, other: str) -> tuple[tuple[Piece, ...], tuple[Piece, .
 
     White space makes no difference, and between two words that differ it belongs to them.
     """
-    from rapidfuzz.distance import Levenshtein  # difflib takes minutes for long texts
+    from rapidfuzz.distance import Levenshtein  # difflib drops frequent words, or takes seconds
 
     spans = _words(one), _words(other)
     if max(map(len, spans)) > _WORDS:

@@ -56,7 +56,7 @@ def slices(rows: Sequence[Row]) -> tuple[Slice, ...]:
 
 def slice_changes(before: Sequence[Row], after: Sequence[Row]) -> tuple[tuple[SliceChange, ...], int, float]:
     """The slices of the examples that stand in both runs' rows of one split, how many of their changes were looked at,
-    and how many of these would have moved with nothing changed.
+    and up to how many of these would move with nothing changed.
 
     A slice of fewer than LEAST examples has no changes.
     """

@@ -73,6 +73,8 @@ def test_it_is_wrapped_at_spaces_and_its_own_line_ends_stay() -> None:
         ("語" * 12, ["  " + "語" * 9, "  " + "語" * 3]),
         ("e\u0301" * 20, ["  " + "e\u0301" * 18, "  " + "e\u0301" * 2]),
         ("a" * 20, ["  " + "a" * 18, "  aa"]),
+        # A vowel sign that takes a column of its own.
+        ("क" + "का" * 9, ["  क" + "का" * 8, "  का"]),
     ],
 )
 def test_a_word_that_is_too_long_is_cut_between_signs_and_a_mark_stays_with_its_base(
@@ -94,6 +96,11 @@ def test_two_texts_stand_side_by_side_where_there_is_room_and_else_below_each_ot
     assert len({line.index("│") for line in wide[1:]}) == 1
     narrow = Lines(60).beside(left, right, ("Answer", "Target"))
     assert narrow == ["", "Answer", "  one {{two}}", "", "Target", "  one", "  more"]
+
+
+def test_however_much_space_it_fits() -> None:
+    pieces = [Piece(" " * 15), Piece(" " * 15, "only"), Piece("x" * 15), Piece(" " * 40), Piece("y" * 30)]
+    assert all(width_of(line) <= 22 for colours in (True, False) for line in map(bare, Lines(22, colours).text(pieces)))
 
 
 @given(many, many, st.booleans())

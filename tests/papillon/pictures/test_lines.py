@@ -39,9 +39,12 @@ def test_bounds_and_baselines_are_named_and_look_different() -> None:
     picture = lines("t", [Line("quality", [At(0, 0.5)])], Axis(0, 1), UNIT, levels=levels)
     assert {"≥ 0.7 is asked", "baseline"} <= {*written(picture)}
     assert len(paths(picture, "fail")) == len(paths(picture, "deferred")) == 2  # in the drawing and beside the name
-    assert picture.description == (
-        "≥ 0.7 is asked at 0.700; baseline at 0.800; quality: 1 values from 0.500 to 0.500, the last 0.500."
-    )
+    assert picture.description == ("≥ 0.7 is asked at 0.700; baseline at 0.800; quality: 0.500.")
+
+
+def test_a_line_is_told_in_words_by_its_extent_and_its_end() -> None:
+    picture = lines("t", [Line("quality", [At(0, 0.5), At(1, 0.9), At(2, 0.7)])], Axis(0, 2), UNIT)
+    assert picture.description == "quality: 3 values from 0.500 to 0.900, the last 0.700."
 
 
 def test_several_series_are_named_and_told_apart_without_colour() -> None:

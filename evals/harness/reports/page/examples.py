@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from evals.harness.reports.marked import Piece, differences, marked_query, marked_requests
-from evals.harness.reports.page.frame import block
+from evals.harness.reports.page.frame import addressable, block
 from papillon.results import Row, RunResult
 from papillon.results.traces import Trace
 
@@ -41,7 +41,7 @@ def _figures(row: Row, several: bool, flips: dict[str, str]) -> list[Any]:
 
 def link_of(row: Row, several: bool) -> str:
     """How an address names a row: by its id, and its trial where there are several."""
-    return f"{row.id}.{row.trial}" if several else row.id
+    return addressable(f"{row.id}.{row.trial}" if several else row.id)
 
 
 def _flips(result: RunResult) -> dict[str, str]:

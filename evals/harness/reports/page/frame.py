@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,7 +20,7 @@ from markupsafe import Markup
 from papillon.results.words import number
 from papillon.screen import visible
 
-__all__ = ["SIGNS", "block", "rendered"]
+__all__ = ["SIGNS", "addressable", "block", "rendered"]
 
 _HERE = Path(__file__).parent
 #: The scripts of a page, in the order in which they are read: later ones use what earlier ones offer.
@@ -40,6 +41,11 @@ def block(name: str, data: Any) -> Markup:
     return Markup('<script type="application/json" id="{}">').format(name) + Markup(safe) + Markup("</script>\n")  # noqa: S704
 
 
+def addressable(name: str) -> str:
+    """A name as an address can hold it: without halves of surrogate pairs."""
+    return name.encode(errors="replace").decode()
+
+
 def rendered(template: str, values: Mapping[str, Any]) -> Iterator[str]:
     """The page of a template in pieces, as they come; ``values`` are escaped, and act on no reader's eyes either."""
     style, script = _style(), _script(template)
@@ -57,7 +63,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_harmless,
     )
-    made.filters |= {"figure": number, "share": _share, "grouped": "{:,}".format}
+    made.filters |= {"figure": number, "grouped": "{:,}".format, "address": _address}
     made.globals |= {"signs": SIGNS}
     return made
 
@@ -67,9 +73,8 @@ def _harmless(value: Any) -> Any:
     return visible(value, one_line=True) if type(value) is str else value
 
 
-def _share(value: float | None) -> str:
-    """A share of 1 as a percentage, for a bar's label."""
-    return "–" if value is None else f"{100 * value:.0f}%"
+def _address(name: str) -> str:
+    return quote(addressable(name), safe="")
 
 
 @cache

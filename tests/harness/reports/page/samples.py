@@ -9,16 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from evals.harness.pages import run_page
 from evals.harness.reports.page.writing import write_page
 from evals.harness.verdicts.scores import scores_of
 from evals.harness.verdicts.slices import slices
 from papillon.results import Agreement, ControlResult, Flip, Gain, JudgeReport, Measure, Row, RunResult, SplitInfo
 from papillon.results.rows import METRICS, Verdict
-from papillon.results.traces import Judgement, LeakedUnit, Trace, TracedCall
+from papillon.results.traces import Judgement, LeakedUnit, Trace, TracedCall, Traces
 from papillon.units import UnitsCheck
 from tests.papillon.results.samples import INFO, gate
 
-__all__ = ["CANARY", "changed", "large_run", "page_row", "page_text", "trace_of"]
+__all__ = ["CANARY", "changed", "large_run", "left", "page_row", "page_text", "paged", "trace_of"]
 
 #: A word that stands in the texts of each 100th row alone.
 CANARY = "Quetzalcoatlus"
@@ -140,7 +141,7 @@ def page_row(i: int, *, split: str = "dev", trial: int = 0) -> Row:
 
 def trace_of(row: Row, words: int = 140) -> Trace:
     """Texts for a row, about ``words`` words long each."""
-    draw = random.Random(row.id)
+    draw = random.Random(row.id.encode(errors="replace"))
     units = _NAMES[: row.units]
 
     def said(names: tuple[str, ...]) -> str:
@@ -150,7 +151,7 @@ def trace_of(row: Row, words: int = 140) -> Trace:
         return " ".join(text) + "."
 
     query, request = said(units), said(units[: row.leaked or 0])
-    if row.id.split("-")[1].endswith("00"):
+    if row.id[:8].endswith("00"):
         query += f" {CANARY}"
     places = [(unit, request.index(unit)) for unit in units[: row.leaked or 0]]
     call = TracedCall("local", "8aef70b8" * 8, 298, 57, 0.0001, True)
@@ -230,3 +231,19 @@ def page_text(count: int = 3, **info: Any) -> str:
         path = Path(folder) / "page.html"
         write_page(path, run, traces, {"dev": scores_of(run.rows, METRICS)}, {"dev": slices(run.rows)})
         return path.read_text("utf-8")
+
+
+def left(folder: Path, run: RunResult, *, texts: bool = True) -> Path:
+    """A run's folder, with the texts of its rows or without."""
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text(run.to_text())
+    if texts:
+        (folder / "traces.jsonl").write_bytes(b"".join(trace_of(row).to_line() for row in run.rows))
+    return folder
+
+
+def paged(run: RunResult, folder: Path) -> Path:
+    """A run's page, made from its folder."""
+    path = folder / "page.html"
+    run_page(path, run, Traces(left(folder / "run", run)))
+    return path
