@@ -74,7 +74,11 @@ def headline(result: RunResult) -> tuple[str, str]:
     if not result.run.begun:
         return "inconclusive", "No item got as far as asking for its result, so nothing was evaluated."
     said = [f"{count[verdict]} {word}" for verdict, word in _WORDS.items() if count[verdict]]
-    gates = f"Of {len(every)} gates and controls {', '.join(said)}." if every else "No gate was asked for."
+    gates = "No gate was asked for."
+    if len(said) == 1:
+        gates = f"{'The one gate or control' if len(every) == 1 else 'All gates and controls'}: {said[0]}."
+    elif every:
+        gates = f"Of {len(every)} gates and controls {', '.join(said)}."
     if lost:
         gates += f" {lost} of {len(result.rows)} rows have no score, so this run cannot pass."
     if result.clean:

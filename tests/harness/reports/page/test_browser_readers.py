@@ -86,6 +86,13 @@ class TestScreens:
         assert browser.run("return document.documentElement.scrollWidth") <= width
         assert browser.run(WIDER) == []
 
+    def test_a_small_one_sorts_without_heads(self, browser: Browser, page: Path, run: RunResult) -> None:
+        browser.size(400, 800)
+        browser.open(page)
+        assert not browser.one("#heads").is_displayed()
+        browser.one("#sort option[value='example down']").click()
+        assert browser.all("#body th a")[0].text == run.rows[-1].id
+
     def test_it_is_dark_by_the_system_and_by_the_button(self, browser: Browser, page: Path) -> None:
         ground = "return getComputedStyle(document.body).backgroundColor"
         browser.open(page)

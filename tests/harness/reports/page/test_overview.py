@@ -19,10 +19,11 @@ LOST = replace(page_row(5), id="dev-0005-0", error="The model could not be reach
 @pytest.mark.parametrize(
     ("run", "verdict", "said"),
     [
-        (result(), "pass", "Of 1 gates and controls 1 passed."),
+        (result(), "pass", "The one gate or control: 1 passed."),
+        (result(gates=(gate(), gate())), "pass", "All gates and controls: 2 passed."),
         (result(gates=(gate(verdict="fail"), gate())), "fail", "1 failed, 1 passed"),
-        (result(gates=(gate(verdict="inconclusive"),)), "inconclusive", "1 could not be told"),
-        (result(gates=(gate(verdict="deferred"),)), "deferred", "1 left to a later job"),
+        (result(gates=(gate(verdict="inconclusive"),)), "inconclusive", "1 could not be told."),
+        (result(gates=(gate(verdict="deferred"),)), "deferred", "1 left to a later job."),
         (result(ROW, LOST), "inconclusive", "1 of 2 rows have no score, so this run cannot pass."),
         (result(gates=(), problems=("The file could not be written.",)), "inconclusive", "The file could not be"),
         (result(run=replace(INFO, begun=False)), "inconclusive", "nothing was evaluated"),

@@ -41,6 +41,7 @@ function draw() {
   at("earlier").disabled = from === 0;
   at("later").disabled = from + PAGE >= found.length;
   at("pages").hidden = found.length <= PAGE;
+  at("sort").value = `${table.sort.column} ${table.sort.down ? "down" : "up"}`;
   for (const head of at("heads").children) {
     const own = head.dataset.column === table.sort.column;
     if (own) head.setAttribute("aria-sort", table.sort.down ? "descending" : "ascending");
@@ -63,16 +64,29 @@ function turn(pages) {
   at("table").scrollIntoView({ block: "start" });
 }
 
+function sortBy(column, down) {
+  table.sort = { column, down };
+  table.found = sorted(table.found);
+  table.from = 0;
+  draw();
+}
+
+// A small screen has no room for heads.
+function sorting() {
+  const option = (column, way, sign) => {
+    const made = make("option", null, `${column.name} ${sign}`);
+    made.value = `${column.name} ${way}`;
+    return made;
+  };
+  const select = make("select", { id: "sort" }, ...PLACED.flatMap((column) => [option(column, "up", "▲"), option(column, "down", "▼")]));
+  select.addEventListener("change", () => sortBy(...select.value.split(" ").map((word, i) => (i ? word === "down" : word))));
+  return make("label", { class: "narrow" }, "sort", select);
+}
+
 function prepare() {
   at("heads").append(...PLACED.map((column) => {
     const sort = make("button", { type: "button" }, column.name);
-    sort.addEventListener("click", () => {
-      const again = table.sort.column === column.name;
-      table.sort = { column: column.name, down: again ? !table.sort.down : false };
-      table.found = sorted(table.found);
-      table.from = 0;
-      draw();
-    });
+    sort.addEventListener("click", () => sortBy(column.name, table.sort.column === column.name && !table.sort.down));
     return make("th", { scope: "col", "data-column": column.name, class: `${column.number ? "number" : ""} ${column.least ? "least" : ""}` }, sort);
   }));
   for (const each of FILTERS) {
@@ -92,6 +106,7 @@ function prepare() {
     });
     at("choices").append(make("label", null, each.name, select));
   }
+  at("choices").append(sorting());
   at("search").addEventListener("input", filter);
   at("filters").addEventListener("submit", (event) => event.preventDefault());
   at("filters").addEventListener("reset", () => {
