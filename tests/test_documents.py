@@ -28,6 +28,9 @@ ELSEWHERE = {
     r"^papillon train|^pytest -m gpu": "make test-training",
     r"optimize": "tests/papillon/optimization, with fewer calls; the programs that it leaves",
     r"evals -m dev --eval-split all$": "tests/harness/test_own_data.py; most of its calls are not recorded",
+    r"\bFOLDER\b": "what a training leaves; make test-training",
+    r"^pip |--pyargs": "tests/test_installed.py",
+    r"redacting:Redacting": "tests/test_own_program_page.py",
     r"^pytest$": "make test",
 }
 
@@ -73,6 +76,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
     done = run(f"pytest evals -m 'dev or test' --eval-record none --eval-import {RECORDED}", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -94,11 +98,13 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("page", WITH_COMMANDS)
 def test_every_command_of_a_page_does_what_it_says(page: str, copy: Path, tmp_path: Path) -> None:
     folder = tmp_path / "papillon"
-    shutil.copytree(copy, folder)
+    shutil.copytree(copy, folder, symlinks=True)
     for name, body in files(page).items():
         (folder / name).write_text(body, encoding="utf-8")
     for command in commands(page):
-        if elsewhere(command) is None:
+        if command.startswith("cd "):
+            folder /= command.split()[1]
+        elif elsewhere(command) is None:
             done = run(command, folder)
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
@@ -108,7 +114,7 @@ def test_every_target_of_make_is_there() -> None:
     used = {
         target for page in PAGES for each in commands(page) if each.startswith("make ") for target in each.split()[1:]
     }
-    assert {target for target in used if "=" not in target and f"\n{target}:" not in makefile} == set()
+    assert {target for target in used if f"{target}:" not in makefile.replace("$(READY)", ".venv/.ready")} == set()
 
 
 def test_no_page_shows_a_command_outside_of_a_block_of_commands() -> None:
