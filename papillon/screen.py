@@ -16,6 +16,8 @@ def visible(text: str, *, one_line: bool = False) -> str:
 
     Line ends (CR LF as LF) and tabs stay, unless it is to stand on ``one_line``. Idempotent.
     """
+    if text.isascii() and (text if one_line else text.replace("\n", "")).isprintable():
+        return text  # most are, and each of its signs is seen
     if one_line:
         return "".join(map(_shown, text))
     return "".join(sign if sign in "\n\t" else _shown(sign) for sign in text.replace("\r\n", "\n"))

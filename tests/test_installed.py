@@ -187,6 +187,15 @@ class TestAUsersOwnTests:
         assert "PAPILLON" not in out
         assert not (theirs.repository / ".papillon").exists()
 
+    def test_a_package_evals_of_their_own_is_theirs(self, theirs: Installed) -> None:
+        (folder := theirs.repository / "evals").mkdir()
+        (folder / "__init__.py").write_text("")
+        (folder / "metric.py").write_text("good = True\n")
+        (folder / "test_theirs.py").write_text("from evals.metric import good\ndef test_theirs():\n    assert good\n")
+        assert "1 passed" in theirs.run("pytest", "evals")
+        said = theirs.run("pytest", "--pyargs", "evals", "--eval-limit", "2", code=4)
+        assert f"--eval-limit: expected no other package evals, but {folder} hides the suites' own" in said
+
     def test_the_marks_and_options_are_registered(self, theirs: Installed) -> None:
         assert "@pytest.mark.judges: tests the configured judge" in theirs.run("pytest", "--markers")
         assert "--eval-profile=NAME|FILE.toml" in theirs.run("pytest", "--help")

@@ -185,6 +185,12 @@ class TestThePullRequest:
         assert (out / "summary.md").read_text("utf-8") == runner.page
         assert runner.page.startswith("## PASS: ")
 
+    def test_keeps_the_page_and_the_texts_where_somebody_says_that_they_are_public(self, place: Path) -> None:
+        runner = Runner("evaluation.yml", place, {"inputs.public || 'false'": "true"})
+        assert runner.job("replay") == 0, runner.said
+        names = {path.name for path in runner.artefact("evaluation").rglob("*")}
+        assert {"report.html", "traces.jsonl", "results.json", "summary.md", "junit.xml"} <= names
+
 
 @pytest.mark.slow
 class TestTheNight:
@@ -204,7 +210,7 @@ class TestTheNight:
         )
         expressions = {
             "inputs.profile || 'openai'": str(profile),
-            "inputs.budget || '0.50'": "0.50",
+            "inputs.budget || '1.00'": "1.00",
             "inputs.public || 'false'": "false",
             "secrets.PAPILLON_CALLS_KEY": "long random text",
             "secrets.OPENAI_API_KEY": "",
@@ -247,7 +253,7 @@ class TestTheNight:
     def test_a_part_that_ran_out_of_its_budget_is_named_by_the_last_job(self, place: Path, server: ModelServer) -> None:
         runner = self.runner(place, server)
         assert runner.job("part", **{"matrix.part": "1"}) == 0, runner.said
-        runner.expressions = {**runner.expressions, "inputs.budget || '0.50'": "0.0005"}
+        runner.expressions = {**runner.expressions, "inputs.budget || '1.00'": "0.0005"}
         assert runner.job("part", **{"matrix.part": "2"}) != 0
         assert runner.job("whole") != 0
         summary = (runner.artefact("nightly") / "summary.md").read_text("utf-8")

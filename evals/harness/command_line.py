@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from evals.harness.marks import MARKS, names, selects
-from evals.harness.options import OPTIONS
-from papillon.commands import suites
+from evals.harness.option_group import OPTIONS
 from papillon.errors import UsageError
 from papillon.project import CHECKOUT
 
@@ -95,8 +94,9 @@ def refuse_options_without_a_suite(config: pytest.Config) -> None:
     marks = config.getoption("markexpr", "") or ""
     if not marks or not any(selects(marks, mark) for mark in MARKS):
         marks = "dev"
-    suites_ = suites(config.invocation_params.dir)
-    words = ["pytest", *suites_, "-m", marks, *(word for words in typed for word in words)]
+    from papillon.commands import suites
+
+    words = ["pytest", *suites(config.invocation_params.dir), "-m", marks, *(word for words in typed for word in words)]
     raise UsageError(f"{first}: an evaluation runs only where it is asked for by path; type {shlex.join(words)}")
 
 

@@ -21,6 +21,7 @@ from papillon.results.comparison import Comparison, selected
 from papillon.results.finding import FoundRun, find_run, last_comparable, last_whole
 from papillon.results.folder import RESULTS, RUNS
 from papillon.results.words import first_of
+from papillon.screen import visible
 
 __all__ = ["Compared", "compared", "scores_by_split", "since_last"]
 
@@ -70,13 +71,12 @@ def compared(names: Sequence[str], runs: Path) -> Compared:
         if not found:
             newest, passed = last_whole(runs)
             if newest is None:
-                raise UsageError(f"Expected two comparable runs in {runs}, but {_why(passed)}; {_NAME}.")
+                raise UsageError(_shown(f"Expected two comparable runs in {runs}, but {_why(passed)}; {_NAME}."))
             found = [newest]
         before, older = last_comparable(found[0].result, runs)
         if before is None:
-            raise UsageError(
-                f"Expected a run in {runs} that {found[0].name} can be compared with, but {_why(older)}; {_NAME}."
-            )
+            wanted = f"a run in {runs} that {found[0].name} can be compared with"
+            raise UsageError(_shown(f"Expected {wanted}, but {_why(older)}; {_NAME}."))
         passed |= older
         found = [before, found[0]]
     try:
@@ -85,9 +85,12 @@ def compared(names: Sequence[str], runs: Path) -> Compared:
         raise UsageError(f"Expected scores in 0..1 in both runs, but {error}; name other runs.") from None
     for comparison in comparisons:
         if not comparison.comparable:
+            both = f"{comparison.before} and {comparison.after}"
             raise UsageError(
-                f"Expected runs that can be compared, but {comparison.before} and {comparison.after} cannot: "
-                f"{comparison.refused}; papillon runs lists them."
+                _shown(
+                    f"Expected runs that can be compared, but {both} cannot: {comparison.refused}; "
+                    "papillon runs lists them."
+                )
             )
     return Compared(tuple(found), comparisons, passed)
 
@@ -95,15 +98,12 @@ def compared(names: Sequence[str], runs: Path) -> Compared:
 def since_last(result: RunResult, runs: Path | None) -> Comparison | None:
     """What changed since the last run in ``runs`` that is comparable to this one, without slices.
 
-    None where there is none, where this run saw a part of its splits only, and where old results make no sense.
+    None where there is none, and where this run saw a part of its splits only; ValueError for scores that are none.
     """
     if runs is None or selected(result):
         return None
     found, _ = last_comparable(result, runs)
-    try:
-        return None if found is None else compare(found.result, result, sliced=False)
-    except ValueError:
-        return None
+    return None if found is None else compare(found.result, result, sliced=False)
 
 
 def scores_by_split(result: RunResult) -> dict[str, dict[str, Measure]]:
@@ -112,6 +112,11 @@ def scores_by_split(result: RunResult) -> dict[str, dict[str, Measure]]:
 
 
 _NAME = "name two with papillon compare A B, papillon runs lists them"
+
+
+def _shown(sentence: str) -> str:
+    """A sentence that quotes results files, which may be anybody's, as a terminal can take it."""
+    return visible(sentence, one_line=True)
 
 
 def _why(passed: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The command line's options, one group with one prefix, and what they come to over the profile.
+"""Options: what those of the command line come to over the profile.
 
 Every wrong value and combination is refused here, before anything is collected, in one sentence.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from evals.harness.evaluation.examples import Shard
+from evals.harness.option_group import OPTIONS
 from evals.harness.option_values import Given, unexpected
 from papillon.errors import UsageError
 from papillon.models.trained import with_program
@@ -18,68 +19,11 @@ from papillon.project import ROOT, SHIPPED
 from papillon.results.folder import RUNS
 from papillon.splits import CHOICES
 
-__all__ = ["OPTIONS", "Option", "RunSettings", "resolve"]
+__all__ = ["OPTIONS", "RunSettings", "resolve"]
 
 #: The data sets that are known by name.
 DATASETS = ("mini", "pupa_new", "pupa_tnb")
 SAVED = "a saved DSPy program, a training's folder, or module:Class"
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of the group: its flag, how its value is shown in the help, and what it is."""
-
-    flag: str
-    metavar: str | None
-    help: str
-    #: Whether it may be given several times.
-    several: bool = False
-
-    @property
-    def dest(self) -> str:
-        return self.flag.lstrip("-").replace("-", "_")
-
-
-OPTIONS = (
-    Option(
-        "--eval-profile",
-        "NAME|FILE.toml",
-        "models, judge, data and gates (default: embedded, or PAPILLON_PROFILE)",
-    ),
-    Option("--eval-dataset", "mini|pupa_new|pupa_tnb|PATH", "the data to evaluate on (default: the profile's)"),
-    Option("--eval-split", "|".join(CHOICES), "how the data is split (default: the profile's, else grouped)"),
-    Option("--eval-limit", "N", "the first N examples of each split (default: all)"),
-    Option("--eval-trials", "K", "independent samples per example (default: the profile's, else 1)"),
-    Option(
-        "--eval-program",
-        "FILE.json|module:Class",
-        "a saved program, a training's folder, or a class (default: zero-shot)",
-    ),
-    Option("--eval-judge", "llm|lexical", "which judge scores (default: the profile's)"),
-    Option("--eval-concurrency", "N", "model calls in flight at once, over all workers (default: the profile's)"),
-    Option(
-        "--eval-record",
-        "none|new|all",
-        "replay strictly, record what is new, or make every call anew (default: new)",
-    ),
-    Option("--eval-cache", "DIR", "where recorded calls live (default: .papillon/cache)"),
-    Option(
-        "--eval-import", "FILE.jsonl[.gz]", "recorded calls to take into the cache first; may be repeated", several=True
-    ),
-    Option("--eval-export", "FILE.jsonl[.gz]", "write the recorded calls that this run rests on"),
-    Option("--eval-max-calls", "N", "stop before more than N model calls are made (default: no cap)"),
-    Option("--eval-max-cost", "USD", "stop before more than that is spent (default: no cap)"),
-    Option("--eval-runs", "DIR|none", "where the run's folder goes, private (default: .papillon/runs)"),
-    Option("--eval-baseline", "FILE.json", "accepted scores to compare with (default: the profile's)"),
-    Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
-    Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
-    Option("--eval-summary", "FILE.md", "write the run for a pull request, without a text (default: not written)"),
-    Option("--eval-report", "FILE.html", "write the run for people, with its texts, private (default: not written)"),
-    Option("--eval-show-text", None, "failing examples show their texts, which are private, in terminal and JUnit"),
-    Option("--eval-shard", "I/N", "only the I-th of N parts of every split (default: all of it)"),
-    Option("--full-train", None, "with -m gpu: the full training instead of its smoke test (profile: arbor)"),
-    Option("--train-device", "auto|arbor|cuda|cpu", "with -m gpu: who trains (default: auto, which needs a GPU)"),
-)
 
 
 @dataclass(frozen=True)

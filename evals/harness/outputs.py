@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -105,8 +106,9 @@ class Outputs:
                 self._try(f"--eval-export {settings.export_file}", self._run.export)
             if settings.accept and self.result.run.begun:
                 self._try("--eval-accept", self._accept)
-            # Before this run's folder takes the place of an unchanged one.
-            self.since = since_last(self.result, settings.runs) if self.result.run.begun else None
+            with suppress(Exception):  # an older run, whatever it holds, costs this one no file
+                # Before this run's folder takes the place of an unchanged one.
+                self.since = since_last(self.result, settings.runs) if self.result.run.begun else None
             self._try("--eval-runs", self._leave)
             if (page := settings.report_file) is not None:
                 self._try(f"--eval-report {page}", lambda: self._report(page))

@@ -8,11 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evals.harness import progress
 from evals.harness.command_line import (
     SUITES,
     in_evals,
@@ -23,18 +22,17 @@ from evals.harness.command_line import (
     refuse_root_of_an_option,
 )
 from evals.harness.marks import MARKERS, needs
-from evals.harness.options import OPTIONS, resolve
-from evals.harness.plan import Plan
-from evals.harness.session import EvalSession, LocalSession
-from evals.harness.showing import add_to_failure
-from evals.harness.training.suite import Training, resolve_training
-from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
-from papillon.commands import suites
+from evals.harness.option_group import OPTIONS
 from papillon.errors import UsageError
 from papillon.project import CHECKOUT, PACKAGES, TRAIN
 
-SESSION = pytest.StashKey[EvalSession]()
-TRAINING = pytest.StashKey[Training]()
+# Every project of the environment loads this module: what an evaluation takes is imported where there is one.
+if TYPE_CHECKING:
+    from evals.harness.session import EvalSession
+    from evals.harness.training.suite import Training
+
+SESSION = pytest.StashKey["EvalSession"]()
+TRAINING = pytest.StashKey["Training"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,6 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if not worker:
             refuse_root_of_an_option(config)
         if trains or given["full_train"] or given["train_device"]:
+            from evals.harness.training.suite import resolve_training
+
             config.stash[TRAINING] = resolve_training(given, config.invocation_params.dir, asked=trains)
         if not names_evaluation(config):
             # Where a training alone is named, the options are its own.
@@ -69,6 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
             if trains and given["eval_accept"]:
                 raise UsageError("--eval-accept: a training has no scores to accept; name the suites, evals -m dev.")
             return
+        from evals.harness.options import resolve
+        from evals.harness.plan import Plan
+        from evals.harness.session import LocalSession
+        from evals.harness.workers import ControllerSession, WorkerSession, distributes, refuse_wrong_workers
+
         settings = resolve(given, config.invocation_params.dir)
         if worker:
             session: EvalSession = WorkerSession(Plan(settings), config)
@@ -138,6 +143,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if crash is not None and in_suite(item.path):
         crash.message = crash.message.removeprefix("Failed: ")
         if item.config.getoption("eval_show_text"):
+            from evals.harness.showing import add_to_failure
+
             add_to_failure(report)
     return report
 
@@ -153,8 +160,13 @@ def evaluation(pytestconfig: pytest.Config) -> Any:
     """The suites' items' way to ask the run."""
     session = pytestconfig.stash.get(SESSION, None)
     if session is None:
+        from papillon.commands import suites
+
         named = " ".join(suites(pytestconfig.invocation_params.dir))
         raise pytest.UsageError(f"The suites in evals/ run only where they are named: type pytest {named} -m dev.")
+    from evals.harness.session import LocalSession
+    from evals.harness.workers import WorkerSession
+
     # Items run where there are no workers, or in one of them; never in the controller.
     assert isinstance(session, (LocalSession, WorkerSession))
     return session.line()
@@ -166,6 +178,8 @@ def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
 
     def line(text: str) -> None:
         if pytestconfig.get_verbosity() >= 0:
+            from evals.harness import progress
+
             progress.say(pytestconfig, text)
 
     return line

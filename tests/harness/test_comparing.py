@@ -86,6 +86,16 @@ class TestCompared:
             "their scores are of other definitions (versions 2 and 1); papillon runs lists them."
         )
 
+    def test_a_foreign_file_does_not_act_on_the_terminal_by_what_is_said_of_it(self, runs: Path) -> None:
+        hostile = left(runs, 4, qualities(20, 0))
+        data = replace(DATA, name="\x1b[2J", sha256="1" * 64)
+        (runs / named(4) / RESULTS).write_text(replace(hostile, run=replace(hostile.run, dataset=data)).to_text())
+        for names in ([named(0), named(4)], [named(4)]):
+            with pytest.raises(UsageError) as refused:
+                compared(names, runs)
+            assert r"\x1b[2J" in str(refused.value)
+            assert "\x1b" not in str(refused.value)
+
     def test_scores_that_are_none_are_refused(self, runs: Path) -> None:
         left(runs, 4, [replace(row, quality=7.0) for row in qualities(20, 0)])
         with pytest.raises(UsageError, match=r"Expected scores in 0\.\.1 in both runs, but every value must lie in"):
@@ -134,15 +144,13 @@ class TestSinceLast:
         assert (since.before, since.after) == (named(2), named(5))
         assert since.splits[0].slices == ()
 
-    def test_there_is_none_for_a_selection_without_runs_and_where_old_results_make_no_sense(self, runs: Path) -> None:
+    def test_there_is_none_for_a_selection_without_runs_and_where_old_ones_cannot_be_read(self, runs: Path) -> None:
         assert since_last(left(runs, 5, qualities(3, 0)), runs) is None
         new = left(runs, 6, qualities(20, 0))
         assert since_last(new, None) is None
         assert since_last(new, runs / "none") is None
         for folder in (named(0), named(2)):
             (runs / folder / RESULTS).write_text("nonsense")
-        assert since_last(new, runs) is None
-        left(runs, 4, [replace(row, quality=7.0) for row in qualities(20, 0)])
         assert since_last(new, runs) is None
 
 

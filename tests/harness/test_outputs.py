@@ -164,6 +164,15 @@ class TestOutputs:
         assert len(done.result.problems) == 1
         assert read_result(settings.results_file) == done.result
 
+    def test_what_an_older_run_holds_costs_no_file(self, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fails(*_: object) -> None:
+            raise RuntimeError("odd")
+
+        monkeypatch.setattr(outputs, "since_last", fails)
+        done = self.written(run)
+        assert (done.result.problems, done.since, done.since_line()) == ((), None, "")
+        assert read_result(run.plan.settings.results_file) == done.result
+
     def test_problems_of_before_stay(self, run: Any) -> None:
         done = self.written(run, result().with_problems("A worker died."))
         assert done.result.problems == ("A worker died.",)

@@ -171,10 +171,13 @@ def test_a_selected_example_shows_its_texts_with_vv_in_the_terminal_alone_and_ma
     assert run.out.count("This shows private texts") == 1
     assert words_in(run.out) == ["zquery", "zunit", "ztarget", "zunparsed"], run.out
     assert words_in(junit.read_text()) == []
-    node = f"evals/test_examples.py::test_example[{run.rows[0]['id']}]"
-    one = evaluator.run(node, profile, "-vv", *workers)
-    assert "What the model wrote, in no format" in one.out
-    assert words_in(evaluator.run(node, profile, "-v", *workers).out) == []
+
+
+def test_a_node_id_selects_too_and_less_than_vv_shows_nothing(evaluator: Evaluator, profile: str) -> None:
+    name = evaluator.run("evals", "-m", "dev", "-k", "dev-0001", profile).rows[0]["id"]
+    node = f"evals/test_examples.py::test_example[{name}]"
+    assert "What the model wrote, in no format" in evaluator.run(node, profile, "-vv").out
+    assert words_in(evaluator.run(node, profile, "-v").out) == []
 
 
 def test_show_has_all_of_them(evaluator: Evaluator, profile: str) -> None:

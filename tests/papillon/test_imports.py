@@ -13,6 +13,8 @@ import pytest
 from papillon.profile import ROOT
 
 HEAVY = ("torch", "datasets", "pandas", "transformers", "vllm", "arbor", "xllamacpp", "litellm")
+#: Of this project, what an evaluation alone takes.
+OWN = ("papillon.profile", "papillon.results", "papillon.store", "evals.harness.options", "evals.harness.run")
 
 
 def loaded(statement: str, names: tuple[str, ...]) -> list[str]:
@@ -33,8 +35,8 @@ def loaded(statement: str, names: tuple[str, ...]) -> list[str]:
         ("from papillon import PAPILLON, load, load_profile, to_dspy", (*HEAVY, "pytest")),
         ("from papillon import load; load('mini')", (*HEAVY, "dspy", "pyarrow")),
         ("import judges; judges.LexicalJudge()", (*HEAVY, "dspy")),
-        # Every run of pytest in the project imports the plugin, also one that evaluates nothing.
-        ("import evals.harness.plugin", (*HEAVY, "dspy", "aiohttp", "numpy", "scipy")),
+        # Every run of pytest in the environment imports the plugin, also one that evaluates nothing.
+        ("import evals.harness.plugin", (*HEAVY, "dspy", "aiohttp", "numpy", "scipy", "judges", *OWN)),
         ("from papillon.__main__ import main", (*HEAVY, "dspy")),
         ("import evals.harness.reports.show", (*HEAVY, "dspy", "numpy", "aiohttp", "pytest")),
     ],

@@ -70,9 +70,9 @@ def comparison_lines(
 def since_line(comparison: Comparison, *, replaced: bool = False) -> str:
     """What moved since the last comparable run, in one sentence; ``replaced`` says that its folder gave way."""
     if comparison.unchanged:
-        return f"The same rows as {comparison.before}{', which this run replaces' if replaced else ''}."
+        return _escaped(f"The same rows as {comparison.before}{', which this run replaces' if replaced else ''}.")
     splits = [what_moved(split) for split in comparison.splits if split.shared]
-    return f"Since {comparison.before}: {'; '.join(splits)}; papillon compare shows all."
+    return _escaped(f"Since {comparison.before}: {'; '.join(splits)}; papillon compare shows all.")
 
 
 def runs_table(

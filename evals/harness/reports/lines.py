@@ -97,22 +97,23 @@ def isolated(text: str) -> str:
 def _laid(parts: Iterable[_Part], width: int) -> list[list[_Part]]:
     """Parts of text in lines of at most ``width`` columns, broken at spaces where they can be."""
     lines: list[list[_Part]] = [[]]
-    used = 0
-    gap: list[_Part] = []
+    used = space = size = 0
+    before: Kind = "plain"  # the kind of the space before the word
     word: list[_Part] = []
 
     def place() -> None:
-        nonlocal used
-        size, space = _size(word), min(_size(gap), width // 2)
+        nonlocal used, space, size
+        space = min(space, width // 2)
+        gap: _Part = before, " " * space
         if used + space + size <= width:
-            lines[-1] += [*((kind, text[:space]) for kind, text in gap), *word]
+            lines[-1] += [gap, *word] if space else word
             used += space + size
         elif size <= width:
             lines.append(list(word))
             used = size
         else:
             if used + space + 4 <= width:
-                lines[-1] += gap
+                lines[-1].append(gap)
                 used += space
             for kind, sign in _signs(word):
                 if used + width_of(sign) > width:
@@ -120,30 +121,27 @@ def _laid(parts: Iterable[_Part], width: int) -> list[list[_Part]]:
                     used = 0
                 lines[-1].append((kind, sign))
                 used += width_of(sign)
-        gap.clear()
         word.clear()
+        space = size = 0
 
     for kind, text in parts:
         for piece in _WORDS.findall(text):
             if piece == "\n":
                 if word:
                     place()
-                gap.clear()
                 lines.append([])
-                used = 0
+                used = space = 0
             elif piece[0] == " ":
                 if word:
                     place()
-                gap.append((kind, piece))
+                before = before if space else kind
+                space += len(piece)
             else:
                 word.append((kind, piece))
+                size += width_of(piece)
     if word:
         place()
     return lines
-
-
-def _size(parts: Sequence[_Part]) -> int:
-    return sum(width_of(text) for _, text in parts)
 
 
 def _signs(word: Sequence[_Part]) -> Iterator[_Part]:

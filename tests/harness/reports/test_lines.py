@@ -98,6 +98,11 @@ def test_two_texts_stand_side_by_side_where_there_is_room_and_else_below_each_ot
     assert narrow == ["", "Answer", "  one {{two}}", "", "Target", "  one", "  more"]
 
 
+def test_however_much_space_it_fits() -> None:
+    pieces = [Piece(" " * 15), Piece(" " * 15, "only"), Piece("x" * 15), Piece(" " * 40), Piece("y" * 30)]
+    assert all(width_of(line) <= 22 for colours in (True, False) for line in map(bare, Lines(22, colours).text(pieces)))
+
+
 @given(many, many, st.booleans())
 def test_side_by_side_fits_too(left: list[Piece], right: list[Piece], colours: bool) -> None:
     for line in Lines(130, colours).beside(left, right, ("Answer", "Target")):
