@@ -185,6 +185,12 @@ class TestThePullRequest:
         assert (out / "summary.md").read_text("utf-8") == runner.page
         assert runner.page.startswith("## PASS: ")
 
+    def test_keeps_the_page_and_the_texts_where_somebody_says_that_they_are_public(self, place: Path) -> None:
+        runner = Runner("evaluation.yml", place, {"inputs.public || 'false'": "true"})
+        assert runner.job("replay") == 0, runner.said
+        names = {path.name for path in runner.artefact("evaluation").rglob("*")}
+        assert {"report.html", "traces.jsonl", "results.json", "summary.md", "junit.xml"} <= names
+
 
 @pytest.mark.slow
 class TestTheNight:

@@ -25,7 +25,7 @@ MOST = 60_000
 #: How many flipped examples are named for each gate, and how many of the worst.
 FLIPS, WORST = 20, 5
 _WIDE = 100_000
-_SCORES = ("quality", "leakage", "overall", "joint", "verbatim_leakage")
+_SCORES = ("quality", "leakage", "overall", "joint", "verbatim_leakage", "carried")
 
 
 def run_markdown(
@@ -68,9 +68,10 @@ def nothing_markdown(why: str, command: str = "") -> str:
 
 
 def _headline(result: RunResult) -> str:
-    asked_for = {gate_name(gate): gate.verdict for gate in result.gates}
-    # A gate with two bounds has two verdicts under one name; what did not hold counts.
-    asked_for |= {gate_name(gate): gate.verdict for gate in result.gates if gate.verdict != "pass"}
+    asked_for: dict[str, str] = {}
+    # A gate with two bounds has two verdicts under one name; the worse one counts.
+    for word in ("pass", "deferred", "inconclusive", "fail"):
+        asked_for |= {gate_name(gate): word for gate in result.gates if gate.verdict == word}
     asked_for |= {f"{control.split}-{control.name}": control.verdict for control in result.controls}
     missed = {
         word: [name(each) for each, verdict in asked_for.items() if verdict == word]
@@ -200,7 +201,9 @@ def _mean(rows: Sequence[Row], metric: str) -> float | None:
 
 def _controls(controls: Sequence[ControlResult]) -> str:
     rows = [[name(f"{each.split}-{each.name}"), *map(number, _figures(each)), _loud(each.verdict)] for each in controls]
-    return table(["control", ">quality", ">leakage", ">by the judge", ">verbatim", ">overall", "verdict"], rows)
+    return table(
+        ["control", ">quality", ">leakage", ">by the judge", ">verbatim", ">carried", ">overall", "verdict"], rows
+    )
 
 
 def _gains(result: RunResult) -> str:
@@ -214,7 +217,8 @@ def _gains(result: RunResult) -> str:
 
 
 def _figures(control: ControlResult) -> tuple[float | None, ...]:
-    return control.quality, control.leakage, control.judge_leakage, control.verbatim_leakage, control.overall
+    leaked = (control.leakage, control.judge_leakage, control.verbatim_leakage)
+    return control.quality, *leaked, control.carried, control.overall
 
 
 def _judge(report: JudgeReport) -> str:

@@ -42,8 +42,9 @@ class TestTheFirstLine:
         )
 
     def test_of_two_bounds_of_a_gate_the_one_that_does_not_hold_counts(self) -> None:
-        run = result(gates=(gate(verdict="fail"), gate(min=None, max=0.9)))
-        assert first(run).startswith("## FAIL: 1 of 1 gates do not hold")
+        for other in ("pass", "inconclusive"):
+            run = result(gates=(gate(verdict="fail"), gate(min=None, max=0.9, verdict=other)))
+            assert first(run) == "## FAIL: 1 of 1 gates do not hold on 1 example of `dev`: `dev-quality`"
 
     def test_what_cannot_be_told_is_named(self) -> None:
         run = result(gates=(gate(verdict="inconclusive"),))
@@ -105,7 +106,7 @@ class TestWhatItHolds:
             "- 1 of 3 rows have no score, so this run cannot pass:",
             "- 1 × It cannot be reached.",
             "| `dev` | 3 of 20 | 0 | 1 | 0.500 | 0.250 | 0.625 |",
-            "| `dev-empty` | 0.000 | 0.000 | 0.000 | 0.000 | 0.000 | **INCONCLUSIVE** |",
+            "| `dev-empty` | 0.000 | 0.000 | 0.000 | 0.000 | – | 0.000 | **INCONCLUSIVE** |",
             "- Gain over never delegating on `dev`: +0.250 (+0.125 … +0.375)",
             "The judge on `leakage`: 2 cases, 2 right, 0 wrong",
             "| `kappa` | 0.500 | – | 0 |",
