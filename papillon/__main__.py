@@ -307,17 +307,10 @@ def _optimize(given: argparse.Namespace) -> int:
         raise UsageError(f"--max-calls: expected a number of at least 1, got {given.max_calls}; allow some calls.")
     named = given.profile or os.environ.get("PAPILLON_PROFILE") or None
     profile = load_profile(named)
-    from evals.harness.evaluation.examples import select_examples
-    from evals.harness.training.improvement import improvement_table, score_program
-    from judges import feedback_metric, make_judge
-    from papillon.data import load, to_dspy
-    from papillon.errors import BudgetSpent
-    from papillon.learnable import make_learnable
-    from papillon.models.roles import open_models
+    from evals.harness.training.optimizing import optimize_on_dev
     from papillon.models.trained import with_program
-    from papillon.optimization.optimizing import check_optimizer, optimize
-    from papillon.program import save_program
-    from papillon.splits import check_learnable, split
+    from papillon.optimization.optimizing import check_optimizer
+    from papillon.splits import check_learnable
 
     optimizer = check_optimizer(given.optimizer)
     check_learnable(profile.split)
@@ -328,38 +321,7 @@ def _optimize(given: argparse.Namespace) -> int:
             out.parent.mkdir(parents=True, exist_ok=True)
     if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
         raise UsageError(f"--out: expected a file in a folder that can be written to, got {str(out)!r}; name another.")
-    dataset = load(profile.dataset)
-    train = [to_dspy(dataset.rows[index]) for index in split(dataset.rows, profile.split)["train"]]
-    dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
-    with open_models(profile, CACHE) as models:
-        for role in profile.models:
-            models.lm(role)  # a missing key is the user's matter before anything is paid for
-        program = make_learnable(profile, models.lm("untrusted"))
-        print(f"scoring the program on {len(dev)} dev examples", flush=True)
-        before = score_program(program, dev, models, profile)
-        print(f"optimizing with {optimizer}, at most {given.max_calls} calls", flush=True)
-        screen = sys.stdout
-        found = optimize(
-            optimizer,
-            program,
-            train,
-            feedback_metric(make_judge(profile.judge.kind, models)),
-            models,
-            max_calls=given.max_calls,
-            calls_per_example=3 if profile.judge.kind == "lexical" else 6,
-            threads=profile.concurrency,
-            seed=given.seed,
-            log=out.with_suffix(".log"),
-            say=lambda line: print(line, file=screen, flush=True),
-        )
-        save_program(found.program, out)
-        if found.ended is not None and not isinstance(found.ended, BudgetSpent):
-            cause = str(found.ended).rstrip(".")
-            raise PapillonError(f"{cause}. The best program so far is in {out}; run again to go on.")
-        print("scoring what came out on the same dev examples", flush=True)
-        after = score_program(found.program, dev, models, profile)
-        width = shutil.get_terminal_size((200, 24)).columns
-        print("\n" + improvement_table(optimizer, found, before, after, models.ledger, width))
+    optimize_on_dev(profile, optimizer, out, cache=CACHE, max_calls=given.max_calls, seed=given.seed)
     print(f"\nsaved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0
 

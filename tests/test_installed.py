@@ -192,7 +192,7 @@ class TestAUsersOwnTests:
         (folder / "__init__.py").write_text("")
         (folder / "metric.py").write_text("good = True\n")
         (folder / "test_theirs.py").write_text("from evals.metric import good\ndef test_theirs():\n    assert good\n")
-        assert "2 passed" in theirs.run("pytest")
+        assert "1 passed" in theirs.run("pytest", "evals")
         said = theirs.run("pytest", "--pyargs", "evals", "--eval-limit", "2", code=4)
         assert f"--eval-limit: expected no other package evals, but {folder} hides the suites' own" in said
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evals.harness.reports.runs import runs_lines
 from papillon.errors import UsageError
+from papillon.project import EVALUATE
 from papillon.results import RunResult, read_result
 from papillon.results.finding import finished
 from papillon.results.folder import RESULTS, has_results, keep_newest, run_folders, under_way
@@ -17,9 +18,7 @@ def listed(runs: Path, width: int) -> list[str]:
     """The runs in a folder, the newest last, as lines; a folder that cannot be read is named with the reason."""
     folders = run_folders(runs)
     if not folders:
-        return [
-            f"No run left a folder in {runs}; evaluate with pytest evals -m dev, or name another place with --runs."
-        ]
+        return [f"No run left a folder in {runs}; evaluate with {EVALUATE} -m dev, or name another place with --runs."]
     back = {folder: number for number, folder in enumerate(reversed(finished(runs)))}
     words = {folder: f"last~{number}" if number else "last" for folder, number in back.items()}
     return runs_lines([(folder.name, words.get(folder, ""), _left(folder)) for folder in folders], width)

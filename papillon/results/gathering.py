@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from papillon.errors import UsageError
+from papillon.project import EVALUATE
 from papillon.results.result import RunResult, read_result
 
 __all__ = ["DEEPEST", "Gathered", "gather"]
@@ -45,7 +46,7 @@ def gather(places: Sequence[Path]) -> Gathered:
         some = f", and {len(unread)} {'files' if len(unread) > 1 else 'file'} that cannot be read" if unread else ""
         raise UsageError(
             f"Expected results of runs in {' or '.join(map(str, places))}, found none{some}; evaluate with "
-            "pytest evals -m dev, or name a folder with results.json files in it."
+            f"{EVALUATE} -m dev, or name a folder with results.json files in it."
         )
     return Gathered(tuple(sorted(runs.values(), key=lambda run: (run.run.started, run.run.id))), unread, copies)
 

@@ -141,7 +141,7 @@ class TestTheCommand:
         complaint: str,
     ) -> None:
         monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-        monkeypatch.setattr("papillon.data.load", lambda name: load("mini"))
+        monkeypatch.setattr("evals.harness.training.optimizing.load", lambda name: load("mini"))
         given = arguments if "--profile" in arguments else [*arguments, "--profile", own]
         assert main(["optimize", *given]) == 4
         said = capsys.readouterr().err

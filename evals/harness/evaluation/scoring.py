@@ -28,6 +28,7 @@ from evals.harness.evaluation.outcome import (
 )
 from judges.judge import Judge, Leakage
 from papillon.errors import Filtered, InfrastructureError, Unreachable, behind, cause_of, one_line, place_of
+from papillon.models.characters import whole_characters
 from papillon.models.fields import said_in
 from papillon.models.turn import Turn, Use, current_turn
 from papillon.program import response_text
@@ -62,12 +63,21 @@ class UntrustedModel:
         self.lm, self.whose = lm, whose
 
     def __call__(self, request: str) -> Any:
+        request = _text(request)
         came = _heard(request, self.whose)
         return came(self.lm(request))
 
     async def acall(self, request: str) -> Any:
+        request = _text(request)
         came = _heard(request, self.whose)
         return came(await self.lm.acall(request))
+
+
+def _text(request: Any) -> str:
+    """The request as it can be sent; raises TypeError for what is no text."""
+    if not isinstance(request, str):
+        raise TypeError(f"a request to the untrusted model is a text, got a {type(request).__name__}")
+    return whole_characters(request)
 
 
 def _heard(request: str, whose: bool) -> Callable[[Any], Any]:
@@ -233,7 +243,7 @@ def _response(answer: Any) -> tuple[str, Fault | None]:
         return "", Fault(f"The program gave a {type(answer).__name__} without a response.", raised=False)
     if not isinstance(response := answer.response or "", str):
         return "", Fault(f"The program's response is of type {type(response).__name__} and no text.", raised=False)
-    return response, None
+    return whole_characters(response), None
 
 
 def _unparsed(error: AdapterParseError, turn: Turn) -> str:

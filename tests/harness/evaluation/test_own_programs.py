@@ -46,6 +46,8 @@ BODIES = {
     "        aside = threading.Thread(target=ask); aside.start(); aside.join()\n"
     "        return dspy.Prediction(response=asked[0])",
     "Remembers": "self.found = getattr(self, 'found', 0) + 1; return dspy.Prediction(response=str(self.found))",
+    "SendsHalfACharacter": "return dspy.Prediction(response=self.model('Oslo \\ud800')[0] + '\\udfff')",
+    "SendsNumber": "self.model(42); return dspy.Prediction(response='Dear Bob.')",
     "Sleeps": "import time; time.sleep(0.2); return dspy.Prediction(response='Dear Bob.')",
 }
 HEAD = "import logging, sys, warnings\nimport dspy\n"
@@ -120,6 +122,12 @@ class TestWhatIsSentAndAnswered:
     def test_what_was_sent_twice_is_judged_together(self) -> None:
         assert run("SendsTwice").row.leaked == 2
 
+    def test_half_a_character_is_sent_and_judged_as_none(self) -> None:
+        judge = SetJudge()
+        found = run("SendsHalfACharacter", judge)
+        assert (found.row.status, found.heard.requests) == ("scored", ("Oslo \ufffd",))
+        assert judge.answers[0][1] == "heard Oslo \ufffd\ufffd"
+
     def test_what_one_row_leaves_on_the_object_is_not_found_by_the_next(self) -> None:
         program = own("Remembers")
         assert [asyncio.run(program.acall(user_query="?")).response for _ in range(2)] == ["1", "1"]
@@ -135,6 +143,7 @@ class TestWhatItDoesWrong:
             ("StopsIteration", "The program raised StopIteration ("),
             ("AwaitsAndRaises", "The program raised SystemExit (mine.py, line "),
             ("AwaitsAndCancels", "The program raised CancelledError ("),
+            ("SendsNumber", "The program raised TypeError (mine.py, line "),
             ("GivesNone", "The program gave a NoneType without a response."),
             ("GivesNoResponse", "The program gave a Prediction without a response."),
             ("GivesText", "The program gave a str without a response."),

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from papillon.project import EVALUATE
 from papillon.results.words import number
 from papillon.screen import visible
 
@@ -64,7 +65,7 @@ def _environment() -> Environment:
         finalize=_harmless,
     )
     made.filters |= {"figure": number, "grouped": "{:,}".format, "address": _address}
-    made.globals |= {"signs": SIGNS}
+    made.globals |= {"signs": SIGNS, "evaluate": EVALUATE}
     return made
 
 

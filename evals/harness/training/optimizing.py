@@ -1,0 +1,63 @@
+"""Optimizing: a prompt optimisation between two evaluations of the same dev examples; ``papillon optimize``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from evals.harness.evaluation.examples import select_examples
+from evals.harness.training.improvement import improvement_table, score_program
+from judges import feedback_metric, make_judge
+from papillon.data import load, to_dspy
+from papillon.errors import BudgetSpent, PapillonError
+from papillon.learnable import make_learnable
+from papillon.models.roles import open_models
+from papillon.optimization.optimizing import Optimizer, optimize
+from papillon.profile import Profile
+from papillon.program import save_program
+from papillon.splits import split
+
+__all__ = ["optimize_on_dev"]
+
+
+def optimize_on_dev(
+    profile: Profile, optimizer: Optimizer, out: Path, *, cache: Path, max_calls: int, seed: int
+) -> None:
+    """Improve the profile's program by its train examples, save it in ``out``, and print what that brought on dev.
+
+    Calls are recorded in ``cache``. Raises PapillonError where the models ended it before its calls were spent; the
+    best program so far is saved.
+    """
+    dataset = load(profile.dataset)
+    train = [to_dspy(dataset.rows[index]) for index in split(dataset.rows, profile.split)["train"]]
+    dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
+    with open_models(profile, cache) as models:
+        for role in profile.models:
+            models.lm(role)  # a missing key is the user's matter before anything is paid for
+        program = make_learnable(profile, models.lm("untrusted"))
+        print(f"scoring the program on {len(dev)} dev examples", flush=True)
+        before = score_program(program, dev, models, profile)
+        print(f"optimizing with {optimizer}, at most {max_calls} calls", flush=True)
+        screen = sys.stdout
+        found = optimize(
+            optimizer,
+            program,
+            train,
+            feedback_metric(make_judge(profile.judge.kind, models)),
+            models,
+            max_calls=max_calls,
+            calls_per_example=3 if profile.judge.kind == "lexical" else 6,
+            threads=profile.concurrency,
+            seed=seed,
+            log=out.with_suffix(".log"),
+            say=lambda line: print(line, file=screen, flush=True),
+        )
+        save_program(found.program, out)
+        if found.ended is not None and not isinstance(found.ended, BudgetSpent):
+            cause = str(found.ended).rstrip(".")
+            raise PapillonError(f"{cause}. The best program so far is in {out}; run again to go on.")
+        print("scoring what came out on the same dev examples", flush=True)
+        after = score_program(found.program, dev, models, profile)
+        width = shutil.get_terminal_size((200, 24)).columns
+        print("\n" + improvement_table(optimizer, found, before, after, models.ledger, width))
