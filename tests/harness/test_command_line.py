@@ -89,7 +89,7 @@ def test_the_command_is_right_where_it_is_typed(
     assert f"type {command}\n" in refused.out
     typed = evaluator.run(*shlex.split(command)[1:], "--collect-only", "-q", bare=True, cwd=cwd)
     assert typed.code == 0, typed.out
-    assert typed.out.count("test_example[") == 3
+    assert typed.out.count("evals/test_examples.py::test_example[") == 3
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_what_stands_in_addopts_is_a_default_for_evaluations_and_no_mistake(eval
     run = evaluator.run(
         "evals", "--collect-only", "-q", "-m", "dev", bare=True, PYTEST_ADDOPTS="--eval-dataset=mini --eval-limit 3"
     )
-    assert run.out.count("test_example[") == 3
+    assert run.out.count("evals/test_examples.py::test_example[") == 3
 
 
 def test_where_a_training_is_asked_for_the_options_are_its_own(evaluator: Evaluator) -> None:
