@@ -73,6 +73,7 @@ def test_an_evaluations_option_without_a_suite_is_refused_with_the_command(
     assert "collected" not in run.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "evals"),
     [(ROOT / "tests", "../evals"), (ROOT / "tests" / "harness", "../../evals"), (None, str(EVALS))],
@@ -165,6 +166,7 @@ class TestRoot:
         assert run.code == 0, run.out
         assert "test_smoke_training" in run.out
 
+    @pytest.mark.slow
     def test_from_another_folder(self, evaluator: Evaluator, profile: Path, tmp_path: Path) -> None:
         (tmp_path / "else").mkdir()
         arguments = (str(EVALS), "-m", "dev", "--collect-only", "-q")
