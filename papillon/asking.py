@@ -77,7 +77,9 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
         # DSPy warns of each answer that reached its limit.
         with quiet(logging.ERROR, "dspy"), dspy.context(adapter=models.adapter("local"), lm=models.lm("local")):
             answer = _answer(program, query, profile.program_class, models)
-    if not consulted.answered:
+    if not consulted.sent:
+        print("\nNothing was sent to the untrusted model.\n")
+    elif not consulted.answered:
         _show_answer("")
     print(f"The answer to your query:\n\n{visible(answer) or '(nothing)'}")
     return 0 if answer else 1

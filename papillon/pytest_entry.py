@@ -1,7 +1,7 @@
 """pytest entry: what pytest loads of this package in every project of the environment, the suites' plugin.
 
-A project may have a package ``evals`` of its own. Then one of the two hides the other, and it is the project's own that
-its tests mean: the plugin stays out, and says so where one of its options is typed.
+A project may have a package ``evals`` or ``judges`` of its own. Then one of the two hides the other, and it is the
+project's own that its tests mean: the plugin stays out, and says so where one of its options is typed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ def __getattr__(name: str) -> Any:
 
 
 def hiding(*folders: Path) -> Path | None:
-    """The package ``evals`` of somebody else that would be imported in one of ``folders`` or is on the path, if any."""
-    ours = PACKAGES / "evals"
-    for folder in folders:
-        if (folder / "evals" / "__init__.py").is_file() and (folder / "evals").resolve() != ours:
-            return folder / "evals"
-    spec = importlib.util.find_spec("evals")
-    found = Path(spec.origin).resolve().parent if spec is not None and spec.origin is not None else ours
-    return None if found == ours else found
+    """A package of somebody else that would be imported for one of ours in ``folders``, or from the path, if any."""
+    for name in ("evals", "judges"):
+        spec = importlib.util.find_spec(name)
+        places = [folder / name for folder in folders if (folder / name / "__init__.py").is_file()]
+        places += [Path(spec.origin).parent] if spec is not None and spec.origin is not None else []
+        for place in places:
+            if place.resolve() != PACKAGES / name:
+                return place
+    return None
 
 
 class _Hidden:
@@ -48,7 +49,7 @@ class _Hidden:
         for word in args:
             if word.startswith(("--eval-", "--full-train", "--train-device")):
                 sys.stderr.write(
-                    f"{word.partition('=')[0]}: expected no other package evals, but {self._by} hides the suites' own "
-                    "package of that name; rename it, or evaluate from a folder elsewhere.\n"
+                    f"{word.partition('=')[0]}: expected no other package {self._by.name}, but {self._by} hides the "
+                    "suites' own of that name; rename it, or evaluate from a folder elsewhere.\n"
                 )
                 raise SystemExit(4)

@@ -243,6 +243,21 @@ class TestTheNight:
             assert row.user_query not in kept
             assert row.target_response not in kept
 
+    def test_is_compared_with_the_last_night(self, place: Path, server: ModelServer) -> None:
+        runner = self.runner(place, server)
+        for part in ("1", "2"):
+            assert runner.job("part", **{"matrix.part": part}) == 0, runner.said
+        assert runner.job("whole") == 0, runner.said
+        last = runner.artefact("nightly").rename(runner.artefact("last-night"))
+        gh = place.parent / "gh"
+        # It lists one run, and downloads what that one left to where --dir says.
+        gh.write_text(f'#!/bin/sh\n[ "$2" = list ] && echo 5 && exit\n[ "$3" = 5 ] && cp -r "{last}" last\n')
+        gh.chmod(0o755)
+        assert runner.job("whole") == 0, runner.said
+        compared = (runner.artefact("nightly") / "compared.md").read_text("utf-8")
+        assert compared.startswith("## UNCHANGED: ")
+        assert compared in runner.page
+
     def test_makes_no_call_without_a_key_to_lock_them_with(self, place: Path, server: ModelServer) -> None:
         runner = self.runner(place, server)
         runner.expressions = {**runner.expressions, "secrets.PAPILLON_CALLS_KEY": ""}

@@ -12,8 +12,11 @@ from tests.harness.runs import EvalRun, Evaluator, alone_and_with_workers
 from tests.model_server import ModelServer
 
 PROGRAM = """
+import os
 import dspy
 from papillon import response_text
+
+open(f"imported-{os.getpid()}", "w").close()
 
 def passed(text):
     return text.upper()
@@ -68,6 +71,8 @@ def test_it_is_evaluated_beside_its_controls_and_replayed(
     assert {each["name"] for each in first.results["controls"]} >= {"empty", "verbatim", "redacted", "target"}
     assert first.same() == again.same()
     assert "PRINTED" not in first.out
+    # Once a run, in the process that owns it.
+    assert len(list(mine.glob("imported-*"))) == 2
     assert "--eval-program=mine:Own" in first.out.replace(" \\\n  ", " ")
 
 
@@ -90,7 +95,7 @@ def test_what_it_raises_is_a_program_error_without_its_text(evaluator: Evaluator
         run = evaluated(evaluator, mine, program="mine:Raises")
     assert run.code == 1
     assert {row["status"] for row in run.rows} == {"program_error"}
-    assert {row["error"] for row in run.rows} == {"The program raised KeyError (mine.py, line 21)."}
+    assert {row["error"] for row in run.rows} == {"The program raised KeyError (mine.py, line 24)."}
     (traces,) = evaluator.runs.glob("*/traces.jsonl")
     texts = [json.loads(line)["query"] for line in traces.read_text().split("\n")[:-1]]
     assert all(text[:40] not in run.out for text in texts)

@@ -20,9 +20,10 @@ from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job
 from evals.harness.options import OPTIONS, resolve
 from evals.harness.plan import Plan
-from evals.harness.row_cache import RowCache
+from evals.harness.row_cache import RowCache, RowKeys
 from papillon.models.ledger import Ledger
 from papillon.profile import ROOT, Profile
+from papillon.program_class import ProgramClass
 from papillon.store import Answer, Call, FinishedRows, Record, Store, Usage
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
@@ -286,6 +287,18 @@ class TestTheKey:
     def test_another_python_is_another_key(self, recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
         assert not recorded.taken()
+
+    def test_a_class_of_ones_own_and_its_sources_are_in_it(
+        self, recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "own_module.py").write_text("import rules\n")
+        own = replace(recorded.profile, program_class=ProgramClass("own_module", "Own"))
+        seen = {RowKeys(profile).program for profile in (recorded.profile, own)}
+        for source in ("", "names = ()\n"):
+            (tmp_path / "rules.py").write_text(source)
+            seen.add(RowKeys(own).program)
+        assert len(seen) == 4
 
     @pytest.mark.slow
     def test_a_changed_module_that_makes_rows_makes_them_anew(self, evaluator: Evaluator, tmp_path: Path) -> None:

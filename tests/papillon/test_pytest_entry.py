@@ -55,11 +55,16 @@ class TestAProjectWithAPackageEvals:
         assert done.returncode == 0, done.stdout + done.stderr
         assert "1 passed" in done.stdout
 
+    def test_a_package_judges_is_in_the_way_as_well(self, tmp_path: Path) -> None:
+        (tmp_path / "judges").mkdir()
+        (tmp_path / "judges" / "__init__.py").touch()
+        assert pytest_entry.hiding(tmp_path) == tmp_path / "judges"
+
     @pytest.mark.parametrize("option", ["--eval-limit=3", "--full-train"])
     def test_an_option_of_an_evaluation_says_what_is_in_the_way(self, theirs: Path, option: str) -> None:
         done = run(theirs, "--pyargs", "evals", option)
         assert done.returncode == 4
         assert done.stderr == (
-            f"{option.partition('=')[0]}: expected no other package evals, but {theirs}/evals hides the suites' own "
-            "package of that name; rename it, or evaluate from a folder elsewhere.\n"
+            f"{option.partition('=')[0]}: expected no other package evals, but {theirs}/evals hides the suites' "
+            "own of that name; rename it, or evaluate from a folder elsewhere.\n"
         )
