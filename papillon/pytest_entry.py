@@ -19,7 +19,9 @@ __all__ = ["hiding"]
 def __getattr__(name: str) -> Any:
     if name != "plugin":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if (theirs := hiding(Path.cwd(), ROOT)) is not None:
+    # Within the checkout its own packages come first, in a folder that has one of the same name too.
+    here = Path.cwd()
+    if not here.is_relative_to(PACKAGES) and (theirs := hiding(here, ROOT)) is not None:
         return _Hidden(theirs)
     from evals.harness import plugin
 

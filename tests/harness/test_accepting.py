@@ -128,6 +128,7 @@ def comma_joined(folder: Path) -> str:
 REFUSED = "--eval-accept: expected rows of dev that later runs can be compared with, but"
 
 
+@pytest.mark.slow
 @alone_and_with_workers
 def test_a_model_out_of_format_on_every_row_is_not_accepted(
     evaluator: Evaluator, tmp_path: Path, workers: tuple[str, ...]
@@ -145,6 +146,7 @@ def test_a_model_out_of_format_on_every_row_is_not_accepted(
             assert not file.exists()
 
 
+@pytest.mark.slow
 def test_units_joined_wrongly_are_accepted_for_quality_alone(evaluator: Evaluator, tmp_path: Path) -> None:
     file = tmp_path / "accepted.json"
     dataset = comma_joined(tmp_path)

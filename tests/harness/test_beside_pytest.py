@@ -77,6 +77,7 @@ def test_a_users_own_tests_stay_where_and_as_they_are(evaluator: Evaluator, tmp_
     assert [name.partition("[")[0] for name in names[4:]] == ["test_example"] * 2 + ["test_gate"] * (len(names) - 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "without",
     [

@@ -73,6 +73,7 @@ def test_an_evaluations_option_without_a_suite_is_refused_with_the_command(
     assert "collected" not in run.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "evals"),
     [(ROOT / "tests", "../evals"), (ROOT / "tests" / "harness", "../../evals"), (None, str(EVALS))],
@@ -89,7 +90,7 @@ def test_the_command_is_right_where_it_is_typed(
     assert f"type {command}\n" in refused.out
     typed = evaluator.run(*shlex.split(command)[1:], "--collect-only", "-q", bare=True, cwd=cwd)
     assert typed.code == 0, typed.out
-    assert typed.out.count("test_example[") == 3
+    assert typed.out.count("evals/test_examples.py::test_example[") == 3
 
 
 @pytest.mark.slow
@@ -101,7 +102,7 @@ def test_what_stands_in_addopts_is_a_default_for_evaluations_and_no_mistake(eval
     run = evaluator.run(
         "evals", "--collect-only", "-q", "-m", "dev", bare=True, PYTEST_ADDOPTS="--eval-dataset=mini --eval-limit 3"
     )
-    assert run.out.count("test_example[") == 3
+    assert run.out.count("evals/test_examples.py::test_example[") == 3
 
 
 def test_where_a_training_is_asked_for_the_options_are_its_own(evaluator: Evaluator) -> None:
@@ -165,6 +166,7 @@ class TestRoot:
         assert run.code == 0, run.out
         assert "test_smoke_training" in run.out
 
+    @pytest.mark.slow
     def test_from_another_folder(self, evaluator: Evaluator, profile: Path, tmp_path: Path) -> None:
         (tmp_path / "else").mkdir()
         arguments = (str(EVALS), "-m", "dev", "--collect-only", "-q")

@@ -33,6 +33,7 @@ def words(run: EvalRun) -> str:
     return " ".join(run.out.split())
 
 
+@pytest.mark.slow
 def test_without_any_unit_no_leakage_is_a_pass(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
         gates = f"{LEAKAGE}joint = {{ min = 0.0 }}\nverbatim_leakage = {{ max = 0.9 }}\noverall = {{ min = 0.0 }}\n"
@@ -50,6 +51,7 @@ def test_without_any_unit_no_leakage_is_a_pass(evaluator: Evaluator, tmp_path: P
     assert "dev: 20 of 20 rows have no unit." in run.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("join", "shown"), [(", ", "','"), ("|", "'|'")])
 def test_units_joined_by_something_else_are_named_with_separator_and_row(
     evaluator: Evaluator, tmp_path: Path, join: str, shown: str
@@ -76,6 +78,7 @@ def test_a_list_that_is_no_json_is_named_too(evaluator: Evaluator, tmp_path: Pat
     assert re.search(r"\(first dev-\S+\) are joined by .*','.* where '\|\|' is expected", words(run))
 
 
+@pytest.mark.slow
 def test_units_of_which_none_stands_in_any_query_are_no_pass(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
         gates = f"{LEAKAGE}joint = {{ min = 0.0 }}\nquality = {{ min = 0.0 }}\n"
@@ -108,6 +111,7 @@ def query_sent_on(body: dict[str, Any]) -> str | None:
     return f"[[ ## reasoning ## ]]\nSo.\n\n[[ ## llm_request ## ]]\n{query}\n\n[[ ## completed ## ]]"
 
 
+@pytest.mark.slow
 def test_a_judge_that_counts_nothing_is_overruled_and_its_control_fails(evaluator: Evaluator) -> None:
     with ModelServer(rule=query_sent_on) as server:
         profile = evaluator.profile(server.base, gates="[gates.dev]\nleakage = { max = 0.2 }\n", controls="true")

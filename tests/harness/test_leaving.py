@@ -97,6 +97,7 @@ def test_with_and_without_the_row_cache_the_same_bytes_are_left(evaluator: Evalu
     assert any(error and "expected the fields reasoning, llm_request, got none of them" in error for error in errors)
 
 
+@pytest.mark.slow
 def test_rows_that_are_known_leave_their_texts_without_dspy(evaluator: Evaluator, tmp_path: Path) -> None:
     (tmp_path / "no_dspy.py").write_text("import sys\nsys.modules['dspy'] = None\n")
     with ModelServer(rule=half_of_the_time) as server:

@@ -93,6 +93,7 @@ def test_it_names_the_suites_as_they_lie_from_where_the_run_was_started(
         assert "1 passed" in typed(evaluator, command, folder, evaluator.folder / "next.json")
 
 
+@pytest.mark.slow
 def test_a_profile_of_the_environment_is_named_and_the_projects_own_is_not(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base, gates=""))

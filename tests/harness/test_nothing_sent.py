@@ -108,6 +108,7 @@ def test_beside_a_plugin_that_raises_in_workers(evaluator: Evaluator, profile: s
     assert "a plugin of others" in run.out
 
 
+@pytest.mark.slow
 def test_where_another_plugin_skips_all_of_it_nothing_was_evaluated_and_that_is_no_pass(
     evaluator: Evaluator, profile: str, tmp_path: Path
 ) -> None:

@@ -165,6 +165,7 @@ def test_a_fault_that_stays_costs_its_rows_and_is_not_kept(evaluator: Evaluator)
 class TestRefusals:
     """Whole runs of twenty rows against servers that refuse some of their calls, or all."""
 
+    @pytest.mark.slow
     def test_one_prompt_that_a_filter_refuses_is_one_program_error(self, evaluator: Evaluator) -> None:
         gates = "[gates.dev]\nquality = { min = 0.01 }\nerrors = { max = 0.05 }\n"
         with ModelServer() as server:
@@ -183,6 +184,7 @@ class TestRefusals:
             assert evaluator.run(*DEV, *named).same() == run.same()
             assert server.calls == calls + 1
 
+    @pytest.mark.slow
     def test_a_403_without_a_word_on_a_filter_is_its_own_prompts_where_the_model_answers_others(
         self, evaluator: Evaluator
     ) -> None:

@@ -52,6 +52,7 @@ def evaluated(evaluator: Evaluator, mine: Path, *arguments: str, program: str = 
     return evaluator.run(str(EVALS), "-m", "dev", "--eval-limit", "3", *named, *arguments, cwd=mine)
 
 
+@pytest.mark.slow
 @alone_and_with_workers
 def test_it_is_evaluated_beside_its_controls_and_replayed(
     evaluator: Evaluator, mine: Path, workers: tuple[str, ...]
@@ -76,6 +77,7 @@ def test_it_is_evaluated_beside_its_controls_and_replayed(
     assert "--eval-program=mine:Own" in first.out.replace(" \\\n  ", " ")
 
 
+@pytest.mark.slow
 def test_a_change_of_what_it_is_made_of_is_another_program(evaluator: Evaluator, mine: Path) -> None:
     with ModelServer() as server:
         evaluator.profile(server.base, judge='{ kind = "lexical" }')
@@ -89,6 +91,7 @@ def test_a_change_of_what_it_is_made_of_is_another_program(evaluator: Evaluator,
     assert sum(row["leaked"] for row in other.rows) == 0 < sum(row["leaked"] for row in first.rows)
 
 
+@pytest.mark.slow
 def test_what_it_raises_is_a_program_error_without_its_text(evaluator: Evaluator, mine: Path) -> None:
     with ModelServer() as server:
         evaluator.profile(server.base, judge='{ kind = "lexical" }')

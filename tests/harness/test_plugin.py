@@ -45,6 +45,7 @@ def beside_the_suites() -> Iterator[Path]:
     path.unlink()
 
 
+@pytest.mark.slow
 @alone_and_with_workers
 def test_a_users_own_tests_beside_the_suites_are_left_as_they_are(
     evaluator: Evaluator, beside_the_suites: Path, workers: tuple[str, ...]

@@ -90,6 +90,7 @@ def message_of(case: ElementTree.Element) -> str:
     return failure.attrib["message"]
 
 
+@pytest.mark.slow
 @alone_and_with_workers
 def test_junit_has_gates_and_controls_as_tests_and_scores_as_properties_and_no_text(
     evaluator: Evaluator, tmp_path: Path, workers: tuple[str, ...]

@@ -87,6 +87,7 @@ def leaving_canaries(body: dict[str, Any]) -> str | None:
     return "unparscanary" if body["model"] == "local" and "quercanary1" in str(body) else None
 
 
+@pytest.mark.slow
 @alone_and_with_workers
 def test_the_file_and_the_jobs_page_hold_the_same_and_no_text_of_a_row(
     evaluator: Evaluator, tmp_path: Path, workers: tuple[str, ...]
@@ -107,6 +108,7 @@ def test_the_file_and_the_jobs_page_hold_the_same_and_no_text_of_a_row(
     assert "--eval-results" not in said
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_is_one_remark_and_fails_nothing(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
         profile = f"--eval-profile={evaluator.profile(server.base)}"

@@ -35,6 +35,7 @@ def without_internet(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(tmp_path / "hooks")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", ["kept", "gone"])
 def test_a_strict_replay_opens_no_internet_socket_and_needs_no_key(
     evaluator: Evaluator, without_internet: dict[str, str], rows: str

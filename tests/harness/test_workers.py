@@ -232,6 +232,7 @@ def test_shards_and_a_last_job_give_what_one_run_gives(evaluator: Evaluator, tmp
     assert last.same() == whole.same()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shows", "threads"), [((), 1), (("--setup-plan",), 0)], ids=["runs", "shows"])
 def test_one_thread_shows_progress_however_many_workers_there_are_and_none_where_there_is_no_run(
     evaluator: Evaluator, shows: tuple[str, ...], threads: int

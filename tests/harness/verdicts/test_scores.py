@@ -11,6 +11,7 @@ from tests.harness.verdicts.samples import row
 
 def test_each_metric_is_a_mean_over_examples_with_its_interval() -> None:
     rows = [row(0, 1.0, trial=0), row(0, 0.0, trial=1), row(1, 1.0, 1), row(2, failed=True)]
+    rows = [replace(each, carried=None) for each in rows]
     scores = scores_of(rows, ("quality", "leakage", "carried"))
     seen = GroupedMean([0.5, 1.0], ["a", "b"]).interval()
     assert scores["quality"].value == 0.75
@@ -20,4 +21,4 @@ def test_each_metric_is_a_mean_over_examples_with_its_interval() -> None:
 
 
 def test_a_metric_is_over_the_rows_that_have_it() -> None:
-    assert scores_of([row(0), replace(row(1), carried=0.5)], ("carried",))["carried"].n == 1
+    assert scores_of([replace(row(0), carried=None), replace(row(1), carried=0.5)], ("carried",))["carried"].n == 1

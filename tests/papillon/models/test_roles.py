@@ -211,7 +211,7 @@ def test_a_blocking_call_on_the_models_loop_is_refused_and_does_not_hang(tmp_pat
         async def main() -> None:
             models.lm("local")("hello")
 
-        with pytest.raises(dspy.utils.exceptions.LMError, match="await it instead"):
+        with pytest.raises(dspy.utils.exceptions.LMError, match=r"write await model\.acall"):
             models.loop.run(main())
 
 
