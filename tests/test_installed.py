@@ -127,6 +127,8 @@ def test_a_program_of_ones_own_is_evaluated_from_ten_lines(mine: Installed) -> N
     assert (mine.repository / python).resolve().is_file()
     again = mine.run(*typed, "-q")
     assert "0 calls made" in again
+    # The page's templates, style and script come along.
+    assert "private texts" in mine.run("papillon", "report")
     workers = mine.run("pytest", "--pyargs", "evals", "-m", "dev", "--eval-limit", "2", "-n", "2", "-q")
     assert "0 calls made" in workers
     # From a folder below the root is the same, and a program of the root is found.

@@ -16,6 +16,8 @@ from papillon.results.traces import LeakedUnit, Trace
 
 __all__ = ["Kind", "Piece", "differences", "joins", "marked", "marked_query", "marked_requests"]
 
+#: Where a part of a text begins and ends.
+Slice = tuple[int, int]
 #: What a piece is: a place of a unit, word for word or nearly; what stands in this one of two texts only; the rest.
 Kind = Literal["plain", "verbatim", "near", "only"]
 
@@ -97,28 +99,34 @@ def differences(one: str, other: str) -> tuple[tuple[Piece, ...], tuple[Piece, .
 
     White space makes no difference, and between two words that differ it belongs to them.
     """
+    ours, theirs = differing(one, other)
+    return _cut(one, ours), _cut(other, theirs)
+
+
+def differing(one: str, other: str) -> tuple[list[Slice], list[Slice]]:
+    """The same as the slices of either text that stand in it alone, in order and apart from each other."""
     from rapidfuzz.distance import Levenshtein  # difflib drops frequent words, or takes seconds
 
     spans = _words(one), _words(other)
     if max(map(len, spans)) > _WORDS:
         spans = _spans(_LINE, one), _spans(_LINE, other)
-    texts = [
-        [unicodedata.normalize("NFC", text[start:end].strip()) for start, end in each]
-        for text, each in zip((one, other), spans, strict=True)
-    ]
-    differ: tuple[list[tuple[int, int]], list[tuple[int, int]]] = [], []
-    for step in Levenshtein.opcodes(*texts):
-        if step.tag != "equal":
-            differ[0].append((step.src_start, step.src_end))
-            differ[1].append((step.dest_start, step.dest_end))
-    return _differing(one, spans[0], differ[0]), _differing(other, spans[1], differ[1])
+    words = _compared(one, spans[0]), _compared(other, spans[1])
+    steps = [step for step in Levenshtein.opcodes(*words) if step.tag != "equal"]
+    ours = _joined(spans[0], ((step.src_start, step.src_end) for step in steps))
+    return ours, _joined(spans[1], ((step.dest_start, step.dest_end) for step in steps))
 
 
-def _words(text: str) -> list[tuple[int, int]]:
+def _compared(text: str, spans: Iterable[Slice]) -> list[str]:
+    """The words as they are compared: one that is composed in another way is the same."""
+    found = [text[start:end] for start, end in spans]
+    return found if text.isascii() else [unicodedata.normalize("NFC", word) for word in found]
+
+
+def _words(text: str) -> list[Slice]:
     """The slices of words, of punctuation, and of each sign of a script without spaces, with the marks on them."""
     if text.isascii():
         return _spans(_WORD, text)
-    spans: list[tuple[int, int]] = []
+    spans: list[Slice] = []
     for start, end in _spans(_WORD, text):
         if text[start:end].isascii():  # nearly all of them
             spans.append((start, end))
@@ -132,24 +140,25 @@ def _words(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _spans(pattern: re.Pattern[str], text: str) -> list[tuple[int, int]]:
+def _spans(pattern: re.Pattern[str], text: str) -> list[Slice]:
     return [found.span() for found in pattern.finditer(text)]
 
 
-def _differing(text: str, spans: Sequence[tuple[int, int]], differ: Iterable[tuple[int, int]]) -> tuple[Piece, ...]:
-    """A text of which the spans from one to another ``differ``, in as few pieces as can be."""
-    edges: list[list[int]] = []
+def _joined(spans: Sequence[Slice], differ: Iterable[Slice]) -> list[Slice]:
+    """The slices of the spans that differ, given from one to another; those that follow each other as one."""
+    found: list[Slice] = []
     before = None
     for first, end in differ:
-        if first == end:
-            continue
-        if first == before:
-            edges[-1][1] = spans[end - 1][1]
-        else:
-            edges.append([spans[first][0], spans[end - 1][1]])
-        before = end
+        if first < end:
+            start = found.pop()[0] if first == before else spans[first][0]
+            found.append((start, spans[end - 1][1]))
+            before = end
+    return found
+
+
+def _cut(text: str, only: Iterable[Slice]) -> tuple[Piece, ...]:
     pieces, at = [], 0
-    for start, stop in edges:
-        pieces += [Piece(text[at:start]), Piece(text[start:stop], "only")]
-        at = stop
+    for start, end in only:
+        pieces += [Piece(text[at:start]), Piece(text[start:end], "only")]
+        at = end
     return tuple(piece for piece in (*pieces, Piece(text[at:])) if piece.text)

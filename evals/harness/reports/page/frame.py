@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -54,6 +54,10 @@ def rendered(template: str, values: Mapping[str, Any]) -> Iterator[str]:
     return _environment().get_template(template).generate({**sources, **values})
 
 
+#: How a filter of that name writes a figure, – where there is none.
+_FORMS = {"signed": "+.3f", "short": ".2f", "plain": "g"}
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
@@ -64,9 +68,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_harmless,
     )
+    made.filters |= {name: partial(_figure, form) for name, form in _FORMS.items()}
     made.filters |= {"figure": number, "grouped": "{:,}".format, "address": _address}
     made.globals |= {"signs": SIGNS, "evaluate": EVALUATE}
     return made
+
+
+def _figure(form: str, value: float | None) -> str:
+    return "–" if value is None else format(value, form)
 
 
 def _harmless(value: Any) -> Any:

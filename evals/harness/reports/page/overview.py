@@ -70,7 +70,7 @@ def overview(result: RunResult, scores: Scores, slices: Mapping[str, Sequence[Sl
 def headline(result: RunResult) -> tuple[str, str]:
     """The run's verdict in one word of a gate's, and in a sentence; both follow from the result."""
     every = [*(gate.verdict for gate in result.gates), *(control.verdict for control in result.controls)]
-    count, lost = Counter[str](every), sum(row.status == "infrastructure_error" for row in result.rows)
+    count = Counter[str](every)
     if not result.run.begun:
         return "inconclusive", "No item got as far as asking for its result, so nothing was evaluated."
     said = [f"{count[verdict]} {word}" for verdict, word in _WORDS.items() if count[verdict]]
@@ -79,13 +79,25 @@ def headline(result: RunResult) -> tuple[str, str]:
         gates = f"{'The one gate or control' if len(every) == 1 else 'All gates and controls'}: {said[0]}."
     elif every:
         gates = f"Of {len(every)} gates and controls {', '.join(said)}."
-    if lost:
-        gates += f" {lost} of {len(result.rows)} rows have no score, so this run cannot pass."
+    reasons = [gates, *_incomplete(result)]
     if result.clean:
         return ("deferred" if every and set(every) == {"deferred"} else "pass"), gates
-    if count["fail"]:
-        return "fail", gates
-    return "inconclusive", gates if every or lost else f"{gates} {first_of(result.problems, 1)[0]}"
+    if len(reasons) == 1 and not (count["fail"] or count["inconclusive"]):
+        reasons += first_of(result.problems, 1)
+    return ("fail" if count["fail"] else "inconclusive"), " ".join(reasons)
+
+
+def _incomplete(result: RunResult) -> Iterator[str]:
+    """What the run lacks, each as a sentence."""
+    if lost := sum(row.status == "infrastructure_error" for row in result.rows):
+        yield f"{lost} of {len(result.rows)} rows have no score, so this run cannot pass."
+    missing = result.run.trials * sum(split.selected for split in result.splits) - len(result.rows)
+    if missing > 0:
+        yield f"{missing} rows of the selected examples are missing, so this run cannot pass."
+    if unanswered := sum(len(report.failed) for report in result.judge):
+        yield f"{unanswered} cases of the judge's own test have no answer."
+    if unscored := sum(control.unscored for control in result.controls):
+        yield f"{unscored} examples of controls have no score."
 
 
 _WORDS = {"fail": "failed", "inconclusive": "could not be told", "deferred": "left to a later job", "pass": "passed"}

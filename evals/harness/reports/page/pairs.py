@@ -7,8 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evals.harness.reports.marked import differences
-from evals.harness.reports.page.examples import link_of, marks, texts_of
+from evals.harness.reports.marked import differing
+from evals.harness.reports.page.examples import link_of, only_marks, texts_of
 from evals.harness.reports.page.frame import block
 from papillon.results import Row, RunResult
 from papillon.results.comparison import Comparison
@@ -89,8 +89,8 @@ def pair_blocks(
         yield block(f"a{places[trace.id, trace.trial]}", texts)
     for trace, texts in _with_texts(after[1], places):
         if (earlier := answers.get((trace.id, trace.trial))) is not None:
-            old, new = differences(earlier[0], trace.response)
-            texts |= {"before_marks": marks(old), "marks": marks(new)}
+            old, new = differing(earlier[0], trace.response)
+            texts |= {"before_marks": only_marks(earlier[0], old), "marks": only_marks(trace.response, new)}
             if earlier[1] == _of_data(trace):
                 texts = {name: text for name, text in texts.items() if name not in _OF_DATA}
         yield block(f"b{places[trace.id, trace.trial]}", texts)

@@ -52,8 +52,9 @@ def test_an_example_shows_both_sides(browser: Browser, pair: Path, comparison: C
     assert browser.focused() == first
 
 
+@pytest.mark.parametrize("width", [1000, 720, 400])
 @pytest.mark.parametrize("fragment", ["", "#dev-0010"])
-def test_a_small_screen_is_never_moved_sideways(browser: Browser, pair: Path, fragment: str) -> None:
-    browser.size(400, 800)
+def test_a_screen_is_never_moved_sideways(browser: Browser, pair: Path, fragment: str, width: int) -> None:
+    browser.size(width, 800)
     browser.open(pair, fragment)
-    assert browser.run("return document.documentElement.scrollWidth") == 400
+    assert browser.run("return document.documentElement.scrollWidth") == width

@@ -78,7 +78,7 @@ NAMES = "const all = [...document.querySelectorAll('[id]')].map(one => one.id); 
 
 
 class TestScreens:
-    @pytest.mark.parametrize("width", [400, 320])
+    @pytest.mark.parametrize("width", [1000, 720, 400, 320])
     @pytest.mark.parametrize("fragment", ["", "#dev-0002"])
     def test_a_small_one_is_never_moved_sideways(self, browser: Browser, page: Path, width: int, fragment: str) -> None:
         browser.size(width, 800)
@@ -205,4 +205,7 @@ def test_hostile_texts_and_names_are_shown_and_act_nowhere(browser: Browser, tmp
     browser.one("#search").send_keys("</script>")
     assert browser.text("#count") == "5 examples"
     assert browser.run(ACTED) == [None, None, 0]
+    browser.size(400, 800)
+    assert browser.run("return document.documentElement.scrollWidth") == 400
+    assert browser.run(WIDER) == []
     assert {str(link.get_attribute("href")).split("#")[0] for link in browser.all("a")} == {path.as_uri()}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
 
 from evals.harness.reports.page.overview import headline, overview, trouble
 from evals.harness.verdicts.scores import scores_of
 from papillon.results import ControlResult, RunResult
 from papillon.results.rows import METRICS
 from tests.harness.reports.page.samples import large_run, page_row
+from tests.papillon.results.generated import results
 from tests.papillon.results.samples import INFO, ROW, gate, result
 
 LOST = replace(page_row(5), id="dev-0005-0", error="The model could not be reached.")
@@ -35,6 +37,20 @@ def test_the_headline_follows_from_the_result(run: RunResult, verdict: str, said
     assert found == verdict
     assert said in sentence
     assert (found in ("pass", "deferred")) == run.clean
+
+
+@given(results)
+def test_any_result_has_a_verdict_and_a_sentence(run: RunResult) -> None:
+    found, sentence = headline(run)
+    assert (found in ("pass", "deferred")) == run.clean
+    assert sentence
+    assert all(told.verdict in ("fail", "inconclusive") for told in trouble(run))
+
+
+def test_rows_that_are_missing_are_told() -> None:
+    run = result()
+    _, sentence = headline(replace(run, splits=(replace(run.splits[0], selected=3),)))
+    assert "2 rows of the selected examples are missing" in sentence
 
 
 def test_what_failed_stands_before_what_could_not_be_told_before_rows_without_a_score() -> None:
