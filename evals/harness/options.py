@@ -13,6 +13,7 @@ from evals.harness.evaluation.examples import Shard
 from evals.harness.option_group import OPTIONS
 from evals.harness.option_values import Given, unexpected
 from papillon.errors import UsageError
+from papillon.models.providers import HERE, provider_of
 from papillon.models.trained import with_program
 from papillon.profile import CACHE, Profile, RecordMode, load_profile
 from papillon.project import ROOT, SHIPPED
@@ -132,7 +133,7 @@ def _check_together(settings: RunSettings) -> None:
         )
     if settings.max_cost is not None:
         for model in settings.profile.models.values():
-            if model.model.startswith(("embedded/", "transformers/")):
+            if provider_of(model) in HERE:
                 continue
             for key, value in (("price", model.price), ("max_tokens", model.max_tokens)):
                 if value is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evals.harness.run import Run
 from papillon.destinations import destinations, where_texts_go
+from papillon.models.providers import identity_of, provider_of
 
 __all__ = ["remarks", "texts_go"]
 
@@ -20,6 +21,16 @@ def texts_go(run: Run) -> str:
     return where_texts_go(found, replay=run.plan.settings.record == "none")
 
 
+def _ggufs(run: Run) -> str:
+    """The roles' .gguf models, each with what pins it."""
+    roles: dict[str, list[str]] = {}
+    for role, model in run.plan.settings.profile.models.items():
+        if provider_of(model) == "gguf":
+            digest = identity_of(model)["model"].partition("/")[2]
+            roles.setdefault(f"{model.model} (sha256 {digest[:12]})", []).append(role)
+    return "; ".join(f"{name} as {' and '.join(named)}" for name, named in roles.items())
+
+
 def remarks(run: Run) -> list[str]:
     """What there is to say; nothing for a run over clean data whose models are what they seem."""
     profile, departs = run.plan.settings.profile, run.plan.settings.departs
@@ -31,6 +42,8 @@ def remarks(run: Run) -> list[str]:
     judge = profile.models.get("judge")
     if judge is not None and judge.model.startswith("embedded/"):
         remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
+    if here := _ggufs(run):
+        remarks.append(f"In this process, through llama.cpp: {here}.")
     if left_out := run.plan.data.left_out:
         remarks.append(left_out)
     if run.examples and (reserved := run.plan.data.reserved):

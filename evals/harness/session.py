@@ -28,7 +28,7 @@ from evals.harness.run_result import run_result
 from evals.harness.selection import Selection, nothing_selected, refuse_selection
 from evals.harness.showing import Showing, take
 from papillon.errors import PapillonError, UsageError
-from papillon.models.providers import missing_means
+from papillon.models.providers import made_known, missing_means
 
 __all__ = ["EvalSession", "LocalSession", "Owner"]
 
@@ -78,9 +78,11 @@ class Owner(EvalSession):
     def check(self) -> None:
         profile, record = self.plan.settings.profile, self.plan.settings.record
         for model in profile.models.values():
-            missing = missing_means(model)
-            if missing is not None and record != "none" and not only_shows(self.config):
+            if record == "none" or only_shows(self.config):
+                continue
+            if (missing := missing_means(model)) is not None:
                 raise UsageError(missing)
+            made_known(model)
         # Read now: what cannot be read is refused before anything is collected.
         _ = self.plan.examples, self.plan.baselines
         if not only_shows(self.config):

@@ -32,8 +32,11 @@ class Backend:
     close: Callable[[], Any]
 
 
-def backend_of(settings: ModelSettings, *, logs: Path, keyless: bool, deadline: float, stop: Stop) -> Backend:
+def backend_of(
+    settings: ModelSettings, *, logs: Path, keyless: bool, deadline: float, stop: Stop, say: Callable[[str], None]
+) -> Backend:
     """The backend of a model; ``logs`` is the folder of a server's log, ``keyless`` leaves its key unread.
+    ``say`` hears of a file that is fetched.
 
     Raises UsageError where a key or a package is missing.
     """
@@ -44,6 +47,11 @@ def backend_of(settings: ModelSettings, *, logs: Path, keyless: bool, deadline: 
 
         embedded = Embedded(sampling=sampling, lora=settings.lora)
         return Backend(embedded, embedded.parallel, embedded.close)
+    if provider == "gguf":
+        from papillon.models.local.gguf_model import GgufModel
+
+        gguf = GgufModel(settings, sampling, say)
+        return Backend(gguf, gguf.parallel, gguf.close)
     if provider == "vllm" and settings.api_base is None:
         from papillon.models.served.vllm import VllmServer
 

@@ -1,4 +1,4 @@
-"""Where a model's name leads: to the embedded model or to a server, and which key that server wants."""
+"""Where a model's name leads: to weights in this process or to a server, and which key that server wants."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from papillon.errors import UsageError
 from papillon.hosts import checked_address, key_refusal
+from papillon.models.local.gguf_place import place_of
 from papillon.models.local.transformers import missing_transformers, transformers_name
 from papillon.models.served.api_keys import clean_key, unsendable
 from papillon.models.served.vllm import missing_server, served_name
@@ -15,10 +16,12 @@ from papillon.profile import ModelSettings, paired_hosts
 
 __all__ = [
     "HERE",
+    "LLAMA_CPP",
     "OPENAI_BASE",
     "api_key",
     "base_of",
     "identity_of",
+    "made_known",
     "missing_means",
     "price_of",
     "provider_of",
@@ -26,7 +29,10 @@ __all__ = [
 ]
 
 #: Providers whose models run in this process: they cost nothing, and answer by a seed.
-HERE = ("embedded", "transformers")
+HERE = ("embedded", "gguf", "transformers")
+
+#: Those that llama.cpp runs: they share the processors.
+LLAMA_CPP = ("embedded", "gguf")
 
 OPENAI_BASE = "https://api.openai.com/v1"
 
@@ -35,15 +41,23 @@ _BASE_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 
 
 def provider_of(settings: ModelSettings) -> str:
-    """``embedded``, ``openai``, ``vllm`` or ``transformers``, from the model's name; raises UsageError for any other.
+    """``embedded``, ``gguf``, ``openai``, ``vllm`` or ``transformers``, from the model's name.
 
-    Also for an adapter on a model that somebody else serves: it would be left out without a word.
+    Raises UsageError for any other, for settings that such a model has no use for, and for an adapter on a
+    model that somebody else serves: it would be left out without a word.
     """
     provider, slash, name = settings.model.partition("/")
-    if not slash or not name or provider not in ("embedded", "openai", "vllm", "transformers"):
+    if not slash or not name or provider not in (*HERE, "openai", "vllm"):
         raise UsageError(
-            "Expected a model as embedded/NAME, openai/NAME (any OpenAI-compatible server, with api_base), vllm/NAME "
-            f"or transformers/NAME, got {settings.model!r}; correct 'model' in the profile."
+            "Expected a model as embedded/NAME, gguf/PATH, gguf/OWNER/REPO/FILE.gguf, openai/NAME (any "
+            f"OpenAI-compatible server, with api_base), vllm/NAME or transformers/NAME, got {settings.model!r}; "
+            "correct 'model' in the profile."
+        )
+    if provider == "gguf":
+        place_of(settings)
+    elif settings.sha256 is not None or settings.revision is not None:
+        raise UsageError(
+            f"Expected sha256 and revision for a model named gguf/…, and this one is {settings.model}; leave them out."
         )
     if provider in HERE and (settings.extra_body or settings.reasoning_effort is not None):
         raise UsageError(
@@ -79,11 +93,20 @@ def sampling_of(settings: ModelSettings) -> dict[str, Any]:
 
 
 def identity_of(settings: ModelSettings) -> dict[str, Any]:
-    """Everything about a model that can change what it answers to given messages, and how that is read."""
+    """Everything about a model that can change what it answers to given messages, and how that is read.
+
+    Raises UsageError where that takes a file that is not there; it is never fetched here.
+    """
+    model = settings.model
     if provider_of(settings) == "embedded":
         from papillon.models.local.embedded import Embedded
 
         served = Embedded(sampling=sampling_of(settings), lora=settings.lora).fingerprint
+    elif provider_of(settings) == "gguf":
+        from papillon.models.local.gguf_model import gguf_identity
+
+        # Files of the same content are one model, whatever their names.
+        model, served = gguf_identity(settings)
     elif provider_of(settings) == "vllm" and settings.api_base is None:
         served = settings.endpoint or served_name(settings)
     elif provider_of(settings) == "transformers":
@@ -91,12 +114,23 @@ def identity_of(settings: ModelSettings) -> dict[str, Any]:
     else:
         served = settings.endpoint or base_of(settings)
     return {
-        "model": settings.model,
+        "model": model,
         "served": served,
         "sampling": sampling_of(settings),
         "seed": settings.seed,
         "adapter": [settings.adapter, settings.json_fallback],
     }
+
+
+def made_known(settings: ModelSettings) -> None:
+    """Have the files that :func:`identity_of` reads; a .gguf from the hub is fetched, with a bar on a terminal.
+
+    Raises UsageError where they cannot be had.
+    """
+    if provider_of(settings) == "gguf":
+        from papillon.models.local.gguf_model import made_known as known
+
+        known(settings)
 
 
 def price_of(settings: ModelSettings) -> Callable[[int | None, int | None], float | None]:

@@ -100,7 +100,7 @@ class Recorded:
     async def _ask(self, call: Call, request: Request, priority: tuple[int, int]) -> Record:
         """The record of a call that has none yet, made here or by whoever holds its key."""
         if self.locks is None:
-            raise self._missing(call)
+            raise self._missing(call, request.model)
         await self.inner.load()
         own, shared = self.slots
         while True:
@@ -169,11 +169,11 @@ class Recorded:
             "schema": config.response_format,
         }
 
-    def _missing(self, call: Call) -> PapillonError:
+    def _missing(self, call: Call, model: str) -> PapillonError:
         near = self.neighbours.nearest(call.identity)
         found = "nothing is recorded there yet" if near is None else str(near)
         return RecordMissing(
-            f"A call to {self.who['model']} ({call.key[:12]}) is not recorded in {self.store.folder}: {found}; "
+            f"A call to {model} ({call.key[:12]}) is not recorded in {self.store.folder}: {found}; "
             "run once with --eval-record new to record it (what its server refused, by a filter or as too long, "
             "never is)."
         )

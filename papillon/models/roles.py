@@ -29,7 +29,7 @@ from papillon.models.budget import Budget
 from papillon.models.halves import Awaited, Blocking
 from papillon.models.ledger import Ledger
 from papillon.models.loop import ModelLoop
-from papillon.models.providers import HERE, identity_of, price_of, provider_of
+from papillon.models.providers import HERE, LLAMA_CPP, identity_of, made_known, price_of, provider_of
 from papillon.models.recorded import Recorded
 from papillon.models.retry import Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
@@ -78,7 +78,7 @@ class Models:
         self._stop = Stop()
         self._interrupted: Callable[[int, FrameType | None], None] | None = None
         self._told: set[int | None] = set()
-        self._embedded: AdaptiveSlots | None = None
+        self._processors: AdaptiveSlots | None = None
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
         self._keeper = Keeper(store, replace=record == "all")
@@ -211,12 +211,13 @@ class Models:
             keyless=self.record == "none",
             deadline=deadline,
             stop=self._stop,
+            say=self._say,
         )
         self._closers.append(backend.close)
         own = AdaptiveSlots(backend.at_once)
-        if provider_of(settings) == "embedded":
-            # The roles share the model's copies: calls that wait inside it would only hide the queue.
-            own = self._embedded = self._embedded or own
+        if provider_of(settings) in LLAMA_CPP:
+            # The models share the processors: calls that wait inside them would only hide the queue.
+            own = self._processors = self._processors or own
         price = price_of(settings)
         self._engines[role] = Retrying(
             backend.engine,
@@ -248,6 +249,8 @@ def open_models(
     """The models of a profile over the store in ``cache``; use them in a ``with``, or end with ``models.close()``."""
     for each in profile.models.values():
         provider_of(each)
+        if record != "none":
+            made_known(each)
     store = Store(cache, read_only=record == "none")
     return Models(
         profile.models,

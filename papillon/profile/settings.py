@@ -68,8 +68,9 @@ def _is_word(text: str) -> bool:
 class ModelSettings:
     """One model and how it is asked; prices in USD per million tokens, times in seconds.
 
-    ``deadline`` bounds a call with its retries; ``extra_body`` goes into every request as it stands. ``file`` is
-    where it was read, None for the project's own pyproject.toml: which keys may be sent where depends on it.
+    ``deadline`` bounds a call with its retries; ``extra_body`` goes into every request as it stands. ``revision`` and
+    ``sha256`` say which file a model named ``gguf/…`` has. ``file`` is where all this was read, None for the project's
+    own pyproject.toml: which keys may be sent where depends on it, and relative paths in ``model`` count from it.
     """
 
     model: Annotated[str, Needed("a key 'model' that names the model, and there is none")]
@@ -92,6 +93,8 @@ class ModelSettings:
     adapter: Literal["chat", "json"] = "chat"
     json_fallback: bool = True
     lora: Path | None = None
+    revision: str | None = None
+    sha256: str | None = None
     file: Annotated[Path | None, NO_KEY] = field(default=None, compare=False)
 
 

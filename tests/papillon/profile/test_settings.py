@@ -79,6 +79,8 @@ class TestWhatAProfileSays:
             "adapter": "json",
             "json_fallback": False,
             "lora": "adapters/a",
+            "revision": "main",
+            "sha256": "a" * 64,
         }
         assert set(given) == {field.name for field in dataclasses.fields(ModelSettings)} - {"file"}
         assert dataclasses.asdict(parse(local=given).local) == {

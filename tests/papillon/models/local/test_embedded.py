@@ -12,7 +12,7 @@ import pytest
 from dspy.lm15 import Config, ContextLengthError, FunctionTool, Message, Request
 
 from papillon.errors import EndpointError
-from papillon.models.local import embedded, weights
+from papillon.models.local import copies, weights
 from papillon.models.local.embedded import CONTEXT, Embedded
 
 CRAFT = {
@@ -199,7 +199,7 @@ def test_a_server_of_llama_cpps_own_answers_nobody_else(engine):
     from urllib.request import ProxyHandler, build_opener
 
     engine.complete(ask("Hello."))
-    address = embedded._pools[engine._key]._idle[0][0].listening_address
+    address = engine.copies()._idle[0].server.listening_address
     with pytest.raises(HTTPError, match="401") as refused:
         build_opener(ProxyHandler({})).open(f"{address}/props", timeout=10)
     refused.value.close()
@@ -232,9 +232,9 @@ def test_a_copy_grows_for_a_long_prompt_and_answers_as_a_large_one_does():
             texts[context] = [engine.complete(request).text for request in (short, short)]
     with closing(Embedded(sampling={"max_tokens": 24}, context=4096)) as engine:
         assert engine.complete(short).text == texts[600][0] == texts[1024][1]
-        assert [room for _, room in engine._pool()._idle] == [embedded.FIRST_ROOM]
+        assert engine.copies().rooms == [copies.FIRST_ROOM]
         grown = engine.complete(ask("Summarize: " + "sales rose in the north. " * 420, seed=1, max_tokens=4))
-        assert grown.usage.input_tokens > embedded.FIRST_ROOM
-        assert [room for _, room in engine._pool()._idle] == [4096]
+        assert grown.usage.input_tokens > copies.FIRST_ROOM
+        assert engine.copies().rooms == [4096]
         assert engine.complete(short).text == texts[600][0]
         assert engine.complete(long).finish_reason == "length"
