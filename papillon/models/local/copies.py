@@ -149,7 +149,7 @@ class Copies:
         needed = sum(file.stat().st_size for file in files.values()) + self.weights.copy_size(room)
         if needed <= free:
             return None
-        others = f", of them {len(files) - 1} other model{'s' * (len(files) > 2)}" if len(files) > 1 else ""
+        others = f" beside {len(files) - 1} other model{'s' * (len(files) > 2)}" if len(files) > 1 else ""
         return (
             f"Expected {megabytes(needed)} of memory for {self.name} with room for {room:,} tokens{others}, got "
             f"{megabytes(free)}; close other programs, raise the container's limit, or take a smaller model."

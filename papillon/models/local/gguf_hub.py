@@ -41,6 +41,11 @@ def fetched(place: HubFile, say: Callable[[str], None] | None = None) -> Path:
     """
     if (found := local_copy(place)) is not None:
         return found
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        why = "there is no local copy and HF_HUB_OFFLINE is set; fetch it once without"
+        raise EndpointError(f"Expected {place} from the hub, but {why}.")
     bars = nullcontext() if say is None and sys.stderr.isatty() else without_bars()
     with _fetching, quiet(logging.ERROR, "huggingface_hub"), bars, _telling(place, say):
         return _fetch(place)
@@ -69,8 +74,6 @@ def _refusal(error: Exception) -> str | None:
     from huggingface_hub import constants, errors
 
     if isinstance(error, errors.LocalEntryNotFoundError):
-        if constants.HF_HUB_OFFLINE:
-            return "there is no local copy and HF_HUB_OFFLINE is set; fetch it once without"
         return f"{constants.ENDPOINT} cannot be reached; check the network, or name the path of a file"
     for kind, why in (
         (errors.GatedRepoError, "its owner wants to be asked first; do so on its page, and set HF_TOKEN"),

@@ -1,0 +1,98 @@
+"""Copies of models: how many there are, what they share, and what is said before memory runs out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from papillon.errors import EndpointError
+from papillon.models.failures import RefusesAll
+from papillon.models.local import copies, memory
+from papillon.models.local.copies import FIRST_ROOM, Copies, Weights
+from papillon.models.roles import open_models
+from papillon.profile import JudgeSettings, ModelSettings, Profile
+from tests.tiny_gguf import write_tiny
+
+BODY = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 4, "seed": 0}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Weights:
+    file = write_tiny(tmp_path / "tiny.gguf")
+    return Weights(file, str(file), 4096, per_token=128, vocabulary=259)
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
+    """Sets the bytes that are free."""
+    return lambda count: monkeypatch.setattr(memory, "available", lambda: count)
+
+
+def test_a_first_copy_that_does_not_fit_is_refused_before_it_is_loaded(
+    tiny: Weights, free: Callable[[int | None], None]
+) -> None:
+    free(10_000_000)
+    model = Copies("Model gguf/x", tiny, None, size=2)
+    with pytest.raises(RefusesAll) as raised:
+        model.load()
+    assert str(raised.value) == (
+        "Expected 49 MB of memory for Model gguf/x with room for 2,048 tokens, got 10 MB; close other programs, raise "
+        "the container's limit, or take a smaller model."
+    )
+    free(None)
+    model.load()
+    assert model.rooms == [FIRST_ROOM]
+
+
+def test_where_a_second_copy_does_not_fit_calls_wait_for_the_first(
+    tiny: Weights, free: Callable[[int | None], None]
+) -> None:
+    model = Copies("Model gguf/x", tiny, None, size=2)
+    model.load()
+    free(10_000_000)
+    threads = [threading.Thread(target=model.ask, args=(BODY,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert model.rooms == [FIRST_ROOM]
+
+
+def test_a_copy_that_may_not_grow_fails_that_call_and_no_other(
+    tiny: Weights, free: Callable[[int | None], None]
+) -> None:
+    model = Copies("Model gguf/x", tiny, None, size=1)
+    model.load()
+    free(48_300_000 + tiny.file.stat().st_size)
+    long = {**BODY, "messages": [{"role": "user", "content": "a" * 3000}]}
+    with pytest.raises(EndpointError, match=r"with room for 4,096 tokens, got 48 MB") as raised:
+        model.ask(long)
+    assert not isinstance(raised.value, RefusesAll)
+    free(None)
+    assert "choices" in model.ask(BODY)
+
+
+def test_models_of_all_roles_share_the_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("papillon.models.local.llama_cpp.processors", lambda: 2)
+    settings = [ModelSettings(f"gguf/{tmp_path}/{name}.gguf", sha256=name * 64) for name in "ab"]
+    embedded = ModelSettings("embedded/SmolLM2-135M-Instruct")
+    profile = Profile("p", None, local=settings[0], untrusted=settings[1], judge=JudgeSettings("llm", embedded))
+    with open_models(profile, tmp_path / "cache") as models:
+        slots = {id(models._engine(role).slots) for role in profile.models}
+        assert len(slots) == 1
+        assert models._engine("judge").slots.limit == 2
+
+
+def test_other_loaded_models_count(tiny: Weights, tmp_path: Path, free: Callable[[int | None], None]) -> None:
+    other = write_tiny(tmp_path / "other.gguf", seed=1)
+    loaded = copies.copies_of("Other", Weights(other, "other", 4096, 128, 259), None)
+    try:
+        loaded.load()
+        free(48_000_000)
+        with pytest.raises(RefusesAll, match=r"tokens beside 1 other model, got 48 MB"):
+            Copies("Model gguf/x", tiny, None, size=1).load()
+    finally:
+        copies.let_go(loaded)
