@@ -23,6 +23,16 @@ def test_scores_of_the_embedded_model_are_not_to_be_believed(tmp_path: Path) -> 
     assert judge.startswith("The judge is the embedded model too: ")
 
 
+def test_gguf_models_are_named_with_their_content_and_stay_here(tmp_path: Path) -> None:
+    local, other = (f'{{ model = "gguf/./{name}.gguf", sha256 = "{name * 64}" }}' for name in "ab")
+    run = made(tmp_path, local=local, untrusted=local, judge=other.replace("{", '{ kind = "llm",'))
+    assert remarks(run)[0] == (
+        f"In this process, through llama.cpp: gguf/./a.gguf (sha256 {'a' * 12}) as local and untrusted; "
+        f"gguf/./b.gguf (sha256 {'b' * 12}) as judge."
+    )
+    assert texts_go(run) == "Texts: all stay on this machine (gguf/./a.gguf, gguf/./b.gguf)."
+
+
 def test_what_the_run_met_on_its_way_is_told(tmp_path: Path) -> None:
     run = made(tmp_path)
     run.imported = "3 recorded calls added, 0 were there already"

@@ -39,7 +39,8 @@ class Weights:
     """A model's file as it is loaded; ``key`` is the same for files of the same content.
 
     ``context`` is the most tokens that prompt and answer may have together; a token takes ``per_token`` bytes of a
-    copy's cache. ``told`` is what is said where llama.cpp cannot load the file, beside llama.cpp's own words.
+    copy's cache. Where they are ``rearranged``, each copy may hold weights of its own, in an order that is read faster.
+    ``told`` is what is said where llama.cpp cannot load the file, which gives no reason.
     """
 
     file: Path
@@ -48,6 +49,7 @@ class Weights:
     per_token: int
     vocabulary: int
     told: str = ""
+    rearranged: bool = False
 
     def copy_size(self, room: int) -> int:
         """About how many bytes a copy takes beside the file's pages."""
@@ -58,6 +60,12 @@ class Weights:
 class _Copy:
     server: Any
     room: int
+    asked: bool = False
+
+    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.asked = True
+        reply: dict[str, Any] = self.server.handle_chat_completions(body)
+        return reply
 
 
 class Copies:
@@ -90,7 +98,7 @@ class Copies:
         copy: _Copy | None = self._take()
         try:
             assert copy is not None
-            reply: dict[str, Any] = copy.server.handle_chat_completions(body)
+            reply = copy.ask(body)
             needed = prompt_tokens(reply) + body["max_tokens"]
             if copy.room < needed <= self.weights.context:
                 room = copy.room
@@ -99,7 +107,7 @@ class Copies:
                 # The small copy is let go of first: two large ones and a small one are not held at once.
                 copy = None
                 copy = _Copy(self._load(room), room)
-                reply = copy.server.handle_chat_completions(body)
+                reply = copy.ask(body)
             return reply
         except EndpointError:
             raise
@@ -113,6 +121,10 @@ class Copies:
         self.closed = True
         self.threads.shutdown(wait=False)
         with self._free:
+            for copy in self._idle:
+                if not copy.asked:
+                    # llama.cpp waits for ever for one that is let go of before its loop has begun.
+                    copy.ask({"messages": [{"role": "user", "content": "."}], "max_tokens": 1})
             self._idle.clear()
 
     def _take(self) -> _Copy:
@@ -172,6 +184,7 @@ class Copies:
             params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
             params.n_batch, params.n_ubatch = 512, _BATCH
             params.cache_prompt, params.cache_ram_mib = False, 0
+            params.no_extra_bufts = not self.weights.rearranged
             params.warmup = False
             params.verbosity = -1
             # llama.cpp opens its own port on the loopback beside us; a key that nobody knows keeps it shut.

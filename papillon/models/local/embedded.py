@@ -42,7 +42,7 @@ class Embedded(LlamaCpp):
 
     def weights(self) -> Weights:
         file = prepared(self.file) if self.file == weights_file() else self.file
-        return Weights(file, str(self.file), self.context, _PER_TOKEN, _VOCABULARY)
+        return Weights(file, str(self.file), self.context, _PER_TOKEN, _VOCABULARY, rearranged=True)
 
     def _samples(self) -> bytes:
         """The file's size and three megabytes of it, from the start (where its layout and vocabulary stand), the middle

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,20 @@ BODY = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 4, "se
 
 
 @pytest.fixture
+def copies_of(tiny: Weights) -> Iterator[Callable[..., Copies]]:
+    """Makes copies of a model, by default the tiny one; all are let go of in the end."""
+    made: list[Copies] = []
+
+    def make(weights: Weights = tiny, size: int = 1) -> Copies:
+        made.append(Copies("Model gguf/x", weights, None, size=size))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
 def tiny(tmp_path: Path) -> Weights:
     file = write_tiny(tmp_path / "tiny.gguf")
     return Weights(file, str(file), 4096, per_token=128, vocabulary=259)
@@ -32,10 +47,10 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 
 
 def test_a_first_copy_that_does_not_fit_is_refused_before_it_is_loaded(
-    tiny: Weights, free: Callable[[int | None], None]
+    tiny: Weights, copies_of: Callable[..., Copies], free: Callable[[int | None], None]
 ) -> None:
     free(10_000_000)
-    model = Copies("Model gguf/x", tiny, None, size=2)
+    model = copies_of(size=2)
     with pytest.raises(RefusesAll) as raised:
         model.load()
     assert str(raised.value) == (
@@ -48,9 +63,9 @@ def test_a_first_copy_that_does_not_fit_is_refused_before_it_is_loaded(
 
 
 def test_where_a_second_copy_does_not_fit_calls_wait_for_the_first(
-    tiny: Weights, free: Callable[[int | None], None]
+    tiny: Weights, copies_of: Callable[..., Copies], free: Callable[[int | None], None]
 ) -> None:
-    model = Copies("Model gguf/x", tiny, None, size=2)
+    model = copies_of(size=2)
     model.load()
     free(10_000_000)
     threads = [threading.Thread(target=model.ask, args=(BODY,)) for _ in range(4)]
@@ -62,9 +77,9 @@ def test_where_a_second_copy_does_not_fit_calls_wait_for_the_first(
 
 
 def test_a_copy_that_may_not_grow_fails_that_call_and_no_other(
-    tiny: Weights, free: Callable[[int | None], None]
+    tiny: Weights, copies_of: Callable[..., Copies], free: Callable[[int | None], None]
 ) -> None:
-    model = Copies("Model gguf/x", tiny, None, size=1)
+    model = copies_of()
     model.load()
     free(48_300_000 + tiny.file.stat().st_size)
     long = {**BODY, "messages": [{"role": "user", "content": "a" * 3000}]}
@@ -73,6 +88,18 @@ def test_a_copy_that_may_not_grow_fails_that_call_and_no_other(
     assert not isinstance(raised.value, RefusesAll)
     free(None)
     assert "choices" in model.ask(BODY)
+
+
+def test_a_copy_of_any_file_shares_its_weights_with_the_others(
+    tiny: Weights, copies_of: Callable[..., Copies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import xllamacpp
+
+    made, server = [], xllamacpp.Server
+    monkeypatch.setattr(xllamacpp, "Server", lambda params: made.append(params.no_extra_bufts) or server(params))
+    copies_of().load()
+    copies_of(weights=replace(tiny, rearranged=True)).load()
+    assert made == [True, False]
 
 
 def test_models_of_all_roles_share_the_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,13 +113,23 @@ def test_models_of_all_roles_share_the_processors(tmp_path: Path, monkeypatch: p
         assert models._engine("judge").slots.limit == 2
 
 
-def test_other_loaded_models_count(tiny: Weights, tmp_path: Path, free: Callable[[int | None], None]) -> None:
+def test_a_model_that_was_loaded_and_never_asked_can_be_let_go_of(copies_of: Callable[..., Copies]) -> None:
+    for _ in range(5):
+        model = copies_of()
+        model.load()
+        model.close()
+        assert model.rooms == []
+
+
+def test_other_loaded_models_count(
+    copies_of: Callable[..., Copies], tmp_path: Path, free: Callable[[int | None], None]
+) -> None:
     other = write_tiny(tmp_path / "other.gguf", seed=1)
     loaded = copies.copies_of("Other", Weights(other, "other", 4096, 128, 259), None)
     try:
         loaded.load()
         free(48_000_000)
         with pytest.raises(RefusesAll, match=r"tokens beside 1 other model, got 48 MB"):
-            Copies("Model gguf/x", tiny, None, size=1).load()
+            copies_of().load()
     finally:
         copies.let_go(loaded)
