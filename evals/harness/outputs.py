@@ -5,7 +5,6 @@ What is known to be wrong is refused before anything is spent; what fails later 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +23,7 @@ from evals.harness.run import Run
 from evals.harness.verdicts.baseline import Baseline
 from papillon.errors import PapillonError, UsageError, one_line
 from papillon.files import write_whole
+from papillon.output_files import OutputFile, refuse_outputs
 from papillon.results import RunResult
 from papillon.results.comparison import Comparison
 from papillon.results.traces import Traces
@@ -43,33 +43,10 @@ def refuse_unwritable(settings: RunSettings) -> None:
         ("--eval-summary", settings.summary_file),
         ("--eval-report", settings.report_file),
     ]
-    options: dict[Path, str] = {}
-    for option, path in asked:
-        if path is None:
-            continue
-        # An export makes no folders, unlike the others.
-        if why := _unwritable(path, makes_folders=option != "--eval-export"):
-            raise UsageError(f"{option}: expected a file that can be written, got {path}: {why}.")
-        if (other := options.setdefault(path.resolve(), option)) != option:
-            raise UsageError(f"{option}: expected another file than that of {other}, got {path} for both.")
-
-
-def _unwritable(path: Path, *, makes_folders: bool) -> str:
-    """Why a file cannot be written there, or ``""`` where nothing is known to be in its way."""
-    folder = path.parent
-    try:
-        if path.exists() and not path.is_file():
-            return "that is a folder" if path.is_dir() else "that is no regular file"
-        while makes_folders and not folder.exists():
-            folder = folder.parent
-        if not folder.exists():
-            return f"there is no folder {folder}"
-        if not folder.is_dir():
-            return f"{folder} is no folder"
-        with tempfile.TemporaryFile(dir=folder):
-            return ""
-    except OSError as error:
-        return error.strerror or type(error).__name__
+    # An export makes no folders, unlike the others.
+    refuse_outputs(
+        OutputFile(option, path, makes_folders=option != "--eval-export") for option, path in asked if path is not None
+    )
 
 
 def write_nothing(settings: RunSettings, why: str, command: str) -> str:
