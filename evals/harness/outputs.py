@@ -6,7 +6,6 @@ What is known to be wrong is refused before anything is spent; what fails later 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -83,9 +82,7 @@ class Outputs:
                 self._try(f"--eval-export {settings.export_file}", self._run.export)
             if settings.accept and self.result.run.begun:
                 self._try("--eval-accept", self._accept)
-            with suppress(Exception):  # an older run, whatever it holds, costs this one no file
-                # Before this run's folder takes the place of an unchanged one.
-                self.since = since_last(self.result, settings.runs) if self.result.run.begun else None
+            self._compare()
             self._try("--eval-runs", self._leave)
             if (page := settings.report_file) is not None:
                 self._try(f"--eval-report {page}", lambda: self._report(page))
@@ -101,6 +98,14 @@ class Outputs:
             self.stopped = True
             stopped = f"Stopped while the run's files were written: {again_replayed(settings.record)}."
             self.result = self.result.with_problems(stopped)
+
+    def _compare(self) -> None:
+        """See what changed, before this run's folder takes the place of an unchanged one; that costs it no file."""
+        try:
+            self.since = since_last(self.result, self._settings.runs) if self.result.run.begun else None
+        except Exception as error:
+            fault = f"The last comparable run could not be compared with ({type(error).__name__})."
+            self.result = replace(self.result, remarks=(*self.result.remarks, fault))
 
     def _summarise(self) -> None:
         if (file := self._settings.summary_file) is not None:
