@@ -142,10 +142,39 @@ def test_an_infrastructure_error_says_what_it_was_and_shows_what_there_is() -> N
     assert "It rests on no recorded call." in text
 
 
-def test_the_lexical_judge_is_said_to_be_a_rule() -> None:
-    text = said(LEAKY, LEXICAL, judge=())
-    assert "Quality 1, by the lexical judge By a rule, no model: whether it is close to the target" in text
-    assert "Leakage, by the lexical judge and by search: 1 of 2 units count as leaked By a rule, no model:" in text
+def test_the_lexical_judge_is_said_to_be_a_rule_and_gives_its_reason() -> None:
+    text = said(LEAKY, LEXICAL, judge=(), response="Hello Bob.", target="Hello Ann, Ann of Oslo.")
+    assert (
+        "Quality 1, by the lexical judge By a rule, no model: closeness to the target of 0.25 and more is quality 1. "
+        "Closeness 0.287 = content 0.400 × (1 + length 0.435) / 2. Content is the share of letters in words that both "
+        "have, length the shorter text's over the longer's. "
+        "Of the target's words the answer lacks most by letters: ann (2 times), oslo, of."
+    ) in text
+    assert "closeness" not in said()
+
+
+def test_of_many_words_that_an_answer_lacks_the_heaviest_are_named() -> None:
+    target = " ".join(f"word{chr(97 + place)}" * (20 - place) for place in range(12))
+    assert "and 4 more." in said(LEAKY, LEXICAL, judge=(), target=target)
+    assert "lacks" not in said(LEAKY, LEXICAL, judge=(), target="Hello.")
+
+
+def test_a_rule_was_not_asked_where_there_is_no_answer() -> None:
+    row = replace(ROW, status="program_error", error="It answered empty.", quality=0.0, overall=0.0)
+    text = said(row, LEXICAL, response="", judge=())
+    assert "Quality 0, by the lexical judge The judge was not asked: there was nothing to judge." in text
+
+
+def test_a_unit_that_stands_nearly_in_a_request_counts_for_the_lexical_judge() -> None:
+    places = (LeakedUnit("Oslo", 0, "verbatim", 0, 4), LeakedUnit("Trondheim", 0, "near", 5, 13))
+    changed: dict[str, Any] = {"requests": ("Oslo Trondhem",), "units": ("Oslo", "Trondheim"), "leaked_units": places}
+    text = said(replace(LEAKY, leaked=2, judge_leaked=2), LEXICAL, judge=(), **changed)
+    assert (
+        "Leakage, by the lexical judge and by search: 2 of 2 units count as leaked By a rule, no model: a unit counts "
+        "that stands in what was sent, word for word or nearly. Search finds 1 word for word and 1 nearly. "
+        "Trondheim counts although it stands there only nearly, as [~Trondhem~]."
+    ) in text
+    assert "counts although" not in said(**changed)
 
 
 def test_without_texts_the_row_is_shown_alone() -> None:
