@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from operator import itemgetter
 
-from evals.harness.reports.marked import Kind, Piece, joins
+from evals.harness.reports.marked import Kind, Piece, continues
 from papillon.screen import visible
 from papillon.tables import width_of
 
@@ -149,6 +149,6 @@ def _signs(word: Sequence[_Part]) -> Iterator[_Part]:
     for kind, text in word:
         start = 0
         for at in range(1, len(text) + 1):
-            if at == len(text) or not joins(text[at]):
+            if at == len(text) or not continues(text, at):
                 yield kind, text[start:at]
                 start = at

@@ -23,7 +23,8 @@ PIECES = (
     Piece("hello", "only"),
 )
 kinds = st.sampled_from(["plain", "verbatim", "near", "only"])
-texts = st.text(st.sampled_from("ab .\n\t\x1b\u0301\u200d語ü👩א\u202e"), min_size=1, max_size=30) | st.text(min_size=1)
+signs = st.sampled_from("ab .\n\t\x1b\u0301\u200d\u200c\ufe0f語ü👩🏽💻אمक्\u202e")
+texts = st.text(signs, min_size=1, max_size=30) | st.text(min_size=1)
 many = st.lists(st.builds(Piece, texts, kinds), max_size=5)
 
 
@@ -37,8 +38,8 @@ def test_it_fits_and_nothing_of_it_is_lost_or_acts(pieces: list[Piece], width: i
     # A mark that takes a column of its own stays with its base.
     assert all(width_of(bare(line)) <= width + sum(map(joins, line)) for line in found)
     shown = "".join(visible(piece.text) for piece in pieces)
-    signs = "" if colours else "[]{}~"
-    assert _letters("".join(map(bare, found)), signs) == _letters(shown, signs)
+    marks = "" if colours else "[]{}~"
+    assert _letters("".join(map(bare, found)), marks) == _letters(shown, marks)
     assert all("\x1b" not in bare(line) for line in found)
 
 
@@ -73,6 +74,8 @@ def test_it_is_wrapped_at_spaces_and_its_own_line_ends_stay() -> None:
         ("語" * 12, ["  " + "語" * 9, "  " + "語" * 3]),
         ("e\u0301" * 20, ["  " + "e\u0301" * 18, "  " + "e\u0301" * 2]),
         ("a" * 20, ["  " + "a" * 18, "  aa"]),
+        ("👩\u200d💻" * 10, ["  " + "👩\u200d💻" * 9, "  👩\u200d💻"]),
+        ("क्\u200d" * 20, ["  " + "क्\u200d" * 18, "  " + "क्\u200d" * 2]),
         # A vowel sign that takes a column of its own.
         ("क" + "का" * 9, ["  क" + "का" * 8, "  का"]),
     ],
