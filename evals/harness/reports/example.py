@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from itertools import zip_longest
 
 from evals.harness.reports.lexical import GOOD_ENOUGH, Reason, reason
-from evals.harness.reports.lines import Lines, isolated
+from evals.harness.reports.lines import Lines
 from evals.harness.reports.marked import Piece, differences, marked, marked_requests
 from papillon.leaks import leaks
 from papillon.results import Row
@@ -82,7 +82,7 @@ def _query(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str
     view = [*lines.heading(f"Query: {stand}"), *lines.text(marked(trace.query, places))]
     if trace.units:
         body = [
-            (isolated(visible(unit, one_line=True)), _WAYS[how[unit]] if unit in how else "nowhere", _sent(unit, trace))
+            (lines.one_line(unit), _WAYS[how[unit]] if unit in how else "nowhere", _sent(unit, trace))
             for unit in trace.units
         ]
         view += ["", *(f"  {line}" for line in table(_UNITS, body, lines.width - 2))]

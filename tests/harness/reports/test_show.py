@@ -81,7 +81,7 @@ def test_a_runs_rows_are_listed_the_worst_first_without_a_text(runs: Path) -> No
 def test_one_row_is_shown_with_its_texts(runs: Path) -> None:
     said = lines(runs, "dev-0000")
     assert said[0] == PRIVATE
-    assert "  I am [[Ann Lee]] from [[Oslo]]." in said
+    assert "  I am ⟦Ann Lee⟧ from ⟦Oslo⟧." in said
 
 
 def test_of_several_trials_one_may_be_asked_for(tmp_path: Path) -> None:
