@@ -1,6 +1,6 @@
 """Example: everything about one row, as lines for a terminal: what was asked, sent, answered and judged, and its calls.
 
-It shows private texts and says so in its first line. Who calls it has been asked for them by name.
+It shows private texts, where there are any, and says so in its first line: who calls it was asked for them by name.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from papillon.tables import Column, table
 __all__ = ["PRIVATE", "example_view", "figures", "name_of"]
 
 PRIVATE = "This shows private texts: query, units, requests, answers, target, and what the judge and the models said."
+_NO_TEXTS = "This shows figures alone: this row has no texts here."
 
 _STATUS = {"scored": "scored", "program_error": "a program error", "infrastructure_error": "without a score"}
 #: What the quality judge's two answers, the answer standing first and then the target, come to.
@@ -46,7 +47,8 @@ _UNITS = (Column("unit"), Column("in the query"), Column("sent"))
 def example_view(found: Iterable[tuple[Row, Trace | None]], models: ModelNames, lines: Lines) -> list[str]:
     """The rows of one example, one for each trial, each with its texts where there are any."""
     rows = list(found)
-    view = [*lines.said(PRIVATE, indent=0), *lines.legend]
+    texts = any(trace is not None for _, trace in rows)
+    view = [*lines.said(PRIVATE, indent=0), *lines.legend] if texts else lines.said(_NO_TEXTS, indent=0)
     for row, trace in rows:
         view += [*lines.heading(f"{name_of(row, len(rows))}: {_STATUS[row.status]}"), *lines.said(figures(row))]
         if row.error:

@@ -179,7 +179,14 @@ def test_a_unit_that_stands_nearly_in_a_request_counts_for_the_lexical_judge() -
 
 def test_without_texts_the_row_is_shown_alone() -> None:
     lines = example_view([(LEAKY, None)], INFO.models, Lines(80))
+    assert lines[0] == "This shows figures alone: this row has no texts here."
+    assert not any("private" in line or "Marked" in line for line in lines)
     assert lines[-1] == "  overall 0.750, quality 1 (tie), leakage 0.500 (1 of 2 units leaked)"
+
+
+def test_where_one_of_several_trials_has_texts_the_first_line_says_that_they_are_shown() -> None:
+    lines = example_view([(LEAKY, None), (replace(LEAKY, trial=1), TRACE)], INFO.models, Lines(110))
+    assert lines[0] == PRIVATE
 
 
 def test_of_several_trials_each_is_named_and_the_first_line_stands_once() -> None:

@@ -108,6 +108,7 @@ def test_a_results_file_alone_says_where_the_texts_would_be(
         said = f"kept.json has no texts beside it: a run leaves them in its own folder alone, runs/{name}; {there}"
         one = shown(run, ROW.id, None, Lines(200), runs=runs, command="")
         assert " ".join(one.lines[-2:]).strip() == said
+        assert one.lines[0] == "This shows figures alone: this row has no texts here."
         assert one.code == 1
         every = shown(run, None, None, Lines(200), runs=runs, command="")
         assert said in " ".join(every.lines)
