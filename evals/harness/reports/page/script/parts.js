@@ -16,7 +16,7 @@ function units(texts) {
   for (const [unit, way] of texts.leaked) if (way === "verbatim" || !how.has(unit)) how.set(unit, way);
   const state = (unit) => ({ verbatim: "leaked word for word", near: "leaked nearly" })[how.get(unit)] ?? "not found in what was sent";
   return make("ul", { class: "chips", "aria-label": "Units" }, ...texts.units.map((unit) =>
-    make("li", { class: how.get(unit) ?? "" }, ...shown(unit), ` · ${state(unit)}${texts.absent.includes(unit) ? ", nowhere in the query" : ""}`)));
+    make("li", { class: how.get(unit) ?? "" }, ...shown(unit), ` · ${state(unit)}${texts.absent.includes(unit) ? ", nowhere in the query, not even nearly" : ""}`)));
 }
 
 function requests(texts) {
