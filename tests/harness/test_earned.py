@@ -98,7 +98,7 @@ def test_mini_as_it_is_has_units_enough(evaluator: Evaluator) -> None:
         gates = f"{LEAKAGE}verbatim_leakage = {{ max = 0.9 }}\n"
         run = evaluator.run(*DEV, "--eval-profile", str(evaluator.profile(server.base, gates=gates)))
     assert run.code == 0, run.out
-    nowhere = r"7 units stand nowhere in the query \(dev-\S+, dev-\S+, dev-\S+ and 3 more\)"
+    nowhere = r"7 units stand nowhere word for word in the query \(dev-\S+, dev-\S+, dev-\S+ and 3 more\)"
     assert re.search(rf"dev: 1 of 20 rows have no unit; {nowhere}", words(run)), run.out
 
 

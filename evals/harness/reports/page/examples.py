@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from evals.harness.reports.lexical import GOOD_ENOUGH, Reason, reason
 from evals.harness.reports.marked import Piece, marked_query, marked_requests
 from evals.harness.reports.page.frame import addressable, block
 from papillon.results import Row, RunResult
@@ -83,9 +84,17 @@ def texts_of(trace: Trace) -> dict[str, Any]:
         "target": trace.target,
         "unparsed": trace.unparsed,
         "judge_extra": trace.judge_extra,
+        # A model that judges gives reasons of its own.
+        "closeness": None if trace.judge else _closeness(reason(trace.response, trace.target)),
         "judge": [dict(vars(judgement)) for judgement in trace.judge],
         "calls": [dict(vars(call)) for call in trace.calls],
     }
+
+
+def _closeness(why: Reason) -> dict[str, Any]:
+    found = why.closeness
+    parts = {"value": found.value, "content": found.content, "length": found.length, "enough": GOOD_ENOUGH}
+    return {**parts, "lacks": why.lacks, "more": why.more}
 
 
 def marks(pieces: Iterable[Piece]) -> list[list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from evals.harness.pages import run_page
 from evals.harness.reports.page.writing import write_page
 from papillon.results import RunResult
+from papillon.results.traces import LeakedUnit
 from tests.chromium import Browser
 from tests.harness.reports.page.samples import CANARY, large_run, paged, trace_of
 
@@ -24,6 +26,28 @@ def choose(browser: Browser, name: str, choice: str) -> None:
     select = browser.one(f"[data-filter={name}]")
     options = select.find_elements("css selector", "option")
     next(option for option in options if option.get_property("value") == choice).click()
+
+
+def test_the_lexical_judge_gives_its_reason_in_an_opened_example(browser: Browser, tmp_path: Path) -> None:
+    run, _ = large_run(1)
+    row = replace(run.rows[0], units=1, leaked=1, judge_leaked=1, verbatim_leaked=0, quality=1.0)
+    run = replace(run, rows=(row,), run=replace(run.run, models=replace(run.run.models, judge="lexical")))
+    trace = replace(
+        trace_of(row),
+        units=("Trondheim",),
+        requests=("To Trondhem",),
+        leaked_units=(LeakedUnit("Trondheim", 0, "near", 3, 11),),
+        response="Hello Bob.",
+        target="Hello Ann <b>.",
+        judge=(),
+    )
+    write_page(tmp_path / "page.html", run, [trace], {}, {})
+    browser.open(tmp_path / "page.html", f"#{row.id}")
+    text = browser.text("#example")
+    assert "1.00, by a rule, no model: closeness to the target of 0.25 and more is quality 1." in text
+    assert "Closeness 0.504 = content 0.588 × (1 + length 0.714) / 2." in text
+    assert "Of the target’s words the answer lacks most by letters: ann, b." in text
+    assert "Trondheim counts although it stands there only nearly." in text
 
 
 class TestTable:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evals.harness.reports.marked import Piece
 from evals.harness.reports.page.examples import FIELDS, figures, link_of, marks, texts_of, trace_blocks
 from papillon.results import Flip
-from papillon.results.traces import LeakedUnit
+from papillon.results.traces import Judgement, LeakedUnit
 from tests.harness.reports.page.samples import large_run, page_row, trace_of
 from tests.papillon.results.samples import gate, result
 
@@ -72,6 +72,19 @@ def test_texts_stand_whole_with_their_marks_beside_them() -> None:
     assert texts["requests"][0]["text"] == "She is Ada Quill."
     assert texts["requests"][0]["marks"] == [[7, 16, "verbatim"]]
     assert (texts["answer"], texts["target"]) == ("a b c", "a x c")
+
+
+def test_the_lexical_judges_reason_is_among_the_texts_where_no_model_judged() -> None:
+    trace = replace(trace_of(page_row(0)), response="Hello Bob.", target="Hello Ann.")
+    assert texts_of(replace(trace, judge=(Judgement("quality", "answer-first", True, "", 1),)))["closeness"] is None
+    assert json.loads(json.dumps(texts_of(replace(trace, judge=()))))["closeness"] == {
+        "value": 0.625,
+        "content": 0.625,
+        "length": 1.0,
+        "enough": 0.25,
+        "lacks": [["ann", 1]],
+        "more": 0,
+    }
 
 
 def test_a_request_without_an_answer_beside_it_is_still_shown() -> None:
