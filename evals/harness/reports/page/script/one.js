@@ -56,7 +56,7 @@ function opened(row) {
       ...requests(texts),
       part("Answer and target", beside(labelled("answer", marked(texts.answer, texts.answer_marks)), labelled("target", marked(texts.target, texts.target_marks))),
         legend("Marked: words that stand in one of the two alone.")),
-      unparsed(texts),
+      unparsed(row, texts),
       part("Quality", ...quality(row, texts)),
       part("Leakage", ...leakage(row, texts)),
       part("Calls", calls(texts)),
