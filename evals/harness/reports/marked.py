@@ -105,12 +105,6 @@ def differences(one: str, other: str) -> tuple[tuple[Piece, ...], tuple[Piece, .
 
     White space makes no difference, and between two words that differ it belongs to them.
     """
-    ours, theirs = differing(one, other)
-    return _cut(one, ours), _cut(other, theirs)
-
-
-def differing(one: str, other: str) -> tuple[list[Slice], list[Slice]]:
-    """The same as the slices of either text that stand in it alone, in order and apart from each other."""
     from rapidfuzz.distance import Levenshtein  # difflib drops frequent words, or takes seconds
 
     spans = _words(one), _words(other)
@@ -119,7 +113,8 @@ def differing(one: str, other: str) -> tuple[list[Slice], list[Slice]]:
     words = _compared(one, spans[0]), _compared(other, spans[1])
     steps = [step for step in Levenshtein.opcodes(*words) if step.tag != "equal"]
     ours = _joined(spans[0], ((step.src_start, step.src_end) for step in steps))
-    return ours, _joined(spans[1], ((step.dest_start, step.dest_end) for step in steps))
+    theirs = _joined(spans[1], ((step.dest_start, step.dest_end) for step in steps))
+    return _cut(one, ours), _cut(other, theirs)
 
 
 def _compared(text: str, spans: Iterable[Slice]) -> list[str]:
