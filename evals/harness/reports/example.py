@@ -125,7 +125,10 @@ def _or_empty(text: str, lines: Lines) -> list[str]:
 def _unparsed(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str]:
     if trace.unparsed is None:
         return []
-    return [*lines.heading("What the model wrote, in no format that was asked for"), *_or_empty(trace.unparsed, lines)]
+    head = "What the model wrote, in no format that was asked for"
+    if row.status == "infrastructure_error":
+        head = "What the judge wrote last, which could not be used"
+    return [*lines.heading(head), *_or_empty(trace.unparsed, lines)]
 
 
 def _answer(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str]:

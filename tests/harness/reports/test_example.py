@@ -140,6 +140,8 @@ def test_an_infrastructure_error_says_what_it_was_and_shows_what_there_is() -> N
     assert "Where is ⟦Oslo⟧?" in text
     assert "Quality" not in text
     assert "It rests on no recorded call." in text
+    assert "What the judge wrote" not in text
+    assert "What the judge wrote last, which could not be used yes and no" in said(row, judge=(), unparsed="yes and no")
 
 
 def test_the_lexical_judge_is_said_to_be_a_rule_and_gives_its_reason() -> None:

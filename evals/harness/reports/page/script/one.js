@@ -57,7 +57,7 @@ function opened(row) {
       ...requests(texts),
       part("Answer and target", beside(labelled("answer", marked(texts.answer, ours)), labelled("target", marked(texts.target, theirs))),
         legend("Marked: words that stand in one of the two alone.")),
-      unparsed(texts),
+      unparsed(row, texts),
       part("Quality", ...quality(row, texts)),
       part("Leakage", ...leakage(row, texts)),
       part("Calls", calls(texts)),

@@ -26,7 +26,8 @@ function requests(texts) {
     request.marks.length ? legend("Marked: a unit that stands there word for word (solid line) or nearly (dashed).") : null));
 }
 
-const unparsed = (texts) => (texts.unparsed === null ? null : part("What the model wrote, in no format that was asked for", marked(texts.unparsed)));
+const unparsed = (row, texts) => (texts.unparsed === null ? null
+  : part(row.status === "infrastructure_error" ? "What the judge wrote last, which could not be used" : "What the model wrote, in no format that was asked for", marked(texts.unparsed)));
 
 const lexical = () => data.models.judge === "lexical";
 const tries = (each) => (each.attempts > 1 ? ` (asked ${each.attempts} times)` : "");
