@@ -154,7 +154,7 @@ class LLMJudge:
             made, replayed = made + bool(fresh), replayed + (not fresh)
             if made == ATTEMPTS:
                 break
-        raise JudgeError(self._failed(question, failure, made, replayed))
+        raise JudgeError(self._failed(question, failure, made, replayed), keys)
 
     def _failed(self, question: str, failure: str, made: int, replayed: int) -> str:
         """The sentence on a question without a usable answer: how often it was put, and what to do."""

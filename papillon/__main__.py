@@ -181,9 +181,17 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _compare(given: argparse.Namespace) -> int:
     from evals.harness.comparing import compared
+    from papillon.output_files import OutputFile, refuse_outputs
     from papillon.results.folder import RUNS
 
     found = compared(given.names, given.runs or RUNS)
+    if given.report is not None and len(found.runs) > 2:
+        raise UsageError(f"--report: expected two runs to lay beside each other, got {len(found.runs)}; name two.")
+    asked = (("--plot", given.plot, ".svg"), ("--summary", given.summary, ""), ("--report", given.report, ""))
+    refuse_outputs(
+        (OutputFile(option, path, ending) for option, path, ending in asked if path is not None),
+        [file for run in found.runs for file in run.files],
+    )
     lines = found.lines(shutil.get_terminal_size().columns, Path.cwd())
     if given.plot is not None:
         found.plot(given.plot)
@@ -220,14 +228,15 @@ def _history(given: argparse.Namespace) -> int:
     from evals.harness.reports.history import history_lines, history_picture
     from evals.harness.verdicts.history import scores_over_time
     from papillon.files import write_whole
+    from papillon.output_files import OutputFile, refuse_outputs
     from papillon.results.folder import RUNS
     from papillon.results.gathering import gather
     from papillon.results.history import chosen
 
     metrics = chosen(given.metric)
-    if given.plot is not None and given.plot.suffix != ".svg":
-        raise UsageError(f"--plot: expected a file that ends in .svg, got {str(given.plot)!r}; name another.")
     gathered = gather([place for place in (given.folder, given.runs) if place is not None] or [RUNS])
+    if given.plot is not None:
+        refuse_outputs([OutputFile("--plot", given.plot, ".svg")])
     history = scores_over_time(gathered.runs, metrics, partial=given.all)
     print(*history_lines(history, gathered, shutil.get_terminal_size().columns), sep="\n")
     if given.plot is not None:

@@ -188,7 +188,7 @@ def _unit_lines(dataset: Dataset) -> list[str]:
         (Column(least=52), Column(right=True, least=7), Column()),
         [
             ("PII units, each once a row", str(facts.units), ""),
-            ("- absent from their row's query", str(len(facts.absent)), where(facts.absent)),
+            ("- nowhere word for word in their row's query", str(len(facts.absent)), where(facts.absent)),
             ("- rows with an empty unit beside others", str(len(facts.empty)), where(facts.empty)),
             ("- rows without any unit", str(len(facts.without)), where(facts.without)),
             ("- found by a plain case-folded search", f"{facts.pooled:.1%}", ""),

@@ -20,7 +20,7 @@ Every message is one sentence: what was expected, what came, where, and what to 
 """
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import CodeType
 
 __all__ = [
@@ -80,7 +80,11 @@ class Unreachable(EndpointError):
 
 
 class JudgeError(InfrastructureError):
-    """The judge gave no verdict of its type within its attempts."""
+    """The judge gave no verdict of its type within its attempts; ``calls`` are the keys of the recorded ones."""
+
+    def __init__(self, message: str, calls: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.calls = tuple(calls)
 
 
 class RecordMissing(InfrastructureError):

@@ -38,6 +38,8 @@ _SHORTEST_FUZZY = 7
 _SHORTEST_NEAR = 3
 #: Of a unit longer than this only the place that aligns best is compared: to try all would be quadratic.
 _LONG = 32
+#: So many words of a text are looked at alone where a unit stands nearly, and as many more with them.
+_PART = 64
 
 # Unicode's Default_Ignorable_Code_Point, by ranges.
 _IGNORABLE = re.compile(
@@ -153,8 +155,8 @@ def places(unit: str, text: str) -> list[tuple[int, int]]:
     return _slices(fold(unit), *_folded_with_origins(text))
 
 
-def _slices(sought: str, folded: str, origins: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    return [(origins[at][0], origins[at + len(sought) - 1][1]) for at in _places(sought, folded)]
+def _slices(sought: str, folded: str, starts: Sequence[int], ends: Sequence[int]) -> list[tuple[int, int]]:
+    return [(starts[at], ends[at + len(sought) - 1]) for at in _places(sought, folded)]
 
 
 def _places(unit: str, text: str) -> Iterator[int]:
@@ -249,8 +251,11 @@ def _near_place(unit: str, text: str) -> tuple[int, int]:
         for m in _WORD.finditer(text)
         for at in range(len(m[0]) if _IS_SPACELESS.search(m[0]) else 1)
     ]
+    # A part of a long text is searched in far less time, again and again.
+    parts = (spans[at : at + 2 * _PART] for at in range(0, len(spans), _PART))
+    spans = next((part for part in parts if stands(part[0][0], part[-1][1])), spans)
     # The first word at which it has stood, then the last from which on it still stands.
-    end = bisect_left(spans, True, key=lambda span: stands(0, span[1]))
+    end = bisect_left(spans, True, key=lambda span: stands(spans[0][0], span[1]))
     if end == len(spans):
         return 0, len(text)
     start = bisect_left(spans[: end + 1], True, key=lambda span: not stands(span[0], spans[end][1])) - 1
@@ -338,11 +343,10 @@ def redact(units: Sequence[str], text: str, mask: str = "[REDACTED]") -> str:
 def _hide(sought: Sequence[str], text: str, block: str) -> str:
     """``text`` with ``block`` for each character of each place; masking can open an edge for another unit."""
     while True:
-        folded, origins = _folded_with_origins(text)
+        folded = _folded_with_origins(text)
         characters = list(text)
         for unit in sought:
-            for at in _places(unit, folded):
-                start, end = origins[at][0], origins[at + len(unit) - 1][1]
+            for start, end in _slices(unit, *folded):
                 characters[start:end] = block * (end - start)
         hidden = "".join(characters)
         if hidden == text:
@@ -350,28 +354,30 @@ def _hide(sought: Sequence[str], text: str, block: str) -> str:
         text = hidden
 
 
-def _folded_with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """The folded ``text``, and for each of its characters the slice of ``text`` that it comes from."""
+def _folded_with_origins(text: str) -> tuple[str, list[int], list[int]]:
+    """The folded ``text``, and for each of its characters where what it comes from starts in ``text``, and ends."""
     folded: list[str] = []
-    origins: list[tuple[int, int]] = []
+    starts: list[int] = []
+    ends: list[int] = []
     for run in _SIGNS.finditer(text):
         start, end = run.span()
         if run[1]:  # folds sign by sign: the same in a tenth of the time
             start += run[1][0].isspace() and folded[-1:] in ([], [" "])
             folded.extend(text[start:end].lower().translate(_ONE_SPACE))
-            origins.extend(pairwise(range(start, end + 1)))
+            starts.extend(range(start, end))
+            ends.extend(range(start + 1, end + 1))
             continue
-        starts = [at for at in range(start, end) if at == start or not _continues(text[at])]
-        for begun, ended in pairwise([*starts, end]):
+        signs = [at for at in range(start, end) if at == start or not _continues(text[at])]
+        for begun, ended in pairwise([*signs, end]):
             for character in _fold_characters(text[begun:ended]):
                 space = character.isspace()
                 if not space or (folded and folded[-1] != " "):
                     folded.append(" " if space else character)
-                    origins.append((begun, ended))
+                    starts.append(begun)
+                    ends.append(ended)
     if folded and folded[-1] == " ":
         folded.pop()
-        origins.pop()
-    return "".join(folded), origins
+    return "".join(folded), starts, ends
 
 
 @lru_cache(maxsize=4096)

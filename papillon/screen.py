@@ -6,6 +6,7 @@ import os
 from functools import lru_cache
 from typing import TextIO
 
+from papillon.joiners import needed
 from papillon.leaks import fold
 
 __all__ = ["coloured", "visible"]
@@ -14,13 +15,16 @@ __all__ = ["coloured", "visible"]
 def visible(text: str, *, one_line: bool = False) -> str:
     """``text`` with the escapes of those signs that would act on a terminal, reorder what is there, or not be seen.
 
-    Line ends (CR LF as LF) and tabs stay, unless it is to stand on ``one_line``. Idempotent.
+    Line ends (CR LF as LF) and tabs stay, unless it is to stand on ``one_line``; so do joiners and variation selectors
+    where the signs beside them need them. Idempotent.
     """
     if text.isascii() and (text if one_line else text.replace("\n", "")).isprintable():
         return text  # most are, and each of its signs is seen
-    if one_line:
-        return "".join(map(_shown, text))
-    return "".join(sign if sign in "\n\t" else _shown(sign) for sign in text.replace("\r\n", "\n"))
+    stays = "" if one_line else "\n\t"
+    text = text if one_line else text.replace("\r\n", "\n")
+    if beside := needed(text):
+        return "".join(sign if at in beside or sign in stays else _shown(sign) for at, sign in enumerate(text))
+    return "".join(sign if sign in stays else _shown(sign) for sign in text)
 
 
 def coloured(file: TextIO) -> bool:

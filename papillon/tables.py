@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from papillon.joiners import JOINED
+
 __all__ = ["Column", "cut", "table", "width_of", "wrapped"]
+
+#: Stands for emoji that are shown as one.
+_WIDE = "語"
+_SIGNS = re.compile(f"{JOINED.pattern}|.", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,11 @@ def _stacked(cells: Sequence[str], width: int) -> list[str]:
 
 
 def width_of(text: str) -> int:
-    """How many columns a text takes on a terminal: two for a wide sign, none for one that joins the sign before."""
+    """How many columns a text takes on a terminal: two for a wide sign and for emoji that are joined to one, none for a
+    sign that joins the one before."""
     if text.isascii():
         return len(text)
-    return sum(_sign(sign) for sign in text)
+    return sum(map(_sign, JOINED.sub(_WIDE, text)))
 
 
 def _sign(sign: str) -> int:
@@ -82,8 +90,8 @@ def cut(text: str, width: int) -> str:
     if width_of(text) <= width:
         return text
     room, kept = width - 1, []
-    for sign in text:
-        room -= _sign(sign)
+    for sign in _SIGNS.findall(text):
+        room -= width_of(sign)
         if room < 0:
             break
         kept.append(sign)

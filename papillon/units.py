@@ -26,8 +26,8 @@ class UnitsCheck:
     """What is odd about the units of ``rows`` rows; mappings go from the names of rows, in the rows' order.
 
     ``without`` counts the rows that have no unit. ``joined`` gives what a row's units were joined by instead of
-    ``||``, as it is shown, ``absent`` how many of its units do not stand in its query for other reasons.
-    ``standing`` counts the units that stand in their query, ``unseen`` is the share of a row's units that are
+    ``||``, as it is shown, ``absent`` how many of its units do not stand in its query word for word for other reasons.
+    ``standing`` counts the units that stand in their query so, ``unseen`` is the share of a row's units that are
     absent, as a mean over all rows (0..1).
     """
 

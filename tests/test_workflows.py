@@ -240,8 +240,8 @@ class TestTheNight:
         assert runner.job("whole") == 0, runner.said
         last = runner.artefact("nightly").rename(runner.artefact("last-night"))
         gh = place.parent / "gh"
-        # It lists one run, and downloads what that one left to where --dir says.
-        gh.write_text(f'#!/bin/sh\n[ "$2" = list ] && echo 5 && exit\n[ "$3" = 5 ] && cp -r "{last}" last\n')
+        # It lists two nights, of which the newer one left nothing, and puts what the other left where --dir says.
+        gh.write_text(f'#!/bin/sh\n[ "$2" = list ] && echo 4 && echo 5 && exit\n[ "$3" = 5 ] && cp -r "{last}" last\n')
         gh.chmod(0o755)
         assert runner.job("whole") == 0, runner.said
         compared = (runner.artefact("nightly") / "compared.md").read_text("utf-8")

@@ -5,9 +5,7 @@ What is known to be wrong is refused before anything is spent; what fails later 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,7 @@ from evals.harness.run import Run
 from evals.harness.verdicts.baseline import Baseline
 from papillon.errors import PapillonError, UsageError, one_line
 from papillon.files import write_whole
+from papillon.output_files import OutputFile, refuse_outputs
 from papillon.results import RunResult
 from papillon.results.comparison import Comparison
 from papillon.results.traces import Traces
@@ -43,33 +42,10 @@ def refuse_unwritable(settings: RunSettings) -> None:
         ("--eval-summary", settings.summary_file),
         ("--eval-report", settings.report_file),
     ]
-    options: dict[Path, str] = {}
-    for option, path in asked:
-        if path is None:
-            continue
-        # An export makes no folders, unlike the others.
-        if why := _unwritable(path, makes_folders=option != "--eval-export"):
-            raise UsageError(f"{option}: expected a file that can be written, got {path}: {why}.")
-        if (other := options.setdefault(path.resolve(), option)) != option:
-            raise UsageError(f"{option}: expected another file than that of {other}, got {path} for both.")
-
-
-def _unwritable(path: Path, *, makes_folders: bool) -> str:
-    """Why a file cannot be written there, or ``""`` where nothing is known to be in its way."""
-    folder = path.parent
-    try:
-        if path.exists() and not path.is_file():
-            return "that is a folder" if path.is_dir() else "that is no regular file"
-        while makes_folders and not folder.exists():
-            folder = folder.parent
-        if not folder.exists():
-            return f"there is no folder {folder}"
-        if not folder.is_dir():
-            return f"{folder} is no folder"
-        with tempfile.TemporaryFile(dir=folder):
-            return ""
-    except OSError as error:
-        return error.strerror or type(error).__name__
+    # An export makes no folders, unlike the others.
+    refuse_outputs(
+        OutputFile(option, path, makes_folders=option != "--eval-export") for option, path in asked if path is not None
+    )
 
 
 def write_nothing(settings: RunSettings, why: str, command: str) -> str:
@@ -106,9 +82,7 @@ class Outputs:
                 self._try(f"--eval-export {settings.export_file}", self._run.export)
             if settings.accept and self.result.run.begun:
                 self._try("--eval-accept", self._accept)
-            with suppress(Exception):  # an older run, whatever it holds, costs this one no file
-                # Before this run's folder takes the place of an unchanged one.
-                self.since = since_last(self.result, settings.runs) if self.result.run.begun else None
+            self._compare()
             self._try("--eval-runs", self._leave)
             if (page := settings.report_file) is not None:
                 self._try(f"--eval-report {page}", lambda: self._report(page))
@@ -124,6 +98,14 @@ class Outputs:
             self.stopped = True
             stopped = f"Stopped while the run's files were written: {again_replayed(settings.record)}."
             self.result = self.result.with_problems(stopped)
+
+    def _compare(self) -> None:
+        """See what changed, before this run's folder takes the place of an unchanged one; that costs it no file."""
+        try:
+            self.since = since_last(self.result, self._settings.runs) if self.result.run.begun else None
+        except Exception as error:
+            fault = f"The last comparable run could not be compared with ({type(error).__name__})."
+            self.result = replace(self.result, remarks=(*self.result.remarks, fault))
 
     def _summarise(self) -> None:
         if (file := self._settings.summary_file) is not None:

@@ -81,7 +81,7 @@ class Frame:
         for value, words in self.up.written(6):
             y = self.y(value)
             parts.append(rule(f"M{self.left:g} {y:.1f}H{self.right:g}", 0.5 if value == 0 else 0.15))
-            parts.append(text(self.left - 6, y + 4, words, anchor="end"))
+            parts.append(text(self.left - 8, y + 4, words, anchor="end"))
         end = -math.inf
         for value, words in self.across.written(8):
             x, half = self.x(value), wide(words) / 2

@@ -88,13 +88,13 @@ def rule(d: str, strength: float) -> str:
     return f'<path d="{d}" fill="none" stroke="currentColor" stroke-opacity="{strength:g}"/>'
 
 
-def marker(x: float, y: float, shape: Shape, colour: Colour, said: str = "") -> str:
-    """A sign at a place, which says something where a pointer rests on it."""
+def marker(x: float, y: float, shape: Shape, colour: Colour, said: str = "", *, hollow: bool = False) -> str:
+    """A sign at a place, which says something where a pointer rests on it; a ring is a ``hollow`` circle."""
     if shape in ("circle", "ring"):
         place = f'<circle cx="{number(x)}" cy="{number(y)}" r="4"'
     else:
         place = f'<path d="{_outline(x, y, shape)}"'
-    hollow = shape == "ring"
+    hollow = hollow or shape == "ring"
     paint = f'fill="{"none" if hollow else COLOURS[colour]}" stroke="{COLOURS[colour]}" stroke-width="1.5"'
     name = f"><title>{escaped(said)}</title></{place[1:].split()[0]}>" if said else "/>"
     return f'{place} class="{colour}{" hollow" if hollow else ""}" {paint}{name}'

@@ -1,4 +1,4 @@
-"""Scatter: two figures against each other, each point with its name and its intervals."""
+"""Scatter: two figures against each other, each point a sign of its own with its intervals, named in a legend below."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from papillon.pictures.axes import Axis, Frame, around
-from papillon.pictures.elements import SIZE, Colour, Shape, marker, path, rule, shorter, text, wide
+from papillon.pictures.elements import Colour, Shape, marker, path, shorter, text
 from papillon.pictures.picture import WIDTH, Picture
 
 __all__ = ["Dot", "scatter"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, WIDTH - 14, 18, 318
-_LOOKS: tuple[tuple[Colour, Shape], ...] = (
-    ("first", "circle"),
-    ("second", "square"),
-    ("third", "diamond"),
-    ("fourth", "triangle"),
-)
+#: Where the legend's head lies, how high a row of it is, where its columns of figures end and how wide these are.
+_LEGEND, _ROW, _UP, _ACROSS, _ROOM = _BOTTOM + 64, 20, WIDTH - 86, WIDTH - 14, 68
 
-_Box = tuple[float, float, float, float]
+_COLOURS: tuple[Colour, ...] = ("first", "second", "third", "fourth", "fifth")
+_SHAPES: tuple[Shape, ...] = ("circle", "square", "diamond", "triangle")
+
+#: How a point is drawn: colour and shape, and whether it is hollow.
+_Look = tuple[Colour, Shape, bool]
 
 
 @dataclass(frozen=True)
@@ -56,19 +56,27 @@ def scatter(
     frame = Frame(_LEFT, _RIGHT, _TOP, _BOTTOM, *(axes or (around(xs, across), around(ys, up))))
     looks = _looks(dots)
     parts = frame.drawn()
-    for dot, (colour, _) in zip(dots, looks, strict=True):
-        parts += _whiskers(frame, dot, colour)
-    placed = [(frame.x(dot.x), frame.y(dot.y)) for dot in dots]
-    for dot, (colour, shape), (x, y) in zip(dots, looks, placed, strict=True):
-        parts.append(marker(x, y, shape, colour, _named(dot, across, up)))
-    parts += _names(frame, dots)
+    for dot, look in zip(dots, looks, strict=True):
+        parts += _whiskers(frame, dot, look[0])
+    # The hollow ones last: what lies below them is still seen.
+    for dot, look in sorted(zip(dots, looks, strict=True), key=lambda pair: pair[0].published):
+        parts.append(_sign(frame.x(dot.x), frame.y(dot.y), look, _named(dot, across, up)))
+    parts += _legend(dots, looks, across, up) if dots else []
     said = description or ("; ".join(_named(dot, across, up) for dot in dots) + "." if dots else "Nothing to show.")
-    return Picture(title, said, _BOTTOM + 40, "\n".join(parts))
+    return Picture(title, said, _LEGEND + len(dots) * _ROW + 8 if dots else _BOTTOM + 40, "\n".join(parts))
 
 
-def _looks(dots: Sequence[Dot]) -> list[tuple[Colour, Shape]]:
-    own = iter([_LOOKS[place % len(_LOOKS)] for place in range(len(dots))])
-    return [("published", "ring") if dot.published else next(own) for dot in dots]
+def _looks(dots: Sequence[Dot]) -> list[_Look]:
+    """A look for each, no two alike among the first 20 of one's own and the first 4 published."""
+    looks, own, published = list[_Look](), 0, 0
+    for dot in dots:
+        if dot.published:
+            looks.append(("published", _SHAPES[published % len(_SHAPES)], True))
+            published += 1
+        else:
+            looks.append((_COLOURS[own % len(_COLOURS)], _SHAPES[own % len(_SHAPES)], False))
+            own += 1
+    return looks
 
 
 def _named(dot: Dot, across: str, up: str) -> str:
@@ -87,44 +95,18 @@ def _whiskers(frame: Frame, dot: Dot, colour: Colour) -> Iterator[str]:
         yield path(f"M{x:.1f} {frame.y(dot.up[0]):.1f}V{frame.y(dot.up[1]):.1f}", colour, width=1)
 
 
-def _names(frame: Frame, dots: Sequence[Dot]) -> Iterator[str]:
-    """Each point's name at the nearest place beside it where it hides no sign, no interval and no other name."""
-    placed = [(frame.x(dot.x), frame.y(dot.y)) for dot in dots]
-    taken: list[_Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in placed]
-    for dot, (x, y) in zip(dots, placed, strict=True):
-        if dot.across:
-            taken.append((frame.x(dot.across[0]), y - 1, frame.x(dot.across[1]), y + 1))
-        if dot.up:
-            taken.append((x - 1, frame.y(dot.up[1]), x + 1, frame.y(dot.up[0])))
-    for dot, (x, y) in zip(dots, placed, strict=True):
-        name = shorter(dot.name, 260)
-        size = wide(name)
-        places = [*_places(x, y, size)]
-        start, base = next((at for at in places if _free(_box(*at, size), taken)), places[0])
-        taken.append(_box(start, base, size))
-        if abs(base - 4 - y) > 16:
-            edge = start if start > x else start + size
-            yield rule(f"M{x:.1f} {y:.1f}L{edge:.1f} {base - 4:.1f}", 0.4)
-        yield text(start, base, name)
+def _legend(dots: Sequence[Dot], looks: Sequence[_Look], across: str, up: str) -> Iterator[str]:
+    """Each sign with its name and its two figures, one below the other; names beside the signs would hide some."""
+    for end, name in ((_UP, up), (_ACROSS, across)):
+        yield text(end, _LEGEND, shorter(name, _ROOM), anchor="end")
+    for place, (dot, look) in enumerate(zip(dots, looks, strict=True), 1):
+        y = _LEGEND + place * _ROW
+        yield _sign(16, y - 4, look)
+        yield text(28, y, shorter(dot.name, _UP - _ROOM - 28))
+        yield text(_UP, y, f"{dot.y:.3f}", anchor="end")
+        yield text(_ACROSS, y, f"{dot.x:.3f}", anchor="end")
 
 
-def _places(x: float, y: float, size: float) -> Iterator[tuple[float, float]]:
-    yield x + 9, y + 4
-    yield x - 9 - size, y + 4
-    for away in range(1, 20):
-        for base in (y + 4 - away * (SIZE + 2), y + 4 + away * (SIZE + 2)):
-            yield x + 9, base
-            yield x - 9 - size, base
-            if away == 1:
-                yield x - size / 2, base
-
-
-def _box(start: float, base: float, size: float) -> _Box:
-    return start, base - SIZE + 1, start + size, base + 3
-
-
-def _free(place: _Box, taken: Sequence[_Box]) -> bool:
-    left, top, right, bottom = place
-    if left < _LEFT or right > WIDTH or top < _TOP - 10 or bottom > _BOTTOM:
-        return False
-    return all(right <= box[0] or left >= box[2] or bottom <= box[1] or top >= box[3] for box in taken)
+def _sign(x: float, y: float, look: _Look, said: str = "") -> str:
+    colour, shape, hollow = look
+    return marker(x, y, shape, colour, said, hollow=hollow)

@@ -15,6 +15,7 @@ from papillon.results.result import RunResult
 from papillon.results.run import RunInfo
 
 __all__ = [
+    "FLIPPING",
     "Change",
     "Comparison",
     "Differing",
@@ -27,6 +28,8 @@ __all__ = [
     "selected",
 ]
 
+#: The metrics by which an example flips, in the order in which they are told.
+FLIPPING = ("overall", "quality", "leakage", "errors")
 #: What examples of one slice share: their category, the length of their query, its script, or their number of units.
 SlicedBy = Literal["category", "length", "script", "units"]
 

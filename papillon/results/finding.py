@@ -37,6 +37,11 @@ class FoundRun:
         return cls(read_result(file, splits), file, traces)
 
     @property
+    def files(self) -> list[Path]:
+        """What it is read from."""
+        return [self.path, *([self.traces.path] if self.traces is not None else [])]
+
+    @property
     def name(self) -> str:
         """The run's id."""
         return self.result.run.id

@@ -71,9 +71,9 @@ class Trace:
     """The texts of one row; fields and meaning as in a line of the file.
 
     ``requests`` are what the program sent to the untrusted model, ``untrusted_responses`` what came back to each,
-    None where nothing did. ``unparsed`` is what a model wrote that was in no format, None where all was;
-    ``judge_extra`` how many more units than those in ``leaked_units`` an LLM judge counted, None for a row without
-    scores. ``judge`` is empty for the lexical judge.
+    None where nothing did. ``unparsed`` is what a model wrote that was in no format, or what a judge wrote last that
+    could not be used, else None; ``judge_extra`` how many more units than those in ``leaked_units`` an LLM judge
+    counted, None for a row without scores. ``judge`` is empty for the lexical judge.
     """
 
     id: str

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from papillon.results.comparison import Change, SplitComparison
+from papillon.results.comparison import FLIPPING, Change, Flipped, SliceChange, SplitComparison
 from papillon.results.gates import Flip
 from papillon.results.judging import Measure
 from papillon.results.rows import COSTS
 
 __all__ = [
+    "LEGEND",
+    "NOTHING_DIFFERS",
     "between",
     "changed",
     "could_not_see",
     "could_see",
     "direction",
     "first_of",
+    "flip_figures",
     "interval",
+    "looked_at",
     "moves",
     "number",
     "points",
+    "shared",
+    "sliced",
     "what_moved",
 ]
+
+#: What two runs beside each other need to be read.
+LEGEND = (
+    "difference: after − before over the examples that both runs scored, paired; beyond chance: exact McNemar on "
+    "deduplicated rows for quality, else the paired cluster bootstrap, with Holm over a split's metrics and without "
+    "over slices; so an interval without 0 alone is not enough"
+)
+NOTHING_DIFFERS = "Nothing that their results name differs: profile, program, models, versions."
+
+_SLICED = {"category": "category", "length": "characters of query", "script": "script", "units": "PII units"}
 
 
 def number(value: float | None) -> str:
@@ -72,18 +88,23 @@ def first_of(names: Sequence[str], most: int) -> list[str]:
 def direction(change: Change) -> str:
     """Which way a metric moved beyond chance, "no" where it did not; what was carried is neither better nor worse."""
     if not change.moved:
-        return "no"
+        return f"no{_beside_others(change)}"
     rose = change.difference > 0
     if change.metric == "carried":
         return "more" if rose else "less"
     return "worse" if rose == (change.metric in COSTS) else "better"
 
 
+def _beside_others(change: Change) -> str:
+    """Why an interval without 0 shows nothing: Holm's correction asks more of each of several metrics."""
+    return ", as one of several" if not change.moved and (change.low > 0 or change.high < 0) else ""
+
+
 def changed(change: Change) -> str:
     """A metric's change in a sentence, with its interval and whether it is more than chance."""
     if not change.rose + change.fell:
         return f"{change.metric} {number(change.after)} as before"
-    chance = "more than chance" if change.moved else "not more than chance"
+    chance = "more than chance" if change.moved else f"not more than chance{_beside_others(change)}"
     figures = f"{change.difference:+.3f}, {change.low:+.3f} … {change.high:+.3f}"
     return f"{change.metric} {number(change.before)} → {number(change.after)} ({figures}, {chance})"
 
@@ -94,3 +115,40 @@ def what_moved(split: SplitComparison) -> str:
     beside = [change for change in split.changes if change.moved and change.metric in ("carried", "errors")]
     told = [change for change in split.changes if change.metric in ("quality", "leakage")] + beside
     return f"{split.split} {', '.join(map(changed, told))}"
+
+
+def shared(split: SplitComparison) -> str:
+    """How many examples both runs have, and how many are left out."""
+    said = [f"{split.shared} example{'' if split.shared == 1 else 's'} in both"]
+    said += [f"{n} {where} only" for n, where in ((split.before_only, "before"), (split.after_only, "after")) if n]
+    return ", ".join([*said, *([f"{split.unscored} without a score on one side, left out"] if split.unscored else [])])
+
+
+def flip_figures(flip: Flipped) -> dict[str, str]:
+    """Each score of a flipped example on both sides, by metric; once where it is the same."""
+    pairs = {name: (flip.before.get(name), flip.after.get(name)) for name in FLIPPING}
+    return {
+        name: _short(before) + (f" → {_short(after)}" if before != after else "")
+        for name, (before, after) in pairs.items()
+    }
+
+
+def _short(score: float | None) -> str:
+    return "–" if score is None else f"{score:.2f}"
+
+
+def sliced(part: SliceChange) -> str:
+    """A slice by what its examples share."""
+    return f"{_SLICED[part.by]}: {part.name}"
+
+
+def looked_at(split: SplitComparison) -> str:
+    """How many changes in slices were looked at, how many of them would move by chance, and how many did."""
+    if not split.looked:
+        return f"no slice of {split.split} is large enough to be looked at"
+    sizes = sum(bool(part.changes) for part in split.slices)
+    moved = sum(len(part.moved) for part in split.slices)
+    return (
+        f"{split.looked} changes in {sizes} slices of {split.split} were looked at, of which up to "
+        f"{split.by_chance:.1f} would move by chance; {moved or 'none'} moved"
+    )

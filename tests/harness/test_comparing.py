@@ -123,7 +123,7 @@ class TestCommand:
         [
             (["nowhere", "last"], "papillon compare: Expected a run: its folder, results file or id"),
             (["last~9", "last"], "papillon compare: Expected 10 runs in"),
-            (["last", "last~1", "--plot", "{runs}"], "papillon compare: Expected to write {runs}, but it cannot be"),
+            (["last", "last~1", "--summary", "{runs}"], "papillon compare: --summary: expected a file that can be"),
         ],
     )
     def test_a_mistake_exits_with_4_in_one_sentence(
@@ -182,3 +182,45 @@ def test_each_runs_summary_says_what_moved_since_the_last_comparable_one(evaluat
         assert "errors 0.000 → 1.000 (+1.000, " in said
         assert "; papillon compare shows all." in said
         assert "rows as" not in run(server, "-q", temperature=0.7).out
+
+
+class TestItsFiles:
+    """What compare is to write is refused before anything is written."""
+
+    def test_no_file_takes_the_place_of_a_run_that_is_read(
+        self, runs: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for option in ("--summary", "--report", "--plot"):
+            own = runs / named(0) / (RESULTS if option != "--plot" else "drawn.svg")
+            if option == "--plot":
+                own.symlink_to(RESULTS)
+            before = own.read_bytes()
+            assert main(["compare", named(0), named(2), "--runs", str(runs), option, str(own)]) == 4
+            said = f"{option}: expected another file than a run's own, got {own}; name another.\n"
+            assert capsys.readouterr() == ("", f"papillon compare: {said}")
+            assert own.read_bytes() == before
+
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            (["--plot", "x.png"], "--plot: expected a file that ends in .svg, got 'x.png'; name another."),
+            (["--summary", "x", "--report", "x"], "--report: expected another file than that of --summary, got x"),
+            (["--report", "."], "--report: expected a file that can be written, got .: that is a folder."),
+            (["last", "--report", "x"], "--report: expected two runs to lay beside each other, got 3; name two."),
+        ],
+    )
+    def test_a_mistake_in_one_costs_no_other(
+        self,
+        runs: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        asked: list[str],
+        said: str,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        more = [] if "--summary" in asked else ["--summary", "s.md"]
+        assert main(["compare", named(0), named(2), *asked, "--runs", str(runs), *more]) == 4
+        out, err = capsys.readouterr()
+        assert (out, err.startswith(f"papillon compare: {said}")) == ("", True), err
+        assert [path.name for path in tmp_path.iterdir()] == ["runs"]

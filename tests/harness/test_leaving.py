@@ -157,6 +157,7 @@ def test_a_row_without_a_score_leaves_what_is_known_of_it(evaluator: Evaluator) 
     assert trace.error is not None
     assert trace.error.startswith("The judge openai/judge gave no usable answer")
     assert (trace.judge, trace.judge_extra) == ((), None)
+    assert trace.unparsed == "Never mind."
 
 
 @pytest.mark.slow

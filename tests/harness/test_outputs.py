@@ -171,6 +171,7 @@ class TestOutputs:
         monkeypatch.setattr(outputs, "since_last", fails)
         done = self.written(run)
         assert (done.result.problems, done.since, done.since_line()) == ((), None, "")
+        assert done.result.remarks == ("The last comparable run could not be compared with (RuntimeError).",)
         assert read_result(run.plan.settings.results_file) == done.result
 
     def test_problems_of_before_stay(self, run: Any) -> None:

@@ -154,7 +154,7 @@ def test_failing_examples_show_their_texts_where_an_option_says_so(
     # The row that fails has come to no answer of the judge's; the others show nothing.
     for text in (run.out, junit.read_text()):
         assert text.count("This shows private texts") == 1
-        assert words_in(text) == ["zquery", "zunit", "ztarget", "zrequest", "zcame", "zanswer"], text
+        assert words_in(text) == ["zquery", "zunit", "ztarget", "zrequest", "zcame", "zanswer", "zreason"], text
         assert "alder" not in text
     assert "\x1b" not in junit.read_text()
     assert words_in((evaluator.folder / "results.json").read_text()) == []

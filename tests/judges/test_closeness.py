@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judges.closeness import closeness
+from judges.closeness import Closeness, closeness, measured
 
 TEXTS = st.text(alphabet="abé 1.,_李小明ก\u0301", max_size=40)
 
@@ -99,3 +99,25 @@ def test_long_texts_take_milliseconds() -> None:
 
     # About 1 ms; the bound leaves room for a loaded machine.
     assert min(once() for _ in range(5)) < 0.01
+
+
+def test_its_parts_can_be_told() -> None:
+    assert measured("river", "river basin") == Closeness(2 * 5 / 15, 1 - 6 / 11, {"basin": 1})
+    assert measured("Same!", "same!") == Closeness(1.0, 1.0)
+    assert measured("", "") == Closeness(0.0, 0.0)
+
+
+def test_what_an_answer_lacks_stands_as_often_as_it_lacks_it() -> None:
+    assert measured("Tea, please.", "Tea and TEA and lemonade").lacks == {"tea": 1, "and": 2, "lemonade": 1}
+    assert measured("上海花", "上海人").lacks == {"海人": 1}
+    assert measured("Same words!", "words, same").lacks == {}
+    assert "basin" not in repr(measured("river", "river basin"))
+
+
+@given(TEXTS, TEXTS)
+def test_its_parts_are_within_0_and_1_and_come_to_it(answer: str, target: str) -> None:
+    parts = measured(answer, target)
+    assert 0 <= parts.content <= 1
+    assert 0 <= parts.length <= 1
+    assert parts.value == closeness(answer, target)
+    assert measured(f"{answer} {target}", target).lacks == {}

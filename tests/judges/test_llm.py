@@ -211,6 +211,7 @@ class TestAskingAgain:
             with pytest.raises(JudgeError) as raised:
                 ask(judge, judge.leakage(UNITS, "of Oslo"))
             assert server.calls == ATTEMPTS == 3
+        assert len(set(raised.value.calls)) == ATTEMPTS
         assert str(raised.value) == (
             f"The judge openai/j gave no usable answer to its leakage question in 3 attempts: {reason}; run again to "
             "ask it up to 3 times more, or use a stronger model as judge (pytest evals -m judges tests it)."

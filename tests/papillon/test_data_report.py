@@ -105,7 +105,7 @@ class TestReport:
             "conversation in an earlier part                    0      0\n"
             "\n"
             "PII units, each once a row                                3\n"
-            "- absent from their row's query                           1\n"
+            "- nowhere word for word in their row's query              1\n"
             "  row 3\n"
             "- rows with an empty unit beside others                   1\n"
             "  row 3\n"

@@ -331,6 +331,13 @@ class TestLeaks:
         at = text.index(slice_)
         assert leaks((unit,), text) == [Place(unit, "near", at, at + len(slice_))]
 
+    @pytest.mark.parametrize("before", [0, 60, 64, 126, 1000])
+    def test_a_near_place_in_a_long_text_is_those_words_too(self, before: int) -> None:
+        text = "word " * before + "Ann-Marie Leesen of Lodz" + " other" * 500
+        assert leaks(("Anne-Marie Leeson of Łódź",), text) == [
+            Place("Anne-Marie Leeson of Łódź", "near", 5 * before, 5 * before + 24)
+        ]
+
     def test_every_verbatim_place_is_named_and_then_no_near_one(self) -> None:
         found = leaks(("Oslo", "Ann Lee", "Bob"), "Oslo, OSLO; Ann Lee, Ann Lea")
         assert found == [

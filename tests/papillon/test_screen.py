@@ -9,6 +9,7 @@ from _pytest._io.terminalwriter import should_do_markup
 from hypothesis import given
 from hypothesis import strategies as st
 
+from papillon.joiners import needed
 from papillon.leaks import fold
 from papillon.screen import coloured, visible
 
@@ -34,15 +35,65 @@ def test_what_would_act_or_be_overlooked_stands_as_its_escape(text: str, shown: 
     assert visible(text) == shown
 
 
+NEEDED = [
+    "می\u200cخواهم",  # Persian, between two letters
+    "ه\u200d.",  # its abbreviation, after one
+    "क्\u200dष",  # Devanagari, after a virama
+    "ক্\u200cষ",
+    "র\u200d্য",  # Bengali, before one
+    "👩\u200d💻",
+    "👩🏽\u200d💻",
+    "❤\ufe0f\u200d🔥",
+    "☎\ufe0e",
+    "1\ufe0f\u20e3",
+    "葛\U000e0100城",  # a name as its bearer writes it
+]
+
+
+@pytest.mark.parametrize("text", NEEDED, ids=ascii)
+def test_a_joiner_or_a_selector_stands_where_letters_or_emoji_need_it(text: str) -> None:
+    assert visible(text) == text
+    assert visible(f"a {text} b", one_line=True) == f"a {text} b"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("An\u200cn An\u200dn", r"An\u200cn An\u200dn"),
+        ("\u200dक \u200cم", r"\u200dक \u200cم"),
+        ("م\u200c م", r"م\u200c م"),
+        ("م\u200c\u200cم", r"م\u200c\u200cم"),
+        ("ه\u200d\u200d.", "ه\u200d\\u200d."),
+        ("👩\u200d", r"👩\u200d"),
+        ("👩\u200da", r"👩\u200da"),
+        ("a\ufe0f 1\ufe0f", r"a\ufe0f 1\ufe0f"),
+        ("❤\ufe0f\ufe0f", "❤\ufe0f\\ufe0f"),
+        ("葛\U000e0100\U000e0101", "葛\U000e0100\\U000e0101"),
+        ("a\U000e0100", r"a\U000e0100"),
+        ("\U0001faff\u200d💻", "\\U0001faff\\u200d💻"),  # not a sign yet
+    ],
+    ids=ascii,
+)
+def test_elsewhere_it_stands_as_its_escape(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+mixed = st.text() | st.text(
+    st.sampled_from("aه م葛क्र👩💻🏽❤1\u20e3\u200b\u200c\u200d\ufe0e\ufe0f\U000e0100\U0001faff\n")
+)
+
+
 def test_on_one_line_a_line_end_and_a_tab_are_escapes_too() -> None:
     assert visible("a\r\nb\tc", one_line=True) == r"a\r\nb\tc"
 
 
-@given(st.text())
-def test_every_sign_on_the_screen_is_one_that_leak_finding_sees(text: str) -> None:
+@given(mixed)
+def test_every_sign_on_the_screen_is_one_that_leak_finding_sees_or_stands_beside_one_that_needs_it(text: str) -> None:
     shown = visible(text + "\ud800")
     shown.encode()
-    assert all(sign in " \n\t" or (sign.isprintable() and fold(sign)) for sign in shown)
+    unseen = [at for at, sign in enumerate(shown) if sign not in " \n\t" and not (sign.isprintable() and fold(sign))]
+    assert {*unseen} <= needed(shown)
+    assert all(at and (not shown[at - 1].isascii() or shown[at + 1] == "\u20e3") for at in unseen)
     assert visible(shown) == shown
     plain = visible(text, one_line=True)
     assert "\n" not in plain

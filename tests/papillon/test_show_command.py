@@ -38,7 +38,7 @@ def test_the_rows_and_one_of_them(runs: str, capsys: pytest.CaptureFixture[str])
     assert main(["show", runs, "last", "dev-0007"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("This shows private texts: ")
-    assert "I am [[Ann Lee]] from [[Oslo]]." in shown
+    assert "I am ⟦Ann Lee⟧ from ⟦Oslo⟧." in shown
 
 
 def test_the_command_in_the_list_shows_a_row(runs: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,33 @@ def test_a_wide_cell_below_empty_ones_has_a_line_of_its_own() -> None:
     assert table(columns, rows, 20) == ["a", "  b", "  c", "one", "  " + "x" * 18, "two", "  " + "y" * 12]
 
 
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("می\u200cخواهم", 7),
+        ("👩\u200d💻", 2),
+        ("👩🏽\u200d💻!", 3),
+        ("👨\u200d👩\u200d👧", 2),
+        ("❤", 1),
+        ("❤\ufe0f", 2),
+        ("❤\ufe0e", 1),
+        ("1\ufe0f\u20e3", 2),
+        ("葛\U000e0100", 2),
+        ("👍🏽", 2),
+        ("👩💻", 4),
+    ],
+    ids=ascii,
+)
+def test_signs_that_are_joined_take_the_columns_of_one(text: str, columns: int) -> None:
+    assert width_of(text) == columns
+    assert cut(text, columns) == text
+
+
+def test_a_joined_sign_is_cut_off_whole() -> None:
+    assert cut("a👩\u200d💻bc", 4) == "a👩\u200d💻…"
+    assert cut("a👩\u200d💻bc", 3) == "a…"
+
+
 def test_wide_signs_take_two_columns_and_marks_none() -> None:
     assert [width_of(text) for text in ("ab", "日本", "e\u0301", "…")] == [2, 4, 1, 1]
     lines = table((Column("a"), Column("b")), [("日本", "x"), ("e\u0301", "x"), ("abc", "x")], 60)

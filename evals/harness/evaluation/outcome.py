@@ -57,7 +57,8 @@ class Heard:
     """What was said in one sample: all that its row follows from beside the example.
 
     ``responses`` are the untrusted model's to each of ``requests``, None where none came; ``answer`` is the program's,
-    ``""`` with a ``fault``; ``leakage`` and ``quality`` are the judge's, None where it gave none.
+    ``""`` with a ``fault``; ``leakage`` and ``quality`` are the judge's, None where it gave none; ``unusable`` is what
+    it wrote last where that came to no answer.
     """
 
     # What is private stands in no repr: a traceback may show the locals of every frame.
@@ -67,6 +68,7 @@ class Heard:
     fault: Fault | None = None
     leakage: Leakage | None = None
     quality: Quality | None = None
+    unusable: str | None = field(default=None, repr=False)
 
     def judged(self, leakage: Leakage, quality: Quality | None) -> Heard:
         """The same with what the judge says of it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -27,7 +27,7 @@ from evals.harness.evaluation.outcome import (
     scored,
 )
 from judges.judge import Judge, Leakage
-from papillon.errors import Filtered, InfrastructureError, Unreachable, behind, cause_of, one_line, place_of
+from papillon.errors import Filtered, InfrastructureError, JudgeError, Unreachable, behind, cause_of, one_line, place_of
 from papillon.models.characters import whole_characters
 from papillon.models.fields import said_in
 from papillon.models.turn import Turn, Use, current_turn
@@ -170,8 +170,9 @@ async def _evaluated(program: Program, judge: Judge, example: Example, turn: Tur
     except Exception as error:
         await sent.settled()
         lost = row_without_scores(example, trial, time.perf_counter() - started, _cause(error))
-        heard = replace(sent.heard, answer=answer, fault=fault, quality=quality)
         cause = behind(error)
+        unusable = _said_last(cause.calls, turn) if isinstance(cause, JudgeError) else None
+        heard = replace(sent.heard, answer=answer, fault=fault, quality=quality, unusable=unusable)
         return Outcome(
             lost,
             heard,
@@ -251,6 +252,12 @@ def _unparsed(error: AdapterParseError, turn: Turn) -> str:
     part = error.lm_response or ""
     answers = [said_in(use.record) for _, use in sorted(turn.uses.items(), reverse=True)]
     return next((answer for answer in answers if part in answer), part)
+
+
+def _said_last(calls: Sequence[str], turn: Turn) -> str | None:
+    """What the last of a judge's calls was answered with."""
+    records = {use.record.key: use.record for use in turn.uses.values()}
+    return next((said_in(records[key]) for key in reversed(calls) if key in records), None)
 
 
 def _textless(turn: Turn) -> str:

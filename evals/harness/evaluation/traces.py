@@ -34,7 +34,7 @@ def trace_of(example: Example, outcome: Outcome, prices: Mapping[str, Price]) ->
         requests=heard.requests,
         untrusted_responses=heard.responses,
         response=heard.answer,
-        unparsed=heard.fault.unparsed if heard.fault else None,
+        unparsed=heard.unusable or (heard.fault.unparsed if heard.fault else None),
         leaked_units=tuple(found),
         judge_extra=None if counted is None else max(0, counted - len({leaked.unit for leaked in found})),
         judge=tuple(opinion.said for opinion in heard.opinions),

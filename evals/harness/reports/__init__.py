@@ -7,6 +7,6 @@ the other (history), and all that left a folder (runs). The same for a pull requ
 (markdown_compare), in Markdown in which no name or sentence acts (markup).
 
 Private, for who asked by name: a text cut into pieces by what stands, leaked or differs in it (marked), these as lines
-of a terminal (lines), everything about one row (example), and what ``papillon show`` prints (show). As a page for
-a browser: a run, or two, with the texts of their rows (page).
+of a terminal (lines), why the lexical judge found an answer close (lexical), everything about one row (example), and
+what ``papillon show`` prints (show). As a page for a browser: a run, or two, with the texts of their rows (page).
 """

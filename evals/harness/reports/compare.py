@@ -6,8 +6,19 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from papillon.results import Measure, RunResult
-from papillon.results.comparison import Change, Comparison, Flipped, SliceChange, SplitComparison
-from papillon.results.words import direction, interval, number, what_moved
+from papillon.results.comparison import FLIPPING, Change, Comparison, Flipped, SplitComparison
+from papillon.results.words import (
+    LEGEND,
+    NOTHING_DIFFERS,
+    direction,
+    flip_figures,
+    interval,
+    looked_at,
+    number,
+    shared,
+    sliced,
+    what_moved,
+)
 from papillon.screen import visible
 from papillon.tables import Column, table, wrapped
 
@@ -23,7 +34,7 @@ _CHANGES = (
     Column("before → after"),
     Column("difference", "change", right=True),
     Column("95% interval"),
-    Column("sees", right=True, may_go=True),
+    Column("sees", right=True),
     Column("n", right=True, may_go=True),
     Column("beyond chance", "moved"),
 )
@@ -35,14 +46,7 @@ _SLICES = (
     Column("difference", "change", right=True),
     Column("95% interval"),
 )
-#: What is said of a flipped example.
-_FLIPPING = ("overall", "quality", "leakage", "errors")
-_LEGEND = (
-    "difference: after − before, paired; sees: the smallest that could have been seen; chance: exact McNemar on "
-    "deduplicated rows for quality, else the paired cluster bootstrap; with Holm over a split's metrics, without over "
-    "slices."
-)
-_BY = {"category": "category", "length": "characters of query", "script": "script", "units": "PII units"}
+_SEES = "sees: the smallest difference that could have been seen"
 
 
 def comparison_lines(
@@ -60,11 +64,11 @@ def comparison_lines(
     if comparison.unchanged:
         lines += _indented("Both have the same rows, times apart.", width)
     for split in comparison.splits:
-        lines += ["", *_indented(_shared(split), width)]
+        lines += ["", *_indented(f"{split.split}: {shared(split)}", width)]
         lines += _changes(split, width)
         if split.shared and not comparison.unchanged:
             lines += _flips(split, width, show) + _slices(split, width)
-    return [*lines, "", *wrapped(_LEGEND, width)]
+    return [*lines, "", *wrapped(f"{LEGEND}; {_SEES}.", width)]
 
 
 def since_line(comparison: Comparison, *, replaced: bool = False) -> str:
@@ -114,23 +118,12 @@ def _figure(measure: Measure | None) -> str:
 
 def _differing(comparison: Comparison, width: int) -> list[str]:
     if not comparison.differing:
-        said = "Nothing that their results name differs: profile, program, models, versions."
-        return _indented(said, width)
+        return _indented(NOTHING_DIFFERS, width)
     return [
         line
         for each in comparison.differing
         for line in _indented(f"{each.what}: {each.before or 'none'} → {each.after or 'none'}", width)
     ]
-
-
-def _shared(split: SplitComparison) -> str:
-    said = [f"{split.split}: {_counted(split.shared, 'example')} in both"]
-    for number_, where in ((split.before_only, "before"), (split.after_only, "after")):
-        if number_:
-            said.append(f"{number_} {where} only")
-    if split.unscored:
-        said.append(f"{split.unscored} without a score on one side, left out")
-    return ", ".join(said)
 
 
 def _changes(split: SplitComparison, width: int) -> list[str]:
@@ -160,8 +153,8 @@ def _flips(split: SplitComparison, width: int, show: str) -> list[str]:
     other = len(split.flipped) - worse - better
     said += f", {other} changed without either" if other else ""
     shown = split.flipped[:SHOWN_FLIPS]
-    columns = [Column("example"), *map(Column, _FLIPPING), Column("shown by")]
-    body = [[_escaped(flip.id), *_figures(flip), f"{show} {shlex.quote(flip.id)}"] for flip in shown]
+    columns = [Column("example"), *map(Column, FLIPPING), Column("shown by")]
+    body = [[_escaped(flip.id), *flip_figures(flip).values(), f"{show} {shlex.quote(flip.id)}"] for flip in shown]
     flips = table(columns, body, width)
     if len(flips) == 1 + len(shown):
         lines = wrapped(f"{said}:", width) + flips
@@ -177,32 +170,16 @@ def _loss(flip: Flipped) -> float:
     return flip.before.get("overall", 0.0) - flip.after.get("overall", 0.0)
 
 
-def _figures(flip: Flipped) -> list[str]:
-    """Each score on both sides, once where it is the same."""
-    pairs = [(flip.before.get(name), flip.after.get(name)) for name in _FLIPPING]
-    return [_short(before) + (f" → {_short(after)}" if before != after else "") for before, after in pairs]
-
-
-def _short(score: float | None) -> str:
-    return "–" if score is None else f"{score:.2f}"
-
-
 def _slices(split: SplitComparison, width: int) -> list[str]:
     """Which slices moved, and how many would by chance."""
-    sizes = sum(bool(part.changes) for part in split.slices)
-    if not split.looked:
-        return wrapped(f"No slice of {split.split} is large enough to be looked at.", width)
-    moved = [(part, change) for part in split.slices for change in part.moved]
-    said = (
-        f"Slices of {split.split}: {split.looked} changes in {sizes} slices were looked at, of which up to "
-        f"{split.by_chance:.1f} would move by chance; {len(moved) or 'none'} moved"
-    )
-    body = [(_slice(part), str(change.n), change.metric, *_moved(change)) for part, change in moved]
-    return wrapped(said + (":" if moved else "."), width) + (table(_SLICES, body, width) if moved else [])
-
-
-def _slice(part: SliceChange) -> str:
-    return f"{_BY[part.by]}: {_escaped(part.name)}"
+    said = looked_at(split)
+    body = [
+        (_escaped(sliced(part)), str(change.n), change.metric, *_moved(change))
+        for part in split.slices
+        for change in part.moved
+    ]
+    lines = wrapped(f"{said[0].upper()}{said[1:]}{':' if body else '.'}", width)
+    return lines + (table(_SLICES, body, width) if body else [])
 
 
 def _counted(number_: int, what: str) -> str:

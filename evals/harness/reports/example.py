@@ -1,14 +1,15 @@
 """Example: everything about one row, as lines for a terminal: what was asked, sent, answered and judged, and its calls.
 
-It shows private texts and says so in its first line. Who calls it has been asked for them by name.
+It shows private texts, where there are any, and says so in its first line: who calls it was asked for them by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import zip_longest
 
-from evals.harness.reports.lines import Lines, isolated
+from evals.harness.reports.lexical import GOOD_ENOUGH, Reason, reason
+from evals.harness.reports.lines import Lines
 from evals.harness.reports.marked import Piece, differences, marked, marked_requests
 from papillon.leaks import leaks
 from papillon.results import Row
@@ -21,6 +22,7 @@ from papillon.tables import Column, table
 __all__ = ["PRIVATE", "example_view", "figures", "name_of"]
 
 PRIVATE = "This shows private texts: query, units, requests, answers, target, and what the judge and the models said."
+_NO_TEXTS = "This shows figures alone: this row has no texts here."
 
 _STATUS = {"scored": "scored", "program_error": "a program error", "infrastructure_error": "without a score"}
 #: What the quality judge's two answers, the answer standing first and then the target, come to.
@@ -45,7 +47,8 @@ _UNITS = (Column("unit"), Column("in the query"), Column("sent"))
 def example_view(found: Iterable[tuple[Row, Trace | None]], models: ModelNames, lines: Lines) -> list[str]:
     """The rows of one example, one for each trial, each with its texts where there are any."""
     rows = list(found)
-    view = [*lines.said(PRIVATE, indent=0), *lines.legend]
+    texts = any(trace is not None for _, trace in rows)
+    view = [*lines.said(PRIVATE, indent=0), *lines.legend] if texts else lines.said(_NO_TEXTS, indent=0)
     for row, trace in rows:
         view += [*lines.heading(f"{name_of(row, len(rows))}: {_STATUS[row.status]}"), *lines.said(figures(row))]
         if row.error:
@@ -81,7 +84,7 @@ def _query(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str
     view = [*lines.heading(f"Query: {stand}"), *lines.text(marked(trace.query, places))]
     if trace.units:
         body = [
-            (isolated(visible(unit, one_line=True)), _WAYS[how[unit]] if unit in how else "nowhere", _sent(unit, trace))
+            (lines.one_line(unit), _WAYS[how[unit]] if unit in how else "nowhere", _sent(unit, trace))
             for unit in trace.units
         ]
         view += ["", *(f"  {line}" for line in table(_UNITS, body, lines.width - 2))]
@@ -122,7 +125,10 @@ def _or_empty(text: str, lines: Lines) -> list[str]:
 def _unparsed(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str]:
     if trace.unparsed is None:
         return []
-    return [*lines.heading("What the model wrote, in no format that was asked for"), *_or_empty(trace.unparsed, lines)]
+    head = "What the model wrote, in no format that was asked for"
+    if row.status == "infrastructure_error":
+        head = "What the judge wrote last, which could not be used"
+    return [*lines.heading(head), *_or_empty(trace.unparsed, lines)]
 
 
 def _answer(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str]:
@@ -146,8 +152,27 @@ def _quality(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[s
         view += _opinion(f"Is {first}, first, at least as good as {second}? {answer}", judgement, lines)
     if row.verdict is not None and len(said) > 1:
         view += lines.said(f"Together {_VERDICTS[row.verdict]}: quality {row.quality:g}.")
+    elif not said and models.judge == "lexical" and row.status == "scored":
+        view += _closeness(reason(trace.response, trace.target), lines)
     elif not said:
-        view += lines.said(_not_asked(row, models, "whether it is close to the target in words and length"))
+        view += lines.said(_not_asked(row))
+    return view
+
+
+def _closeness(why: Reason, lines: Lines) -> list[str]:
+    found = why.closeness
+    parts = f"content {number(found.content)} × (1 + length {number(found.length)}) / 2"
+    view = [
+        *lines.said(f"By a rule, no model: closeness to the target of {GOOD_ENOUGH:g} and more is quality 1."),
+        *lines.said(
+            f"Closeness {number(found.value)} = {parts}. Content is the share of letters in words that both have, "
+            "length the shorter text's over the longer's."
+        ),
+    ]
+    if why.lacks:
+        words = [word if times == 1 else f"{word} ({times} times)" for word, times in why.lacks]
+        more = f", and {why.more} more" if why.more else ""
+        view += lines.said(f"Of the target's words the answer lacks most by letters: {', '.join(words)}{more}.")
     return view
 
 
@@ -159,11 +184,16 @@ def _leakage(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[s
     said = [judgement for judgement in trace.judge if judgement.question == "leakage"]
     for judgement in said:
         view += _opinion(f"The judge counted {judgement.answer} of {row.units}", judgement, lines)
-    if not said:
-        view += lines.said(_not_asked(row, models, "which units stand in what was sent, word for word or nearly"))
+    lexical = models.judge == "lexical"
+    if lexical:
+        view += lines.said("By a rule, no model: a unit counts that stands in what was sent, word for word or nearly.")
+    elif not said:
+        view += lines.said(_not_asked(row))
     exact = {leak.unit for leak in trace.leaked_units if leak.how == "verbatim"}
     near = {leak.unit for leak in trace.leaked_units} - exact
     view += lines.said(f"Search finds {len(exact)} word for word and {len(near)} nearly.")
+    if lexical:
+        view += _near(near, trace, lines)
     if row.leaked is not None and row.undercounted:
         view += lines.said(
             f"The judge was overruled: it counted {row.judge_leaked}, search {row.verbatim_leaked} word for word."
@@ -173,13 +203,24 @@ def _leakage(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[s
     return view
 
 
+def _near(units: Collection[str], trace: Trace, lines: Lines) -> list[str]:
+    """That each of these units counts, and what of a request it was found in."""
+    view = []
+    for leak in trace.leaked_units:
+        if leak.unit in units and leak.request < len(trace.requests):
+            found = trace.requests[leak.request][leak.start : leak.end]
+            says = " counts although it stands there only nearly, as "
+            view += lines.text(
+                (Piece(visible(leak.unit, one_line=True)), Piece(says), Piece(found or "(nothing)", "near"), Piece("."))
+            )
+    return view
+
+
 def _judge(models: ModelNames) -> str:
     return "the lexical judge" if models.judge == "lexical" else models.judge
 
 
-def _not_asked(row: Row, models: ModelNames, rule: str) -> str:
-    if models.judge == "lexical":
-        return f"By a rule, no model: {rule}."
+def _not_asked(row: Row) -> str:
     return "The judge was not asked: there was nothing to judge." if row.quality is not None else "It has not answered."
 
 

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from operator import itemgetter
 
-from evals.harness.reports.marked import Kind, Piece, joins
+from evals.harness.reports.marked import Kind, Piece, continues
 from papillon.screen import visible
 from papillon.tables import width_of
 
-__all__ = ["Lines", "isolated"]
+__all__ = ["MARKS", "Lines", "isolated"]
 
-_SIGNS: dict[Kind, tuple[str, str]] = {"verbatim": ("[[", "]]"), "near": ("[~", "~]"), "only": ("{{", "}}")}
+_SIGNS: dict[Kind, tuple[str, str]] = {"verbatim": ("⟦", "⟧"), "near": ("⦅", "⦆"), "only": ("⦃", "⦄")}
+#: These signs, of which none stands in a text as it is shown without colours, so that no text looks marked.
+MARKS = frozenset(sign for signs in _SIGNS.values() for sign in signs)
+#: Nor do those that look like them.
+_OWN = str.maketrans({sign: ascii(sign)[1:-1] for sign in (*MARKS, *"〚〛｟｠")})
 #: Bold and red; yellow and underlined; cyan: each is told from the others in grey, too.
 _CODES: dict[Kind, str] = {"verbatim": "1;31", "near": "4;33", "only": "36"}
 
@@ -74,11 +78,19 @@ class Lines:
         names = [f"\x1b[1m{head}\x1b[0m" if self.colours else head for head in heads]
         return ["", f"{names[0]}{' ' * (size + 3 - width_of(heads[0]))}│ {names[1]}", *lines]
 
+    def one_line(self, text: str) -> str:
+        """A text as it can be shown within a line, isolated from what stands beside it."""
+        return isolated(self._unmarked(visible(text, one_line=True)))
+
+    def _unmarked(self, text: str) -> str:
+        """A text that can be shown, with the escapes of the signs that would look like a mark."""
+        return text if self.colours else text.translate(_OWN)
+
     def _parts(self, pieces: Iterable[Piece]) -> Iterator[_Part]:
         """The pieces as they can be shown, with signs around what is marked where there are no colours."""
         for kind, run in groupby(pieces, key=lambda piece: piece.kind):
             before, after = ("", "") if self.colours or kind == "plain" else _SIGNS[kind]
-            shown = "".join(visible(piece.text) for piece in run).replace("\t", "    ")
+            shown = self._unmarked("".join(visible(piece.text) for piece in run).replace("\t", "    "))
             yield kind, f"{before}{shown}{after}"
 
     def _shown(self, line: Sequence[_Part]) -> str:
@@ -149,6 +161,6 @@ def _signs(word: Sequence[_Part]) -> Iterator[_Part]:
     for kind, text in word:
         start = 0
         for at in range(1, len(text) + 1):
-            if at == len(text) or not joins(text[at]):
+            if at == len(text) or not continues(text, at):
                 yield kind, text[start:at]
                 start = at

@@ -9,19 +9,23 @@ from collections.abc import Sequence
 
 from evals.harness.reports.markup import bullets, fence, fitted, name, prose, table
 from papillon.results.comparison import Change, Comparison, Flipped, SplitComparison
-from papillon.results.words import changed, direction, first_of, number
+from papillon.results.words import (
+    LEGEND,
+    NOTHING_DIFFERS,
+    changed,
+    direction,
+    first_of,
+    flip_figures,
+    looked_at,
+    number,
+    shared,
+    sliced,
+)
 
 __all__ = ["comparisons_markdown", "since_block"]
 
 #: How many flipped examples are named for each split, in a page of its own and beside a run.
 FLIPS, FLIPS_BESIDE = 50, 20
-_FLIPPING = ("quality", "leakage", "overall", "errors")
-_BY = {"category": "category", "length": "characters of query", "script": "script", "units": "PII units"}
-_LEGEND = (
-    "Differences are after − before over the examples that both runs scored, paired, with 95% intervals. Beyond "
-    "chance: exact McNemar on deduplicated rows for quality, else the paired cluster bootstrap, with Holm over a "
-    "split's metrics."
-)
 
 
 def comparisons_markdown(comparisons: Sequence[Comparison], most: int, command: str = "") -> str:
@@ -32,12 +36,15 @@ def comparisons_markdown(comparisons: Sequence[Comparison], most: int, command: 
         blocks += [f"{name(comparison.before)} → {name(comparison.after)}", _differing(comparison)]
         for split in comparison.splits:
             blocks += [
-                f"**{name(split.split)}**: {_shared(split)}",
+                f"**{name(split.split)}**: {shared(split)}",
                 _changes(split),
                 _flips(split, FLIPS),
                 _slices(split),
             ]
-    return fitted([*blocks, _LEGEND, f"To see each example:\n\n{fence(command)}" if command else ""], most)
+    return fitted(
+        [*blocks, f"{LEGEND[0].upper()}{LEGEND[1:]}.", f"To see each example:\n\n{fence(command)}" if command else ""],
+        most,
+    )
 
 
 def since_block(comparison: Comparison) -> str:
@@ -76,7 +83,7 @@ def _word(split: SplitComparison) -> str:
 
 def _differing(comparison: Comparison) -> str:
     if not comparison.differing:
-        return "Nothing that their results name differs: profile, program, models, versions."
+        return NOTHING_DIFFERS
     return bullets(
         [f"{prose(each.what)}: {_named(each.before)} → {_named(each.after)}" for each in comparison.differing]
     )
@@ -84,13 +91,6 @@ def _differing(comparison: Comparison) -> str:
 
 def _named(text: str) -> str:
     return name(text) if text else "none"
-
-
-def _shared(split: SplitComparison) -> str:
-    said = [f"{split.shared} examples in both"]
-    for count, where in ((split.before_only, "before only"), (split.after_only, "after only")):
-        said += [f"{count} {where}"] if count else []
-    return ", ".join([*said, *([f"{split.unscored} left out without a score"] if split.unscored else [])])
 
 
 def _changes(split: SplitComparison) -> str:
@@ -111,7 +111,7 @@ def _figures(change: Change) -> list[str]:
 
 
 def _loud(way: str) -> str:
-    return way if way == "no" else f"**{way}**"
+    return way if way.startswith("no") else f"**{way}**"
 
 
 def _flips(split: SplitComparison, most: int) -> str:
@@ -124,24 +124,14 @@ def _flips(split: SplitComparison, most: int) -> str:
 
 
 def _flip(flip: Flipped) -> str:
-    moved = [each for each in _FLIPPING if flip.before.get(each) != flip.after.get(each)]
-    figures = [f"{each} {_short(flip.before.get(each))} → {_short(flip.after.get(each))}" for each in moved]
-    return f"{name(flip.id)} {', '.join(figures)}".strip()
-
-
-def _short(score: float | None) -> str:
-    return "–" if score is None else f"{score:.2f}"
+    moved = [f"{metric} {said}" for metric, said in flip_figures(flip).items() if "→" in said]
+    return f"{name(flip.id)} {', '.join(moved)}".strip()
 
 
 def _slices(split: SplitComparison) -> str:
     """Which slices moved, and how many would by chance."""
     if not split.looked:
         return ""
-    moved = [(part, change) for part in split.slices for change in part.moved]
-    said = (
-        f"{split.looked} changes of slices were looked at, of which about {split.by_chance:.1f} would move by chance; "
-        f"{len(moved) or 'none'} moved."
-    )
-    body = [[f"{_BY[part.by]}: {name(part.name)}", *_figures(change), str(change.n)] for part, change in moved]
+    body = [[prose(sliced(part)), *_figures(change), str(change.n)] for part in split.slices for change in part.moved]
     heads = ["slice", "metric", ">before", ">after", ">difference", "95% interval", ">rose", ">fell", ">n"]
-    return "\n\n".join(filter(None, [said, table(heads, body, 20)]))
+    return "\n\n".join(filter(None, [f"{looked_at(split)}.", table(heads, body, 20)]))

@@ -14,7 +14,7 @@ from typing import Literal
 from papillon.leaks import Place, leaks, spaceless
 from papillon.results.traces import LeakedUnit, Trace
 
-__all__ = ["Kind", "Piece", "differences", "joins", "marked", "marked_query", "marked_requests"]
+__all__ = ["Kind", "Piece", "continues", "differences", "joins", "marked", "marked_query", "marked_requests"]
 
 #: Where a part of a text begins and ends.
 Slice = tuple[int, int]
@@ -24,6 +24,7 @@ Kind = Literal["plain", "verbatim", "near", "only"]
 #: Texts of more words than this are compared line by line: the time grows with the product.
 _WORDS = 20_000
 
+_JOINERS = "\u200c\u200d"
 _WORD = re.compile(r"\w+|[^\w\s]")
 _LINE = re.compile(r"\S(?:.*\S)?")
 
@@ -69,14 +70,19 @@ def _piece(text: str, places: Sequence[Place | LeakedUnit]) -> Piece:
 
 def _whole(text: str, at: int, *, on: bool = False) -> int:
     """The edge of a sign nearest to an offset, at or before it, or ``on`` from it."""
-    while 0 < at < len(text) and joins(text[at]):
+    while 0 < at < len(text) and continues(text, at):
         at += 1 if on else -1
     return min(at, len(text))
 
 
 def joins(sign: str) -> bool:
     """Whether a sign belongs to the one before it: a mark on it, or what joins another to it."""
-    return unicodedata.category(sign) in ("Mn", "Mc", "Me") or sign == "\u200d"
+    return unicodedata.category(sign) in ("Mn", "Mc", "Me") or sign in _JOINERS or "\U0001f3fb" <= sign <= "\U0001f3ff"
+
+
+def continues(text: str, at: int) -> bool:
+    """Whether the sign at an offset of ``text`` belongs to the one before it, be it an emoji that is joined to it."""
+    return joins(text[at]) or (text[at - 1 : at] == "\u200d" and not text[at].isalpha())
 
 
 def marked_query(query: str, units: Sequence[str]) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
@@ -99,12 +105,6 @@ def differences(one: str, other: str) -> tuple[tuple[Piece, ...], tuple[Piece, .
 
     White space makes no difference, and between two words that differ it belongs to them.
     """
-    ours, theirs = differing(one, other)
-    return _cut(one, ours), _cut(other, theirs)
-
-
-def differing(one: str, other: str) -> tuple[list[Slice], list[Slice]]:
-    """The same as the slices of either text that stand in it alone, in order and apart from each other."""
     from rapidfuzz.distance import Levenshtein  # difflib drops frequent words, or takes seconds
 
     spans = _words(one), _words(other)
@@ -113,7 +113,8 @@ def differing(one: str, other: str) -> tuple[list[Slice], list[Slice]]:
     words = _compared(one, spans[0]), _compared(other, spans[1])
     steps = [step for step in Levenshtein.opcodes(*words) if step.tag != "equal"]
     ours = _joined(spans[0], ((step.src_start, step.src_end) for step in steps))
-    return ours, _joined(spans[1], ((step.dest_start, step.dest_end) for step in steps))
+    theirs = _joined(spans[1], ((step.dest_start, step.dest_end) for step in steps))
+    return _cut(one, ours), _cut(other, theirs)
 
 
 def _compared(text: str, spans: Iterable[Slice]) -> list[str]:
@@ -133,7 +134,7 @@ def _words(text: str) -> list[Slice]:
             continue
         signs = ((at, at + 1) for at in range(start, end))
         for at, to in signs if spaceless(text[start:end]) else ((start, end),):
-            if spans and spans[-1][1] == at and joins(text[at]):
+            if spans and spans[-1][1] == at and (joins(text[at]) or text[at - 1] in _JOINERS):
                 spans[-1] = spans[-1][0], to
             else:
                 spans.append((at, to))

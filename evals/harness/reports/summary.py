@@ -118,7 +118,7 @@ def _units_line(of: SplitInfo) -> str:
         more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
         number = sum(found.absent.values())
         units = "units stand" if number > 1 else "unit stands"
-        said.append(f"{number} {units} nowhere in the query ({', '.join(ids[:3])}{more})")
+        said.append(f"{number} {units} nowhere word for word in the query ({', '.join(ids[:3])}{more})")
     return "; ".join(said) + "."
 
 

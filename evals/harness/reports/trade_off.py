@@ -40,7 +40,7 @@ def _drawn(split: str, runs: Sequence[tuple[str, Scores]]) -> Picture:
         dots,
         "leakage",
         "quality",
-        description="Better is higher and further left; rings are what others report, with other data or judges.",
+        description="Better is higher and further left; hollow is what others report, with other data or judges.",
     )
 
 

@@ -9,13 +9,12 @@ from evals.harness.verdicts.changes import change_of, together
 from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
 from evals.harness.verdicts.slices import slice_changes
 from papillon.results import Row, RunInfo, RunResult
-from papillon.results.comparison import Comparison, Differing, Flipped, SplitComparison, incomparable
+from papillon.results.comparison import FLIPPING, Comparison, Differing, Flipped, SplitComparison, incomparable
 from papillon.results.rows import METRICS
 
 __all__ = ["compare"]
 
 #: Those in which an example flips; the others change with every word that is sent.
-_FLIPPING = ("quality", "leakage", "overall", "errors")
 
 
 def compare(before: RunResult, after: RunResult, *, sliced: bool = True) -> Comparison:
@@ -65,7 +64,7 @@ def _flipped(before: dict[str, dict[str, float]], after: dict[str, dict[str, flo
     found = []
     for example in after["errors"].keys() & before["errors"].keys():
         old, new = ({m: of[m][example] for m in METRICS if example in of[m]} for of in (before, after))
-        if any(old.get(metric) != new.get(metric) for metric in _FLIPPING):
+        if any(old.get(metric) != new.get(metric) for metric in FLIPPING):
             found.append(Flipped(example, old, new))
     return tuple(sorted(found, key=_worsening))
 

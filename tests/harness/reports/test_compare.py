@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,8 +12,9 @@ from evals.harness.reports.compare import SHOWN_FLIPS, TABLED, comparison_lines,
 from evals.harness.verdicts.comparison import compare
 from evals.harness.verdicts.scores import scores_of
 from papillon.results import Row, RunResult
-from papillon.results.comparison import Comparison
+from papillon.results.comparison import Change, Comparison
 from papillon.results.run import ModelNames
+from papillon.results.words import changed, direction
 from papillon.tables import width_of
 from tests.harness.verdicts.samples import qualities, row
 from tests.harness.verdicts.test_comparison import run
@@ -49,7 +51,7 @@ def test_two_runs_are_shown_metric_by_metric_with_what_flipped_and_how_to_open_i
         f"dev-0008  1.00 → 0.50  1.00 → 0.00  0.00     0.00    {SHOW} dev-0008",
     ]
     assert lines[15 + SHOWN_FLIPS] == "and 2 more"
-    assert "difference: after − before, paired; sees: the smallest that could have been seen;" in lines[-2]
+    assert " ".join(lines).endswith("is not enough; sees: the smallest difference that could have been seen.")
 
 
 def test_in_a_narrow_window_the_command_stands_once_and_whole() -> None:
@@ -81,9 +83,7 @@ def test_slices_that_moved_stand_with_how_many_would_by_chance() -> None:
     before = [replace(row(i, 1.0), category="mail\x1b[31m" if i % 2 else "jobs") for i in range(40)]
     after = [replace(row(i, float(i % 2 == 0)), category=before[i].category) for i in range(40)]
     text = said(both(before, after))
-    assert (
-        "Slices of dev: 6 changes in 2 slices were looked at, of which up to 0.3 would move by chance; 2 moved:" in text
-    )
+    assert "6 changes in 2 slices of dev were looked at, of which up to 0.3 would move by chance; 2 moved:" in text
     assert "category: mail\\x1b[31m  20  quality  1.000 → 0.000       -1.000  -1.000 … -0.6" in text
     assert "\x1b" not in text
     assert "No slice of dev is large enough to be looked at." in said(both(qualities(5, 0), qualities(4, 1)))
@@ -102,6 +102,19 @@ def test_it_fits_the_window(width: int) -> None:
     before = [replace(row(i, 1.0, units=i % 5), category="日本の仕事" * 5 if i % 2 else "jobs") for i in range(60)]
     after = [replace(row(i, float(i % 2), units=i % 5), category=before[i].category) for i in range(60)]
     said(both(before, after), width)
+
+
+def test_what_the_legend_explains_is_in_a_table_of_the_usual_width() -> None:
+    text = said(both(qualities(20, 0), qualities(8, 12)), 80)
+    assert re.search(r"^metric +before → after +change +95% interval +sees +moved$", text, re.MULTILINE)
+
+
+def test_an_interval_without_0_that_is_not_beyond_chance_beside_the_others_says_so() -> None:
+    change = Change("joint", 0.5, 0.6, 0.1, 0.01, 0.2, 40, 40, 4, 0, 0.07, False, 0.2)
+    assert direction(change) == "no, as one of several"
+    assert changed(change).endswith("(+0.100, +0.010 … +0.200, not more than chance, as one of several)")
+    assert direction(replace(change, low=-0.01)) == "no"
+    assert direction(replace(change, moved=True)) == "better"
 
 
 class TestSince:

@@ -58,20 +58,20 @@ def test_it_holds_changes_flips_and_what_differs() -> None:
     assert "**`dev`**: 20 examples in both" in text
     assert "| `quality` | 1.000 | 0.400 | -0.600 | -0.8" in text
     assert " | 0 | 12 | **worse** | 20 |" in text
-    assert "flipped, worst first: `dev-0008` quality 1.00 → 0.00, overall 1.00 → 0.50; `dev-0009`" in text
+    assert "flipped, worst first: `dev-0008` overall 1.00 → 0.50, quality 1.00 → 0.00; `dev-0009`" in text
     assert text.endswith("```sh\npapillon compare a b\n```\n")
 
 
 def test_examples_of_one_run_alone_and_without_scores_are_counted() -> None:
     text = said(both([row(0), row(1), row(2)], [row(1), row(2, failed=True), row(3)]))
-    assert "2 examples in both, 1 before only, 1 after only, 1 left out without a score" in text
+    assert "2 examples in both, 1 before only, 1 after only, 1 without a score on one side, left out" in text
 
 
 def test_slices_that_moved_stand_with_how_many_would_by_chance() -> None:
     before = [replace(row(i, 1.0), category="mail|x" if i % 2 else "jobs") for i in range(40)]
     after = [replace(row(i, float(i % 2 == 0)), category=before[i].category) for i in range(40)]
     text = said(both(before, after))
-    assert "6 changes of slices were looked at, of which about 0.3 would move by chance; 2 moved." in text
+    assert "6 changes in 2 slices of dev were looked at, of which up to 0.3 would move by chance; 2 moved." in text
     assert "| category: mail&#124;x | `quality` | 1.000 | 0.000 | -1.000 |" in text
 
 
@@ -88,7 +88,7 @@ class TestBesideARun:
         text = run_markdown(result(), since=WORSE)
         assert "**Since** `before`:\n\n- `dev` quality 1.000 → 0.400 (-0.600, -0.8" in text
         assert "- `dev` leakage 0.000 as before" in text
-        assert "- flipped, worst first: `dev-0008` quality 1.00 → 0.00" in text
+        assert "- flipped, worst first: `dev-0008` overall 1.00 → 0.50, quality 1.00 → 0.00" in text
 
     def test_the_same_rows_are_said_to_be_the_same(self) -> None:
         assert since_block(both(qualities(2, 1), qualities(2, 1))) == "The same rows as `before`."

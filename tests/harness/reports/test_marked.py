@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.harness.reports.marked import Piece, differences, marked, marked_query, marked_requests
+from papillon.leaks import Place
 from papillon.results.traces import LeakedUnit
 from tests.papillon.results.test_traces import TRACE
 
@@ -118,3 +119,14 @@ def test_texts_of_a_hundred_thousand_signs_are_compared_soon(word: str) -> None:
     differences(one, other)
     marked_query(one, ["word3", "nowhere to be found"])
     assert time.process_time() - begun < 1.5
+
+
+def test_a_word_with_a_joiner_and_emoji_that_are_joined_differ_whole() -> None:
+    ours, theirs = differences("او می\u200cخواهم 👩\u200d💻", "او می\u200cروم 👩\u200d🔬")
+    assert [piece.text for piece in ours if piece.kind == "only"] == ["می\u200cخواهم 👩\u200d💻"]
+    assert [piece.text for piece in theirs if piece.kind == "only"] == ["می\u200cروم 👩\u200d🔬"]
+
+
+def test_a_place_takes_emoji_that_are_joined_whole() -> None:
+    text = "a👩🏽\u200d💻b"
+    assert [piece.text for piece in marked(text, [Place("x", "verbatim", 4, 5)])] == ["a", "👩🏽\u200d💻", "b"]

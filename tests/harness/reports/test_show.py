@@ -81,7 +81,7 @@ def test_a_runs_rows_are_listed_the_worst_first_without_a_text(runs: Path) -> No
 def test_one_row_is_shown_with_its_texts(runs: Path) -> None:
     said = lines(runs, "dev-0000")
     assert said[0] == PRIVATE
-    assert "  I am [[Ann Lee]] from [[Oslo]]." in said
+    assert "  I am ⟦Ann Lee⟧ from ⟦Oslo⟧." in said
 
 
 def test_of_several_trials_one_may_be_asked_for(tmp_path: Path) -> None:
@@ -108,6 +108,7 @@ def test_a_results_file_alone_says_where_the_texts_would_be(
         said = f"kept.json has no texts beside it: a run leaves them in its own folder alone, runs/{name}; {there}"
         one = shown(run, ROW.id, None, Lines(200), runs=runs, command="")
         assert " ".join(one.lines[-2:]).strip() == said
+        assert one.lines[0] == "This shows figures alone: this row has no texts here."
         assert one.code == 1
         every = shown(run, None, None, Lines(200), runs=runs, command="")
         assert said in " ".join(every.lines)

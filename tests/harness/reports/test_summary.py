@@ -45,7 +45,7 @@ def test_it_says_what_ran_and_what_came_of_it() -> None:
         "judged by openai/judge",
         "Texts: all stay on this machine (127.0.0.1). Something to know.",
         "dev: 3 of 20 examples, 2 scored, 1 without a score; quality 0.500, leakage 0.250, overall 0.625",
-        "dev: 1 of 3 rows have no unit; 2 units stand nowhere in the query (dev-0002-1f3c9a2e).",
+        "dev: 1 of 3 rows have no unit; 2 units stand nowhere word for word in the query (dev-0002-1f3c9a2e).",
         "dev-leakage: leakage is 0.500.",
         "gain over local only on dev: +0.250 (+0.125 … +0.375, paired)",
         "judge on leakage: no bars are set, so nothing is judged",

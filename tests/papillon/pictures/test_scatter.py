@@ -1,24 +1,44 @@
-"""Two figures against each other: every point named, no name over another."""
+"""Two figures against each other: every point a sign of its own, named below, no text over another."""
 
 from __future__ import annotations
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
+from xml.etree.ElementTree import Element
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from papillon.pictures import Axis, Dot, scatter
-from papillon.pictures.elements import SIZE, wide
+from papillon.pictures import Axis, Dot, Picture, scatter
+from papillon.pictures.elements import wide
 from tests.papillon.pictures.drawn import SVG, signs, tree, written
 
-SHARES = st.floats(0, 1)
+PLACES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.booleans()), min_size=1, max_size=12)
 
 
-def names(dots: list[Dot]) -> list[tuple[float, float, str]]:
-    drawn = tree(scatter("t", dots, "leakage", "quality")).iter(f"{SVG}text")
-    of = {dot.name for dot in dots}
-    return [(float(each.get("x", 0)), float(each.get("y", 0)), each.text or "") for each in drawn if each.text in of]
+def named(picture: Picture) -> dict[str, tuple[str, ...]]:
+    """The look of each sign that says something, by the name that it says."""
+    marked = (each for tag in ("circle", "path") for each in tree(picture).iter(f"{SVG}{tag}"))
+    held = [(each, title) for each in marked if (title := each.find(f"{SVG}title")) is not None]
+    return {(title.text or "").partition(":")[0]: look(each) for each, title in held}
+
+
+def look(sign: Element) -> tuple[str, ...]:
+    """What tells a sign from others: its form, whatever its place, its colour, and whether it is hollow."""
+    outline = re.sub(r"M\S+ [\d.-]+", "", sign.get("d", "circle"))
+    return outline, sign.get("class", ""), sign.get("fill", "")
+
+
+def legend(picture: Picture) -> dict[str, tuple[tuple[str, ...], list[str]]]:
+    """What stands below the axes: by each name the look of the sign beside it, and the figures on its line."""
+    drawn = [*tree(picture).iter()]
+    lines: dict[str, list[str]] = {}
+    for each in drawn:
+        if each.tag == f"{SVG}text":
+            lines.setdefault(each.get("y", ""), []).append(each.text or "")
+    signs_ = [(sign, words) for sign, words in pairwise(drawn) if sign.get("stroke-width") == "1.5"]
+    beside = [(look(sign), lines[words.get("y", "")]) for sign, words in signs_ if words.tag == f"{SVG}text"]
+    return {name: (sign, figures) for sign, (name, *figures) in beside}
 
 
 def test_each_point_says_its_name_its_figures_and_their_intervals() -> None:
@@ -29,25 +49,37 @@ def test_each_point_says_its_name_its_figures_and_their_intervals() -> None:
     assert picture.description == f"{said}; paper: quality 0.815, leakage 0.000."
 
 
-def test_what_others_report_is_a_ring_and_a_run_of_ones_own_is_filled() -> None:
+def test_what_others_report_is_hollow_and_a_run_of_ones_own_is_filled() -> None:
     dots = [Dot("paper", 0.1, 0.8, published=True), Dot("last", 0.2, 0.7)]
-    rings = [each for each in tree(scatter("t", dots, "x", "y")).iter(f"{SVG}circle") if each.get("fill") == "none"]
-    assert [ring.find(f"{SVG}title").text for ring in rings] == ["paper: y 0.800, x 0.100"]  # type: ignore[union-attr]
+    looks = named(scatter("t", dots, "x", "y"))
+    assert looks["paper"][2] == "none"
+    assert looks["last"][2] != "none"
 
 
-@given(st.lists(st.tuples(SHARES, SHARES), min_size=1, max_size=8))
+@given(PLACES)
 @settings(max_examples=40, deadline=None)
-def test_no_name_is_drawn_over_another(places: list[tuple[float, float]]) -> None:
-    found = names([Dot(f"system {place}", x, y) for place, (x, y) in enumerate(places)])
-    assert len(found) == len(places)
-    for (x1, y1, one), (x2, y2, other) in combinations(found, 2):
-        apart = abs(y1 - y2) >= SIZE or x1 + wide(one) <= x2 or x2 + wide(other) <= x1
-        assert apart, (one, other)
+def test_the_legend_names_each_sign_which_is_like_no_other(places: list[tuple[float, float, bool]]) -> None:
+    dots = [Dot(f"s{place}", x, y, published=paper) for place, (x, y, paper) in enumerate(places)]
+    dots = [dot for dot in dots if not dot.published or [d for d in dots if d.published].index(dot) < 4]
+    picture = scatter("t", dots, "leakage", "quality")
+    looks = named(picture)
+    assert len({*looks.values()}) == len(dots)
+    assert legend(picture) == {dot.name: (looks[dot.name], [f"{dot.y:.3f}", f"{dot.x:.3f}"]) for dot in dots}
 
 
-def test_ten_equal_points_each_have_their_name() -> None:
-    found = names([Dot(f"run {place}", 0.5, 0.5, (0.4, 0.6), (0.4, 0.6)) for place in range(10)])
-    assert len({(x, y) for x, y, _ in found}) == 10
+@given(PLACES)
+@settings(max_examples=40, deadline=None)
+def test_no_text_stands_among_the_points_or_on_another_text(places: list[tuple[float, float, bool]]) -> None:
+    name = "a system of a name that no picture has the room for, however it is written"
+    dots = [Dot(f"{place} {name}", x, y, published=paper) for place, (x, y, paper) in enumerate(places)]
+    boxes = []
+    for each in tree(scatter("t", dots, "leakage", "quality")).find(f"{SVG}g/{SVG}g").iter(f"{SVG}text"):  # type: ignore[union-attr]
+        x, y, size = float(each.get("x", 0)), float(each.get("y", 0)), wide(each.text or "")
+        start = x - {"middle": size / 2, "end": size}.get(each.get("text-anchor", ""), 0)
+        boxes.append((start, y - 9, start + size, y + 3))
+        assert start + size <= 44 or y < 18 or y > 328, each.text
+    for one, other in combinations(boxes, 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1], (one, other)
 
 
 def test_the_axes_hold_the_points_and_their_intervals_and_no_more_than_they_need() -> None:

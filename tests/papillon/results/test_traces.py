@@ -161,7 +161,7 @@ def test_a_large_file_is_never_in_memory_whole(tmp_path: Path) -> None:
 
 def test_what_holds_private_texts_shows_none_where_a_traceback_shows_it() -> None:
     row = PupaRow("hash", "letters", *(4 * ["secret"]))
-    heard = Heard(("secret",), ("secret",), "secret", Fault("in no format", True, unparsed="secret"))
+    heard = Heard(("secret",), ("secret",), "secret", Fault("in no format", True, unparsed="secret"), unusable="secret")
     secret = replace(TRACE, **dict.fromkeys(("query", "redacted_query", "target", "response", "unparsed"), "secret"))
     secret = replace(secret, units=("secret",), requests=("secret",), untrusted_responses=("secret",))
     leaked, said = LeakedUnit("secret", 0, "near", 0, 6), Judgement("leakage", None, 1, "secret", 1)

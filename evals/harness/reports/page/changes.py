@@ -11,7 +11,7 @@ from papillon.results import RunResult
 from papillon.results.comparison import Change, Comparison, SplitComparison
 from papillon.results.rows import COSTS
 from papillon.results.traces import Trace
-from papillon.results.words import points, what_moved
+from papillon.results.words import LEGEND, looked_at, points, what_moved
 
 __all__ = ["Side", "changes"]
 
@@ -29,6 +29,7 @@ def changes(comparison: Comparison, before: Side, after: Side) -> dict[str, Any]
         "comparison": comparison,
         "runs": runs,
         "verdict": _verdict(comparison),
+        "legend": LEGEND,
         "sentences": [what_moved(split) for split in comparison.splits if split.shared],
         "splits": [_split(split) for split in comparison.splits],
         "pictures": [*delegation([("before", before[2]), ("after", after[2])])],
@@ -56,6 +57,7 @@ def _split(split: SplitComparison) -> dict[str, Any]:
         "changes": [
             (change, "" if not change.moved else "fail" if worse(change) else "pass") for change in split.changes
         ],
+        "looked": looked_at(split),
         "sees": {change.metric: points(min(1.0, change.smallest)) for change in split.changes},
         "flips": split.flipped[:_FLIPS],
         "more": max(0, len(split.flipped) - _FLIPS),

@@ -1,6 +1,7 @@
 """Examples: rows and their texts as the page's data: the figures of all rows at once, the texts row by row.
 
-Texts stand whole, so that a search of the file finds them; what is marked in them is said by offsets.
+Texts stand whole, so that a search of the file finds them; what is marked in them is said by offsets. In which words
+two of them differ, the page finds out itself.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evals.harness.reports.marked import Piece, differing, marked_query, marked_requests
+from evals.harness.reports.lexical import GOOD_ENOUGH, Reason, reason
+from evals.harness.reports.marked import Piece, marked_query, marked_requests
 from evals.harness.reports.page.frame import addressable, block
 from papillon.results import Row, RunResult
 from papillon.results.traces import Trace
 
-__all__ = ["FIELDS", "figures", "link_of", "marks", "only_marks", "texts_of", "trace_blocks"]
+__all__ = ["FIELDS", "figures", "link_of", "marks", "texts_of", "trace_blocks"]
 
 #: What the page knows of a row, each as the results file has it; ``link`` names it in the address, ``flip`` says how a
 #: regression gate saw it change.
@@ -66,7 +68,6 @@ def trace_blocks(rows: Sequence[Row], traces: Iterable[Trace], prefix: str = "t"
 def texts_of(trace: Trace) -> dict[str, Any]:
     """One row's texts with what is marked in each, fit for JSON."""
     query, absent = marked_query(trace.query, trace.units)
-    ours, theirs = differing(trace.response, trace.target)
     # A request that nothing came back to may have no answer beside it.
     back = [*trace.untrusted_responses, *[None] * len(trace.requests)]
     sent = zip(trace.requests, marked_requests(trace), back, strict=False)
@@ -80,14 +81,20 @@ def texts_of(trace: Trace) -> dict[str, Any]:
         "redacted_query": trace.redacted_query,
         "requests": [{"text": text, "marks": marks(found), "came_back": came} for text, found, came in sent],
         "answer": trace.response,
-        "answer_marks": only_marks(trace.response, ours),
         "target": trace.target,
-        "target_marks": only_marks(trace.target, theirs),
         "unparsed": trace.unparsed,
         "judge_extra": trace.judge_extra,
+        # A model that judges gives reasons of its own.
+        "closeness": None if trace.judge else _closeness(reason(trace.response, trace.target)),
         "judge": [dict(vars(judgement)) for judgement in trace.judge],
         "calls": [dict(vars(call)) for call in trace.calls],
     }
+
+
+def _closeness(why: Reason) -> dict[str, Any]:
+    found = why.closeness
+    parts = {"value": found.value, "content": found.content, "length": found.length, "enough": GOOD_ENOUGH}
+    return {**parts, "lacks": why.lacks, "more": why.more}
 
 
 def marks(pieces: Iterable[Piece]) -> list[list[Any]]:
@@ -102,14 +109,5 @@ def marks(pieces: Iterable[Piece]) -> list[list[Any]]:
     return found
 
 
-def only_marks(text: str, slices: Iterable[tuple[int, int]]) -> list[list[Any]]:
-    """The same for the slices of a text that stand in it alone."""
-    if _width(text) == len(text):
-        return [[start, end, "only"] for start, end in slices]
-    return [[_width(text[:start]), _width(text[:end]), "only"] for start, end in slices]
-
-
 def _width(text: str) -> int:
-    if text.isascii() or max(text) <= "\uffff":
-        return len(text)
-    return len(text) + sum(sign > "\uffff" for sign in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -26,8 +26,8 @@ __all__ = ["SIGNS", "addressable", "block", "rendered"]
 _HERE = Path(__file__).parent
 #: The scripts of a page, in the order in which they are read: later ones use what earlier ones offer.
 _SCRIPTS = {
-    "run.html": ("elements", "texts", "parts", "one", "rows", "routes", "keys"),
-    "comparison.html": ("elements", "texts", "parts", "two", "rows", "routes", "keys"),
+    "run.html": ("elements", "texts", "differences", "parts", "one", "rows", "routes", "keys"),
+    "comparison.html": ("elements", "texts", "differences", "parts", "two", "rows", "routes", "keys"),
 }
 
 #: A sign beside each verdict's word, so that colour is never all that tells it.

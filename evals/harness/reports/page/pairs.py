@@ -7,8 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evals.harness.reports.marked import differing
-from evals.harness.reports.page.examples import link_of, only_marks, texts_of
+from evals.harness.reports.page.examples import link_of, texts_of
 from evals.harness.reports.page.frame import block
 from papillon.results import Row, RunResult
 from papillon.results.comparison import Comparison
@@ -81,18 +80,15 @@ def pair_blocks(
     before: tuple[RunResult, Iterable[Trace] | None], after: tuple[RunResult, Iterable[Trace] | None]
 ) -> Iterator[Markup]:
     """The texts of both runs' rows, named by the pair's place: all of ``before``, then all of ``after``, which leave
-    out what is the same of the data, and say where the answers differ."""
+    out what is the same of the data."""
     places = {name: place for place, name in enumerate(pairs_of(before[0], after[0]))}
-    answers: dict[tuple[str, int], tuple[str, int]] = {}
+    data: dict[tuple[str, int], int] = {}
     for trace, texts in _with_texts(before[1], places):
-        answers[trace.id, trace.trial] = trace.response, _of_data(trace)
+        data[trace.id, trace.trial] = _of_data(trace)
         yield block(f"a{places[trace.id, trace.trial]}", texts)
     for trace, texts in _with_texts(after[1], places):
-        if (earlier := answers.get((trace.id, trace.trial))) is not None:
-            old, new = differing(earlier[0], trace.response)
-            texts |= {"before_marks": only_marks(earlier[0], old), "marks": only_marks(trace.response, new)}
-            if earlier[1] == _of_data(trace):
-                texts = {name: text for name, text in texts.items() if name not in _OF_DATA}
+        if data.get((trace.id, trace.trial)) == _of_data(trace):
+            texts = {name: text for name, text in texts.items() if name not in _OF_DATA}
         yield block(f"b{places[trace.id, trace.trial]}", texts)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evals.harness.pages import run_page
+from evals.harness.reports.page.writing import write_page
 from papillon.results import RunResult
+from papillon.results.traces import LeakedUnit
 from tests.chromium import Browser
-from tests.harness.reports.page.samples import CANARY, large_run, paged
+from tests.harness.reports.page.samples import CANARY, large_run, paged, trace_of
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +26,28 @@ def choose(browser: Browser, name: str, choice: str) -> None:
     select = browser.one(f"[data-filter={name}]")
     options = select.find_elements("css selector", "option")
     next(option for option in options if option.get_property("value") == choice).click()
+
+
+def test_the_lexical_judge_gives_its_reason_in_an_opened_example(browser: Browser, tmp_path: Path) -> None:
+    run, _ = large_run(1)
+    row = replace(run.rows[0], units=1, leaked=1, judge_leaked=1, verbatim_leaked=0, quality=1.0)
+    run = replace(run, rows=(row,), run=replace(run.run, models=replace(run.run.models, judge="lexical")))
+    trace = replace(
+        trace_of(row),
+        units=("Trondheim",),
+        requests=("To Trondhem",),
+        leaked_units=(LeakedUnit("Trondheim", 0, "near", 3, 11),),
+        response="Hello Bob.",
+        target="Hello Ann <b>.",
+        judge=(),
+    )
+    write_page(tmp_path / "page.html", run, [trace], {}, {})
+    browser.open(tmp_path / "page.html", f"#{row.id}")
+    text = browser.text("#example")
+    assert "1.00, by a rule, no model: closeness to the target of 0.25 and more is quality 1." in text
+    assert "Closeness 0.504 = content 0.588 × (1 + length 0.714) / 2." in text
+    assert "Of the target’s words the answer lacks most by letters: ann, b." in text
+    assert "Trondheim counts although it stands there only nearly." in text
 
 
 class TestTable:
@@ -177,8 +202,39 @@ TIMED = "const begun = performance.now(); {0}; document.body.offsetHeight; retur
 SET = "const one = document.{0}; one.value = '{1}'; one.dispatchEvent(new Event('{2}'))"
 
 
-def test_5000_examples_are_filtered_searched_and_sorted_in_under_100_ms(browser: Browser, tmp_path: Path) -> None:
-    browser.open(paged(large_run(5000)[0], tmp_path))
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of 5,000 examples, with texts of the length that PUPA's have."""
+    run, _ = large_run(5000)
+    path = tmp_path_factory.mktemp("large") / "page.html"
+    write_page(path, run, (trace_of(row, 270) for row in run.rows), {}, {})
+    return path
+
+
+def test_the_first_letter_of_a_search_as_5000_examples_open_takes_under_100_ms(browser: Browser, large: Path) -> None:
+    first = SET.format("getElementById('search')", CANARY[0].lower(), "input")
+    taken = []
+    for _ in range(3):
+        browser.open(large)
+        taken.append(browser.run(TIMED.format(first)))
+    assert min(taken) < 100
+    browser.wait("return document.documentElement.dataset.read === 'all'")
+    told = browser.text("#count")
+    browser.run(first)
+    assert browser.text("#count") == told
+    assert "so far" not in told
+
+
+def test_what_is_not_read_yet_is_searched_when_it_is(browser: Browser, large: Path) -> None:
+    browser.open(large)
+    search = SET.format("getElementById('search')", CANARY, "input")
+    told = browser.run(f"{search}; return document.getElementById('count').textContent")
+    assert told.endswith("of 5000 examples so far")
+    browser.wait("return document.getElementById('count').textContent === '50 of 5000 examples'")
+
+
+def test_5000_examples_are_filtered_searched_and_sorted_in_under_100_ms(browser: Browser, large: Path) -> None:
+    browser.open(large)
     browser.wait("return document.documentElement.dataset.read === 'all'")
     for script in (
         SET.format("querySelector('[data-filter=status]')", "scored", "change"),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import accumulate, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.harness.reports.marked import Piece
-from evals.harness.reports.page.examples import FIELDS, figures, link_of, marks, only_marks, texts_of, trace_blocks
+from evals.harness.reports.page.examples import FIELDS, figures, link_of, marks, texts_of, trace_blocks
 from papillon.results import Flip
-from papillon.results.traces import LeakedUnit
+from papillon.results.traces import Judgement, LeakedUnit
 from tests.harness.reports.page.samples import large_run, page_row, trace_of
 from tests.papillon.results.samples import gate, result
 
@@ -55,13 +54,6 @@ def test_marks_cut_a_text_where_a_browser_would(parts: list[tuple[str, str]]) ->
     assert cut == [(piece.text, piece.kind) for piece in pieces if piece.kind != "plain"]
 
 
-@given(st.lists(st.text(min_size=1)))
-def test_slices_are_marked_as_pieces_are(parts: list[str]) -> None:
-    pieces = [Piece(text, "only" if place % 2 else "plain") for place, text in enumerate(parts)]
-    edges = [0, *accumulate(map(len, parts))]
-    assert only_marks("".join(parts), [*pairwise(edges)][1::2]) == marks(pieces)
-
-
 def test_texts_stand_whole_with_their_marks_beside_them() -> None:
     row = replace(page_row(4), units=1, leaked=1)
     trace = replace(
@@ -79,7 +71,20 @@ def test_texts_stand_whole_with_their_marks_beside_them() -> None:
     assert texts["absent"] == ["nobody"]
     assert texts["requests"][0]["text"] == "She is Ada Quill."
     assert texts["requests"][0]["marks"] == [[7, 16, "verbatim"]]
-    assert (texts["answer_marks"], texts["target_marks"]) == ([[2, 3, "only"]], [[2, 3, "only"]])
+    assert (texts["answer"], texts["target"]) == ("a b c", "a x c")
+
+
+def test_the_lexical_judges_reason_is_among_the_texts_where_no_model_judged() -> None:
+    trace = replace(trace_of(page_row(0)), response="Hello Bob.", target="Hello Ann.")
+    assert texts_of(replace(trace, judge=(Judgement("quality", "answer-first", True, "", 1),)))["closeness"] is None
+    assert json.loads(json.dumps(texts_of(replace(trace, judge=()))))["closeness"] == {
+        "value": 0.625,
+        "content": 0.625,
+        "length": 1.0,
+        "enough": 0.25,
+        "lacks": [["ann", 1]],
+        "more": 0,
+    }
 
 
 def test_a_request_without_an_answer_beside_it_is_still_shown() -> None:

@@ -48,13 +48,13 @@ def test_a_row_of_one_run_alone_is_there_and_says_so() -> None:
     assert rows[-1]["after"]["status"] is None
 
 
-def test_what_both_have_of_the_data_stands_once_and_the_answers_are_marked_against_each_other() -> None:
+def test_what_both_have_of_the_data_stands_once() -> None:
     row = large_run(4)[0].rows[2]
     old = replace(trace_of(row), response="red green blue")
     found = blocks([old], [replace(old, response="red grey blue")])
     assert found["a2"]["query"] == old.query
     assert not {"query", "target", "units"} & found["b2"].keys()
-    assert (found["b2"]["before_marks"], found["b2"]["marks"]) == ([[4, 9, "only"]], [[4, 8, "only"]])
+    assert (found["a2"]["answer"], found["b2"]["answer"]) == ("red green blue", "red grey blue")
 
 
 def test_texts_of_one_run_alone_stand_whole() -> None:

@@ -47,6 +47,7 @@ const figures = (row) => facts([
 
 function opened(row) {
   const texts = held(row.place);
+  const [ours, theirs] = texts === null ? [] : differing(texts.answer, texts.target);
   return [
     make("h2", { id: "example-name", tabindex: "-1" }, ...shown(row.id), data.several ? ` trial ${row.trial}` : null),
     figures(row),
@@ -54,9 +55,9 @@ function opened(row) {
     ...(texts === null ? [make("p", { class: "note" }, "The texts of this row are not in this page.")] : [
       part("Query", marked(texts.query, texts.query_marks, UNIT), units(texts)),
       ...requests(texts),
-      part("Answer and target", beside(labelled("answer", marked(texts.answer, texts.answer_marks)), labelled("target", marked(texts.target, texts.target_marks))),
+      part("Answer and target", beside(labelled("answer", marked(texts.answer, ours)), labelled("target", marked(texts.target, theirs))),
         legend("Marked: words that stand in one of the two alone.")),
-      unparsed(texts),
+      unparsed(row, texts),
       part("Quality", ...quality(row, texts)),
       part("Leakage", ...leakage(row, texts)),
       part("Calls", calls(texts)),

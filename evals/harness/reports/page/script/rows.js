@@ -1,12 +1,16 @@
 // Rows: the table of examples, which shows a page of those that the filters let through.
 const PLACED = COLUMNS.filter((column) => column.name === "example" || rows.some((row) => ![null, undefined].includes(column.value(row))));
 const PAGE = 50;
+// So many milliseconds a letter waits for texts to be read; the rest is searched once they are.
+const PATIENCE = 30;
 
 const table = {
   sort: { column: FIRST, down: false },
   from: 0,
   found: rows,
   chosen: new Map(),
+  // Whether the search has texts still to be read.
+  unread: false,
 };
 
 function compare(one, other) {
@@ -26,7 +30,14 @@ function sorted(found) {
 function filter() {
   const sought = fold(at("search").value.trim());
   const chosen = FILTERS.filter((each) => table.chosen.has(each.name)).map((each) => [each.of, table.chosen.get(each.name)]);
-  table.found = sorted(rows.filter((row) => chosen.every(([of, choice]) => of(row).includes(choice)) && (sought === "" || folded(row.place).includes(sought))));
+  const until = performance.now() + PATIENCE;
+  table.unread = false;
+  const holds = (place) => {
+    const ready = kept[place] !== undefined || performance.now() < until;
+    table.unread ||= !ready;
+    return ready && folded(place).includes(sought);
+  };
+  table.found = sorted(rows.filter((row) => chosen.every(([of, choice]) => of(row).includes(choice)) && (sought === "" || holds(row.place))));
   table.from = 0;
   draw();
 }
@@ -36,7 +47,7 @@ function draw() {
   const page = found.slice(from, from + PAGE);
   at("body").replaceChildren(...page.map(line));
   const plural = rows.length === 1 ? "example" : "examples";
-  at("count").textContent = found.length === rows.length ? `${rows.length} ${plural}` : `${found.length} of ${rows.length} ${plural}`;
+  at("count").textContent = (found.length === rows.length ? `${rows.length} ${plural}` : `${found.length} of ${rows.length} ${plural}`) + (table.unread ? " so far" : "");
   at("place").textContent = found.length ? `${from + 1} to ${from + page.length} of ${found.length}` : "none";
   at("earlier").disabled = from === 0;
   at("later").disabled = from + PAGE >= found.length;
@@ -126,6 +137,7 @@ function prepare() {
 function readAhead(place = 0) {
   const until = performance.now() + 10;
   while (place < rows.length && performance.now() < until) folded(place++);
-  if (place < rows.length) setTimeout(readAhead, 0, place);
-  else document.documentElement.dataset.read = "all";
+  if (place < rows.length) return setTimeout(readAhead, 0, place);
+  document.documentElement.dataset.read = "all";
+  if (table.unread) filter();
 }

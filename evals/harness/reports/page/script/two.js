@@ -49,6 +49,7 @@ function opened(row) {
   const later = held(row.place, "b");
   const after = later && { ...before, ...later };
   const texts = after ?? before;
+  const [old, now] = before === null || after === null ? [] : differing(before.answer, after.answer);
   const pair = [["before", row.before, before], ["after", row.after, after]];
   const each = (made) => beside(...pair.map(([name, side, of]) => labelled(name, ...(of === null ? [legend("no texts")] : [made(side, of)].flat().filter((node) => node !== null)))));
   return [
@@ -59,7 +60,7 @@ function opened(row) {
       part("What left the machine", each((side, of) => (of.requests.length ? of.requests.map((request) => marked(request.text, request.marks)) : said("Nothing was sent."))),
         legend("Marked: a unit that stands there word for word (solid line) or nearly (dashed).")),
       folding("What came back", each((side, of) => of.requests.map((request) => marked(request.came_back)))),
-      part("Answers", each((side, of) => marked(of.answer, of === before ? later?.before_marks : later.marks))), legend("Marked: words that stand in one of the two answers alone."),
+      part("Answers", each((side, of) => marked(of.answer, of === before ? old : now))), legend("Marked: words that stand in one of the two answers alone."),
       folding("Target", marked(texts.target)),
       part("Quality", each(quality)),
       part("Leakage", each(leakage)),
