@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from papillon.errors import UsageError
+from papillon.models.local.gguf_hub import file_here
 from papillon.profile import ModelSettings, Profile
 from papillon.program_class import ProgramClass
 
@@ -89,4 +90,6 @@ def engine_of(local: ModelSettings, base: str, *, without_torch: bool) -> str:
         return local.model
     if base.split("/")[0] == "embedded" and without_torch:
         return EMBEDDED
+    if local.model.startswith("gguf/") and without_torch and base == str(file_here(local)):
+        return local.model
     return f"transformers/{base}"

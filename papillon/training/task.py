@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from papillon.data import Dataset, load, to_dspy
-from papillon.errors import UsageError
+from papillon.errors import ProfileError, UsageError
+from papillon.models.local.gguf_hub import file_here
 from papillon.models.providers import missing_means
 from papillon.profile import ROOT, ModelSettings, Profile
 from papillon.splits import check_learnable, split
@@ -142,7 +143,8 @@ def training_settings(profile: Profile, *, smoke: bool = False) -> TrainSettings
     A local model that only a server has cannot be: then it is the tutorial's. Raises ProfileError.
     """
     table = dict(profile.train)
-    table.setdefault("model", _trainable(profile.local) or TrainSettings.model)
+    if "model" not in table:
+        table["model"] = _trainable(profile.local) or TrainSettings.model
     settings = TrainSettings.from_json(table)
     if profile.path is not None and (beside := profile.path.parent / settings.model).exists():
         settings = replace(settings, model=str(beside.resolve()))
@@ -151,6 +153,13 @@ def training_settings(profile: Profile, *, smoke: bool = False) -> TrainSettings
 
 def _trainable(local: ModelSettings) -> str | None:
     provider, _, name = local.model.partition("/")
+    if provider == "gguf":
+        if (file := file_here(local)) is None:
+            raise ProfileError(
+                f"Expected the file of {local.model} on this machine, since it is to be trained, and it is not there; "
+                "correct its path, or run an evaluation with it once, which fetches it."
+            )
+        return str(file)
     return {"embedded": "embedded", "vllm": name, "transformers": name}.get(provider)
 
 

@@ -10,11 +10,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from papillon.errors import EndpointError, one_line
-from papillon.models.local.gguf_place import HubFile
+from papillon.models.local.gguf_place import HubFile, place_of
 from papillon.models.local.memory import megabytes
+from papillon.profile import ModelSettings
 from papillon.quiet import quiet, without_bars
 
-__all__ = ["fetched", "local_copy"]
+__all__ = ["fetched", "file_here", "local_copy"]
 
 #: Seconds between two words on a file that is being fetched, where no bar can be shown.
 TOLD_EVERY = 10.0
@@ -31,6 +32,13 @@ def local_copy(place: HubFile) -> Path | None:
 
     found = try_to_load_from_cache(place.repository, place.file, revision=place.revision)
     return Path(found) if isinstance(found, str) else None
+
+
+def file_here(settings: ModelSettings) -> Path | None:
+    """The file of a model named ``gguf/…`` where it is on this machine; asks no network."""
+    place = place_of(settings)
+    file = local_copy(place) if isinstance(place, HubFile) else place
+    return file if file is not None and file.is_file() else None
 
 
 def fetched(place: HubFile, say: Callable[[str], None] | None = None) -> Path:

@@ -12,7 +12,7 @@ from papillon.models.failures import RefusesAll
 from papillon.models.local.copies import Weights
 from papillon.models.local.gguf_digest import digest_of
 from papillon.models.local.gguf_file import GgufHeader, read_header
-from papillon.models.local.gguf_hub import fetched, local_copy
+from papillon.models.local.gguf_hub import fetched, file_here
 from papillon.models.local.gguf_place import HubFile, place_of
 from papillon.models.local.llama_cpp import LlamaCpp, adapter_file, fingerprint
 from papillon.profile import ModelSettings
@@ -50,9 +50,9 @@ def made_known(settings: ModelSettings, say: Callable[[str], None] | None = None
 
 
 def _digest(settings: ModelSettings) -> str:
-    place = place_of(settings)
-    file = local_copy(place) if isinstance(place, HubFile) else place
-    if file is None or not file.is_file():
+    file = file_here(settings)
+    if file is None:
+        place = place_of(settings)
         hub = isinstance(place, HubFile)
         missing, mend = ("local copy of", "run it once online") if hub else ("file", "correct the path")
         raise UsageError(

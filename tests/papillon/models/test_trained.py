@@ -51,6 +51,14 @@ def test_a_wholly_guided_training_keeps_the_profiles_own_format(tmp_path: Path) 
     assert with_program(EMBEDDED, training(tmp_path / "partly", guided=0.5)).local.adapter == "chat"
 
 
+def test_a_gguf_model_runs_its_adapter_itself(tmp_path: Path) -> None:
+    file = tmp_path / "m.gguf"
+    file.touch()
+    profile = replace(EMBEDDED, local=replace(EMBEDDED.local, model=f"gguf/{file}"))
+    local = with_program(profile, training(tmp_path / "run", str(file))).local
+    assert (local.model, local.lora) == (f"gguf/{file}", tmp_path / "run" / "adapter")
+
+
 @pytest.mark.parametrize(
     ("profile", "base", "gguf", "model"),
     [

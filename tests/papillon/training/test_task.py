@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import ProfileError, UsageError
-from papillon.profile import load_profile
+from papillon.profile import ModelSettings, load_profile
 from papillon.training import task
 from papillon.training.task import TrainingTask, last_training, new_folder, training_settings
 
@@ -20,6 +20,14 @@ EMBEDDED, ARBOR = load_profile("embedded"), load_profile("arbor")
 @pytest.mark.parametrize(("name", "model"), [("embedded", "embedded"), ("arbor", "Qwen/Qwen2.5-1.5B-Instruct")])
 def test_what_is_trained_is_the_profiles_local_model(name: str, model: str) -> None:
     assert training_settings(load_profile(name)).model == model
+
+
+def test_a_gguf_models_file_is_trained_where_it_is_here(tmp_path: Path) -> None:
+    local = ModelSettings("gguf/./m.gguf", file=tmp_path / "p.toml")
+    with pytest.raises(ProfileError, match=r"^Expected the file of gguf/\./m\.gguf on this machine, since it is to be"):
+        training_settings(replace(EMBEDDED, local=local, train={}))
+    (tmp_path / "m.gguf").touch()
+    assert training_settings(replace(EMBEDDED, local=local, train={})).model == str(tmp_path / "m.gguf")
 
 
 def test_a_model_that_only_a_server_has_is_not_trained_but_the_tutorials_is() -> None:
