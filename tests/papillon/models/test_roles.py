@@ -218,7 +218,8 @@ def test_a_blocking_call_on_the_models_loop_is_refused_and_does_not_hang(tmp_pat
 def test_an_unknown_kind_of_model_is_refused_by_name(tmp_path: Path) -> None:
     model = ModelSettings(model="anthropic/claude")
     settings = Profile("p", None, local=model, untrusted=model, judge=JudgeSettings("lexical"))
-    with pytest.raises(UsageError, match=r"Expected a model as embedded/NAME, gguf/PATH, .* openai/NAME .* got 'anthropic/claude'"):
+    said = r"Expected a model as embedded/NAME, gguf/PATH, .* openai/NAME .* got 'anthropic/claude'"
+    with pytest.raises(UsageError, match=said):
         open_models(settings, tmp_path)
 
 
