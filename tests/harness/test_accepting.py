@@ -163,6 +163,7 @@ def test_units_joined_wrongly_are_accepted_for_quality_alone(evaluator: Evaluato
         assert f"Accepted: the scores of this run stand in {file} now" in run.out
 
 
+@pytest.mark.slow
 def test_one_split_that_is_unfit_keeps_every_file_from_being_written(evaluator: Evaluator, tmp_path: Path) -> None:
     gates = regression(tmp_path / "dev.json", "quality") + regression(tmp_path / "test.json").replace("dev", "test", 1)
     with ModelServer() as server:
@@ -174,6 +175,7 @@ def test_one_split_that_is_unfit_keeps_every_file_from_being_written(evaluator: 
     assert not (tmp_path / "test.json").exists()
 
 
+@pytest.mark.slow
 @alone_and_with_workers
 def test_what_does_not_go_with_the_selection_is_refused_before_any_call(
     evaluator: Evaluator, tmp_path: Path, workers: tuple[str, ...]

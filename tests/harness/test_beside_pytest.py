@@ -102,6 +102,7 @@ def test_a_part_of_pytest_may_be_gone_or_strict(evaluator: Evaluator, without: t
     assert set(run.verdicts().values()) == {"pass"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strict", [(), ("-W", "error")], ids=["as it comes", "warnings are errors"])
 def test_a_body_of_more_than_a_megabyte_is_sent(evaluator: Evaluator, tmp_path: Path, strict: tuple[str, ...]) -> None:
     data = tmp_path / "long.csv"
@@ -177,6 +178,7 @@ class TestAllRowsInOneSplit:
                 ) in run.out
             assert server.calls == 0
 
+    @pytest.mark.slow
     def test_one_of_them_has_every_row(self, evaluator: Evaluator) -> None:
         with ModelServer() as server:
             profile = evaluator.profile(server.base, judge='{ kind = "lexical" }', gates="")

@@ -159,6 +159,7 @@ class TestRoot:
             assert run.code == 0, run.out
             assert run.out.count("test_example[") == 20
 
+    @pytest.mark.slow
     def test_with_nothing_but_a_mark_it_is_refused_with_what_to_type(self, evaluator: Evaluator, profile: Path) -> None:
         run = evaluator.run("-m", "gpu", "--eval-profile", str(profile), "--collect-only", bare=True)
         self.refused(run.out, run.code, profile)

@@ -68,6 +68,7 @@ def test_units_joined_by_something_else_are_named_with_separator_and_row(
         assert not any(unit in run.out for unit in row.units if len(unit) > 5)
 
 
+@pytest.mark.slow
 def test_a_list_that_is_no_json_is_named_too(evaluator: Evaluator, tmp_path: Path) -> None:
     with ModelServer() as server:
         data = rewritten(tmp_path, lambda row: f"[{', '.join(row.units)}]")
@@ -93,6 +94,7 @@ def test_units_of_which_none_stands_in_any_query_are_no_pass(evaluator: Evaluato
     assert "no PII unit of 20 rows stands in its row's query" in words(run)
 
 
+@pytest.mark.slow
 def test_mini_as_it_is_has_units_enough(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         gates = f"{LEAKAGE}verbatim_leakage = {{ max = 0.9 }}\n"

@@ -80,6 +80,7 @@ def test_it_repeats_what_chose_the_rows_and_runs_as_typed_elsewhere_than_in_the_
     assert {row["id"] for row in rows} == {words[words.index("-k") + 1]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "suites"), [(ROOT, "evals"), (ROOT / "evals", "."), (ROOT / "tests", "../evals")])
 def test_it_names_the_suites_as_they_lie_from_where_the_run_was_started(
     evaluator: Evaluator, folder: Path, suites: str

@@ -202,6 +202,7 @@ class TestRefusals:
                     "refused the call with status 403: Forbidden, and answers other calls."
                 )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("how", "most"), [("no-quota", 8), ("forbidden", 8 + 2)])
     def test_what_concerns_every_call_costs_the_calls_that_were_in_flight(
         self, evaluator: Evaluator, how: str, most: int

@@ -203,4 +203,5 @@ class TestCompare:
     def test_a_file_that_cannot_be_written_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         before, after = self.written(tmp_path, "before", 20), self.written(tmp_path, "after", 8)
         assert main(["compare", before, after, "--summary", str(tmp_path)]) == 4
-        assert f"Expected to write {tmp_path}, but it cannot be written" in capsys.readouterr().err
+        said = f"--summary: expected a file that can be written, got {tmp_path}: that is a folder."
+        assert said in capsys.readouterr().err

@@ -56,6 +56,7 @@ def test_a_strict_replay_opens_no_internet_socket_and_needs_no_key(
     assert replay.calls["replayed"] == first.calls["made"]
 
 
+@pytest.mark.slow
 def test_the_same_run_with_calls_to_make_would_need_a_socket(
     evaluator: Evaluator, without_internet: dict[str, str]
 ) -> None:

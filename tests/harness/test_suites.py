@@ -60,6 +60,7 @@ def test_a_gate_that_fails_fails_the_run(evaluator: Evaluator) -> None:
     assert "4 of 20" in run.out
 
 
+@pytest.mark.slow
 def test_a_split_whose_gates_were_not_selected_says_so(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = evaluator.profile(server.base, gates="[gates.dev]\nquality = { min = 0.99 }\n")
@@ -88,6 +89,7 @@ def test_a_gate_alone_asks_for_the_rows_of_its_split(evaluator: Evaluator) -> No
     assert len(run.rows) == 3
 
 
+@pytest.mark.slow
 def test_what_is_deselected_costs_nothing(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base))

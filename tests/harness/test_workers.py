@@ -46,6 +46,7 @@ def test_every_way_to_distribute_gives_the_same_rows(evaluator: Evaluator, tmp_p
     assert alone.same() == several.same()
 
 
+@pytest.mark.slow
 def test_limits_count_over_all_workers(evaluator: Evaluator) -> None:
     with ModelServer(latency=0.02) as server:
         profile = str(evaluator.profile(server.base, gates=GATES))
@@ -181,6 +182,7 @@ def test_a_refused_run_leaves_no_folder_of_its_socket(
     assert not list(temporary.glob("papillon-*"))
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_on_one_cache_pay_each_call_once(evaluator: Evaluator) -> None:
     with ModelServer(latency=0.05) as server:
         profile = str(evaluator.profile(server.base, gates=GATES))

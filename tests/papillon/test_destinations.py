@@ -108,6 +108,7 @@ def test_every_summary_has_it(tmp_path: Path) -> None:
     assert "Texts: nothing leaves, every call is replayed." in replay.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "replayed"])
 def test_where_no_call_was_made_but_could_have_been_it_says_where_texts_would_go(tmp_path: Path, kept: bool) -> None:
     evaluator = Evaluator(tmp_path)
