@@ -141,8 +141,9 @@ def _report(given: argparse.Namespace) -> int:
     from papillon.results.folder import RUNS
 
     found = find_run(given.named, given.runs or RUNS)
-    print(*written(found, given.out, Path.cwd()), sep="\n")
-    return 0
+    lines, unread = written(found, given.out, Path.cwd())
+    print(*lines, *unread, sep="\n")
+    return 1 if unread else 0
 
 
 def _runs_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,27 +21,33 @@ _FIGURES = "This page holds figures alone, no text of a row."
 _TEXTS = "This page holds private texts, queries, requests and answers among them: it is for those who may read them."
 
 
-def run_page(path: Path, result: RunResult, traces: Traces | None) -> None:
-    """Write one run's page; UsageError where that cannot be done, or the traces cannot be read."""
+def run_page(path: Path, result: RunResult, traces: Traces | None) -> list[str]:
+    """Write one run's page, and return which of the texts could not be read, in sentences; UsageError where it cannot
+    be written, or no text can be read."""
     sliced = {split.name: slices(result.of(split.name)) for split in result.splits}
-    write_page(path, result, traces, _scores(result), sliced)
+    unread: list[str] = []
+    texts = None if traces is None else traces.readable(unread)
+    write_page(path, result, texts, _scores(result), sliced, unread)
+    return unread
 
 
 def _scores(result: RunResult) -> dict[str, dict[str, Measure]]:
     return {split.name: scores_of(result.of(split.name), METRICS) for split in result.splits}
 
 
-def written(found: FoundRun, out: Path | None, here: Path) -> list[str]:
-    """A run's page at ``out``, or beside its results, and what to say of it in the folder ``here``."""
+def written(found: FoundRun, out: Path | None, here: Path) -> tuple[list[str], list[str]]:
+    """A run's page at ``out``, or beside its results: what to say of it in the folder ``here``, and which of the texts
+    could not be read."""
     path = out or found.path.with_name("report.html")
     refuse_outputs([OutputFile("--out", path)], found.files)
-    run_page(path, found.result, found.traces)
-    return [_FIGURES if found.traces is None else _TEXTS, seen_from(here, path)]
+    unread = run_page(path, found.result, found.traces)
+    return [_FIGURES if found.traces is None else _TEXTS, seen_from(here, path)], unread
 
 
 def written_beside(compared: Compared, path: Path, here: Path) -> list[str]:
-    """The page of two runs beside each other, and what to say of it."""
-    before, after = ((run.result, run.traces, _scores(run.result)) for run in compared.runs)
-    write_comparison(path, compared.comparisons[0], before, after)
-    there = any(run.traces is not None for run in compared.runs)
-    return [_TEXTS if there else _FIGURES, seen_from(here, path)]
+    """The page of two runs beside each other, and what to say of it, also of texts that could not be read."""
+    unread: list[str] = []
+    texts = [None if run.traces is None else run.traces.readable(unread) for run in compared.runs]
+    before, after = ((run.result, of, _scores(run.result)) for run, of in zip(compared.runs, texts, strict=True))
+    write_comparison(path, compared.comparisons[0], before, after, unread)
+    return [_TEXTS if any(of is not None for of in texts) else _FIGURES, seen_from(here, path), *unread]

@@ -123,7 +123,8 @@ _LISTS = ("units", "requests", "untrusted_responses")
 class Traces:
     """The traces of one run's folder, read from the file row by row whenever they are asked for.
 
-    Every way to read raises UsageError, in one sentence with file and line, for what is no plain file or no trace.
+    Every way to read raises UsageError, in one sentence with file and line, for what is no plain file or no trace;
+    :meth:`readable` collects those of the lines.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -134,6 +135,17 @@ class Traces:
         with self._opened() as file:
             for number, line in enumerate(file, 1):
                 yield self._read(line, number)
+
+    def readable(self, unread: list[str]) -> Iterator[Trace]:
+        """Every trace that can be read; of each line that is none a sentence joins ``unread``, and none is raised."""
+        with self._opened() as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    trace = self._read(line, number)
+                except UsageError as error:
+                    unread.append(str(error))
+                else:
+                    yield trace
 
     def find(self, id: str, trial: int = 0) -> Trace | None:
         """The trace of one row, None where the file has none; the last one, where a run was killed before it said."""

@@ -27,7 +27,7 @@ def found_in(folder: Path, run: RunResult, *, texts: bool = True) -> FoundRun:
 
 def test_a_runs_page_stands_beside_its_results_and_says_what_it_holds_first(tmp_path: Path) -> None:
     found = found_in(tmp_path / "run", large_run(3)[0])
-    said = written(found, None, tmp_path)
+    said, _ = written(found, None, tmp_path)
     assert said[0].startswith("This page holds private texts")
     assert said[1] == "run/report.html"
     assert "private texts" in (tmp_path / "run" / "report.html").read_text().splitlines()[0]
@@ -35,8 +35,42 @@ def test_a_runs_page_stands_beside_its_results_and_says_what_it_holds_first(tmp_
 
 def test_from_results_alone_it_has_figures_alone(tmp_path: Path) -> None:
     found = found_in(tmp_path / "run", large_run(3)[0], texts=False)
-    said = written(found, tmp_path / "out" / "page.html", tmp_path)
+    said, _ = written(found, tmp_path / "out" / "page.html", tmp_path)
     assert said == ["This page holds figures alone, no text of a row.", "out/page.html"]
+
+
+def broken(folder: Path, line: int) -> Path:
+    """A run's folder, one line of whose texts ends in its midst."""
+    lines = (folder / "traces.jsonl").read_bytes().splitlines(keepends=True)
+    lines[line - 1] = lines[line - 1][:200] + b"\n"
+    (folder / "traces.jsonl").write_bytes(b"".join(lines))
+    return folder
+
+
+def test_a_broken_line_costs_the_page_that_rows_texts_alone_and_both_say_which(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, _ = large_run(3)
+    folder = broken(left(tmp_path / "run", run), 2)
+    assert main(["report", str(folder)]) == 1
+    said = f"Expected the trace of one row in line 2 of {folder / 'traces.jsonl'}, but the line is no JSON"
+    assert said in capsys.readouterr().out
+    text = (folder / "report.html").read_text()
+    assert said in text
+    assert [f'id="t{place}"' in text for place in range(3)] == [True, False, True]
+
+
+def test_a_broken_line_of_two_runs_is_told_too(tmp_path: Path) -> None:
+    before, _ = large_run(4)
+    paths = [broken(left(tmp_path / name, run), 1) for name, run in (("a", before), ("b", changed(before)))]
+    one, other = map(FoundRun.at, paths)
+    compared = Compared((one, other), (compare(one.result, other.result),), {})
+    lines = written_beside(compared, tmp_path / "page.html", tmp_path)
+    text = (tmp_path / "page.html").read_text()
+    for path in paths:
+        said = f"Expected the trace of one row in line 1 of {path / 'traces.jsonl'}, but the line is no JSON"
+        assert any(line.startswith(said) for line in lines)
+        assert said in text
 
 
 def test_the_same_files_make_the_same_page(tmp_path: Path) -> None:

@@ -132,6 +132,17 @@ def test_a_damaged_line_is_one_sentence_with_file_and_line_and_none_of_its_text(
     )
 
 
+def test_what_can_be_read_is_read_past_damaged_lines_of_which_each_is_told(tmp_path: Path) -> None:
+    other, unread = replace(TRACE, trial=1), list[str]()
+    traces = write(tmp_path, b"no JSON\n", TRACE.to_line(), other.to_line()[:-30] + b"\n", other.to_line())
+    assert [*traces.readable(unread)] == [TRACE, other]
+    assert [sentence.partition(",")[0] for sentence in unread] == [
+        f"Expected the trace of one row in line {line} of {tmp_path / TRACES}" for line in (1, 3)
+    ]
+    with pytest.raises(UsageError, match="there is none"):
+        next(Traces(tmp_path / "elsewhere").readable([]))
+
+
 @pytest.mark.parametrize("place", ["link", "fifo", "folder", "nothing"])
 def test_nothing_but_a_plain_file_is_read(tmp_path: Path, place: str) -> None:
     path = tmp_path / TRACES

@@ -27,15 +27,16 @@ def write_page(
     traces: Iterable[Trace] | None,
     scores: Scores,
     slices: Mapping[str, Sequence[Slice]],
+    unread: Sequence[str] = (),
 ) -> None:
     """Write one run with the texts of its rows, None where there are none; ``scores`` by split and metric, ``slices``
-    by split.
+    by split. ``unread`` says which texts could not be read, once ``traces`` are.
 
     UsageError, naming the file, where it cannot be written, and what reading the traces raises.
     """
     blocks = chain([block("rows", figures(result))], trace_blocks(result.rows, traces or ()))
     shown = overview(result, scores, slices)
-    _write(path, rendered("run.html", {**shown, "texts": traces is not None, "blocks": blocks}))
+    _write(path, rendered("run.html", {**shown, "texts": traces is not None, "blocks": blocks, "unread": unread}))
 
 
 def write_comparison(
@@ -43,15 +44,16 @@ def write_comparison(
     comparison: Comparison,
     before: Side,
     after: Side,
+    unread: Sequence[str] = (),
 ) -> None:
     """Write two runs beside each other, each with the texts of its rows, None where there are none, and its scores.
 
-    Raises as :func:`write_page`.
+    ``unread`` and what it raises are as of :func:`write_page`.
     """
     figures_ = block("rows", pair_figures(comparison, before[0], after[0]))
     blocks = chain([figures_], pair_blocks(before[:2], after[:2]))
     texts = before[1] is not None or after[1] is not None
-    shown = {**changes(comparison, before, after), "texts": texts, "blocks": blocks}
+    shown = {**changes(comparison, before, after), "texts": texts, "blocks": blocks, "unread": unread}
     _write(path, rendered("comparison.html", shown))
 
 

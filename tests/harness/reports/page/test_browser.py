@@ -197,6 +197,15 @@ class TestExample:
         assert "The texts of this row are not in this page." in browser.text("#example")
 
 
+def test_what_could_not_be_read_is_told_above_the_table(browser: Browser, tmp_path: Path) -> None:
+    run, traces = large_run(3)
+    write_page(tmp_path / "page.html", run, traces, {}, {}, [f"Line {line} is <b>none</b>." for line in range(7)])
+    browser.open(tmp_path / "page.html")
+    told = browser.text("#overview section:has(#part-examples) .alert")
+    assert told.splitlines()[0] == "Line 0 is <b>none</b>."
+    assert told.splitlines()[-1] == "The same holds for 2 more."
+
+
 #: Runs something in the page and says how many milliseconds that took, with the layout that follows.
 TIMED = "const begun = performance.now(); {0}; document.body.offsetHeight; return performance.now() - begun"
 SET = "const one = document.{0}; one.value = '{1}'; one.dispatchEvent(new Event('{2}'))"

@@ -131,6 +131,8 @@ function prepare() {
     if (link && !event.target.closest("a") && String(getSelection()) === "") link.click();
   });
   at("filters").hidden = at("table").hidden = false;
+  // What could not be read is known only after all that could.
+  if (at("unread") !== null) at("filters").before(at("unread"));
 }
 
 // Reads the texts ahead for the search, a little at a time, so that nothing else has to wait.
