@@ -239,7 +239,7 @@ def test_texts_of_a_hundred_thousand_signs_are_shown_soon() -> None:
     words = " ".join(f"word{number % 5000}" for number in range(12_000))
     begun = time.process_time()
     view(query=words, requests=(words,), response=words, target=words[::-1], units=("word3", "nowhere at all"))
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < 5
 
 
 def test_a_trace_may_say_anything_of_places() -> None:

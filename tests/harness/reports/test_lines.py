@@ -133,4 +133,4 @@ def test_side_by_side_fits_too(left: list[Piece], right: list[Piece], colours: b
 def test_a_hundred_thousand_signs_are_laid_out_soon(text: str) -> None:
     begun = time.process_time()
     Lines(60).said(text)
-    assert time.process_time() - begun < 1.5
+    assert time.process_time() - begun < 5

@@ -118,7 +118,7 @@ def test_texts_of_a_hundred_thousand_signs_are_compared_soon(word: str) -> None:
     begun = time.process_time()
     differences(one, other)
     marked_query(one, ["word3", "nowhere to be found"])
-    assert time.process_time() - begun < 1.5
+    assert time.process_time() - begun < 5
 
 
 def test_a_word_with_a_joiner_and_emoji_that_are_joined_differ_whole() -> None:
