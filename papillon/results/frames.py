@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["Frames", "load"]
 
 
-def load(run: str | os.PathLike[str] = "last", runs: str | os.PathLike[str] = RUNS) -> Frames:
+def load(run: str | os.PathLike[str] = "last", runs: str | os.PathLike[str] | None = None) -> Frames:
     """A run's tables: its folder or results file, its id in the folder ``runs``, ``last`` or ``last~N``.
 
-    Raises UsageError where there is no such run, or its results cannot be read.
+    ``runs`` is by default the project's ``.papillon/runs``. Raises UsageError where there is no such run, or its
+    results cannot be read.
     """
-    return Frames(find_run(os.fspath(run), Path(runs)))
+    return Frames(find_run(os.fspath(run), RUNS if runs is None else Path(runs)))
 
 
 @dataclass(frozen=True)
