@@ -105,11 +105,15 @@ def _data(given: argparse.Namespace) -> int:
     return 0
 
 
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+
+
 def _show_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", nargs="?", metavar="RUN", help="a folder, results file, id, last (default) or last~N")
     parser.add_argument("second", nargs="?", metavar="ID", help="a row's id or its beginning; alone: of the last run")
     parser.add_argument("--trial", type=int, metavar="T", help="which of its trials, from 0 (default: all)")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    _add_runs(parser)
     parser.set_defaults(run=_show)
 
 
@@ -131,7 +135,7 @@ def _show(given: argparse.Namespace) -> int:
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("named", nargs="?", default="last", metavar="RUN", help="folder, results file, id or last~N")
     parser.add_argument("--out", type=Path, metavar="FILE.html", help="default: report.html beside the run's results")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    _add_runs(parser)
     parser.set_defaults(run=_report)
 
 
@@ -148,7 +152,7 @@ def _report(given: argparse.Namespace) -> int:
 
 def _runs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=int, metavar="N", help="let the folders of all but the newest N runs go")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    _add_runs(parser)
     parser.set_defaults(run=_runs)
 
 
@@ -174,7 +178,7 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
         "one: after its last comparable run (default: the newest one so)",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="quality against leakage, as a picture")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    _add_runs(parser)
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="also as a page, with the texts of two runs")
     parser.add_argument("--summary", type=Path, metavar="FILE.md", help="also for a pull request, without a text")
     parser.set_defaults(run=_compare)
@@ -220,7 +224,7 @@ def _history_arguments(parser: argparse.ArgumentParser) -> None:
         "--metric", action="append", metavar="M", help="which scores (default: quality, leakage, overall, carried)"
     )
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw them as a picture too")
-    parser.add_argument("--runs", type=Path, metavar="DIR", help="where the runs are (default: .papillon/runs)")
+    _add_runs(parser)
     parser.add_argument("--all", action="store_true", help="also runs that saw a part of their splits")
     parser.set_defaults(run=_history)
 

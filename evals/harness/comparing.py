@@ -10,7 +10,6 @@ from pathlib import Path
 from evals.harness.reports.compare import TABLED, comparison_lines, runs_table
 from evals.harness.reports.markdown import MOST
 from evals.harness.reports.markdown_compare import comparisons_markdown
-from evals.harness.reports.trade_off import trade_off
 from evals.harness.verdicts.comparison import compare
 from evals.harness.verdicts.scores import scores_of
 from papillon.commands import launcher, seen_from, showing
@@ -54,6 +53,8 @@ class Compared:
 
     def plot(self, file: Path) -> None:
         """Write quality against leakage as a picture; UsageError where it cannot be written."""
+        from evals.harness.reports.trade_off import trade_off  # each evaluation loads this module, and few draw
+
         # Without the time that an id begins with there is room for the name.
         runs = [(run.name.partition("Z-")[2] or run.name, scores_by_split(run.result)) for run in self.runs]
         write_whole(file, trade_off(runs).file())

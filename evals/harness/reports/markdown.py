@@ -13,7 +13,7 @@ from evals.harness.reports.markup import bullets, fence, fitted, name, prose, se
 from evals.harness.reports.summary import cost_line, unjudged_lines
 from evals.harness.reports.tables import asked, gate_name
 from evals.harness.reports.terminal import NOT_BEGUN, unscored
-from evals.harness.reports.worst import worst_first
+from evals.harness.reports.worst import could_be_better
 from papillon.results import ControlResult, Flip, GateResult, JudgeReport, Row, RunResult
 from papillon.results.comparison import Comparison
 from papillon.results.words import between, first_of, moves, number
@@ -250,7 +250,7 @@ def _second_opinion(result: RunResult) -> str:
 
 
 def _worst(rows: Sequence[Row]) -> str:
-    worst = [row for row in worst_first(rows) if row.overall is not None and row.overall < 1]
+    worst = could_be_better(rows)
     body = [
         [
             name(row.id),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from evals.harness.causes import Told, causes_of
 from evals.harness.reports.judge import agreement_lines, judge_lines
 from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table
-from evals.harness.reports.worst import row_lines, worst_first
+from evals.harness.reports.worst import could_be_better, row_lines
 from papillon.results import ControlResult, Row, RunResult, SplitInfo
 from papillon.results.words import number
 from papillon.tables import wrapped
@@ -168,9 +168,8 @@ def _told_once(result: RunResult) -> list[ControlResult]:
 def _worst(result: RunResult, width: int, show: str) -> list[str]:
     """The worst of the rows with a score, of each example the worst trial."""
     worst: dict[str, Row] = {}
-    for row in worst_first(result.rows):
-        if row.overall is not None and row.overall < 1:
-            worst.setdefault(row.id, row)
+    for row in could_be_better(result.rows):
+        worst.setdefault(row.id, row)
     if not worst:
         return []
     return [

@@ -7,12 +7,17 @@ from collections.abc import Iterable, Sequence
 from papillon.results import Row
 from papillon.tables import cut
 
-__all__ = ["row_lines", "worst_first"]
+__all__ = ["could_be_better", "row_lines", "worst_first"]
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:
     """Rows without a score, then the lowest overall first, of these what leaked most; the others in their order."""
     return sorted(rows, key=lambda row: (row.overall is not None, row.overall or 0.0, -(row.leakage or 0.0)))
+
+
+def could_be_better(rows: Iterable[Row]) -> list[Row]:
+    """The rows with a score that are not as good as can be, the worst first."""
+    return [row for row in worst_first(rows) if row.overall is not None and row.overall < 1]
 
 
 def row_lines(rows: Sequence[Row], width: int, *, trials: int = 1) -> list[str]:

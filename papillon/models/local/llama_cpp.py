@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -39,7 +40,7 @@ DEFAULTS: Mapping[str, Any] = {
 _REVISION = 2
 
 
-class LlamaCpp:
+class LlamaCpp(ABC):
     """A model in llama.cpp; ``name`` is how messages call it, ``weights`` says which file it has.
 
     ``lora`` is a .gguf adapter or a folder that holds one; ``sampling`` holds any of DEFAULTS' keys, and a request's
@@ -60,9 +61,9 @@ class LlamaCpp:
         self._copies: Copies | None = None
         self._finding = threading.Lock()
 
+    @abstractmethod
     def weights(self) -> Weights:
         """The file to load, found or made first where it has to be, in the calling thread."""
-        raise NotImplementedError
 
     def complete(self, request: Request) -> Response:
         """Answer in the calling thread."""

@@ -14,7 +14,7 @@ from evals.harness.reports.page.examples import link_of
 from evals.harness.reports.page.pictures import delegation, leakage_histogram, strip
 from evals.harness.reports.tables import asked, gate_name
 from evals.harness.reports.trade_off import Scores
-from evals.harness.reports.worst import worst_first
+from evals.harness.reports.worst import could_be_better
 from papillon.results import GateResult, JudgeReport, Measure, Row, RunResult, SplitInfo
 from papillon.results.comparison import Slice
 from papillon.results.words import between, first_of, moves, points
@@ -63,7 +63,7 @@ def overview(result: RunResult, scores: Scores, slices: Mapping[str, Sequence[Sl
         "examinations": [_examination(report) for report in result.judge],
         "agreement": _agreement(result),
         "overruled": [(_link(result, row), row) for row in result.rows if row.undercounted],
-        "worst": [(_link(result, row), row) for row in worst_first(filter(_short, result.rows))[:_WORST]],
+        "worst": [(_link(result, row), row) for row in could_be_better(result.rows)[:_WORST]],
     }
 
 
@@ -200,11 +200,6 @@ def _agreement(result: RunResult) -> list[tuple[str, str]]:
         ("kappa of any leak", between(found.leak_kappa)),
         ("counts apart, in units", between(found.count_difference)),
     ]
-
-
-def _short(row: Row) -> bool:
-    """Whether there is more to be had; what has no score is told elsewhere."""
-    return row.overall is not None and row.overall < 1
 
 
 def _link(result: RunResult, row: Row) -> str:
