@@ -71,7 +71,7 @@ async def judge_example(
     else:
         leaked = await asked
     found = score(units, updated_query, judge_leaked=leaked.leaked, quality=quality.score, usable=answered)
-    return Metrics(found.quality, found.leakage, found.overall)
+    return Metrics(float(quality.score), found.leakage, found.overall or 0.0)
 
 
 def metric(judge: Judge, run: Callable[[Coroutine[Any, Any, Any]], Any] | None = None) -> Callable[..., Any]:

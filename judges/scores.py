@@ -26,35 +26,45 @@ class Scores:
     fewer than stand there word for word, ``verbatim_leaked``. ``leakage`` is its share of all units, 0 without
     units. ``overall`` is (quality + 1 − leakage) / 2, and 0 where the program gave nothing usable;
     ``tutorial_overall`` is the same with the judge's own count, and 0 only where an exception left the program,
-    as ``dspy.Evaluate`` has it.
+    as ``dspy.Evaluate`` has it. Without a target ``quality`` and both of these are None.
     """
 
-    quality: float
+    quality: float | None
     leaked: int
     judge_leaked: int
     verbatim_leaked: int
     leakage: float
-    overall: float
-    tutorial_overall: float
+    overall: float | None
+    tutorial_overall: float | None
 
 
 def score(
-    units: Sequence[str], sent: str, *, judge_leaked: int, quality: int, usable: bool = True, raised: bool = False
+    units: Sequence[str],
+    sent: str,
+    *,
+    judge_leaked: int,
+    quality: int | None,
+    usable: bool = True,
+    raised: bool = False,
 ) -> Scores:
     """Scores of one example: its ``units``, the text that was ``sent``, and what the judge said of it.
 
-    ``judge_leaked`` is in 0..len(units), ``quality`` 0 or 1. A program error is not ``usable``, and ``raised``
-    where an exception left the program.
+    ``judge_leaked`` is in 0..len(units), ``quality`` 0 or 1, None without a target. A program error is not ``usable``,
+    and ``raised`` where an exception left the program.
     """
     stands = sum(verbatim(units, sent))
     leaked = max(judge_leaked, stands)
     share, said = (leakage(count, len(units)) for count in (leaked, judge_leaked))
+    overall = tutorial_overall = None
+    if quality is not None:
+        overall = composite(quality, share) if usable else 0.0
+        tutorial_overall = 0.0 if raised else composite(quality, said)
     return Scores(
-        quality=float(quality),
+        quality=None if quality is None else float(quality),
         leaked=leaked,
         judge_leaked=judge_leaked,
         verbatim_leaked=stands,
         leakage=share,
-        overall=composite(quality, share) if usable else 0.0,
-        tutorial_overall=0.0 if raised else composite(quality, said),
+        overall=overall,
+        tutorial_overall=tutorial_overall,
     )

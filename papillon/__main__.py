@@ -327,7 +327,7 @@ def _optimize(given: argparse.Namespace) -> int:
     from papillon.splits import check_learnable
 
     optimizer = check_optimizer(given.optimizer)
-    check_learnable(profile.split)
+    check_learnable(profile.split, targets=profile.targets)
     profile = with_program(profile)
     out = given.out or CACHE.parent / "optimized" / f"{optimizer}.json"
     if given.out is None:

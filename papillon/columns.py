@@ -13,7 +13,17 @@ from collections.abc import Sequence
 from papillon.errors import DataError
 from papillon.spelling import nearest
 
-__all__ = ["COLUMNS", "FILLED", "REQUIRED", "check_columns", "recognised", "text_of", "units_of"]
+__all__ = [
+    "COLUMNS",
+    "FILLED",
+    "NO_TARGETS",
+    "REQUIRED",
+    "TARGET",
+    "check_columns",
+    "recognised",
+    "text_of",
+    "units_of",
+]
 
 #: PUPA's columns, in the order of its files.
 COLUMNS = (
@@ -24,29 +34,37 @@ COLUMNS = (
     "pii_units",
     "redacted_query",
 )
-#: Columns that a file must have, and of these the ones that a row must fill.
-REQUIRED = ("user_query", "target_response", "pii_units")
-FILLED = ("user_query", "target_response")
+#: Columns that a file must have, and of these the ones that a row must fill; TARGET only where answers are held
+#: against it.
+TARGET = "target_response"
+REQUIRED = ("user_query", TARGET, "pii_units")
+FILLED = ("user_query", TARGET)
+
+#: What a profile says for data without targets.
+NO_TARGETS = "targets = false in the profile"
 
 #: How a list of texts looks in most languages.
 _QUOTED_LIST = re.compile(r"""\[\s*["'].*\]""", re.DOTALL)
 
 
-def check_columns(columns: Sequence[str], where: str, *, header: bool = True) -> None:
-    """DataError where one of REQUIRED is missing, or one of COLUMNS is there twice or in another spelling.
+def check_columns(
+    columns: Sequence[str], where: str, *, header: bool = True, required: Sequence[str] = REQUIRED
+) -> None:
+    """DataError where one of ``required`` is missing, or one of COLUMNS is there twice or in another spelling.
 
     ``header`` says whether they are all rows' columns or one row's. The sentence shows ``columns`` only where some
     are known: a file without a header has a row's texts in their place.
     """
-    missing = [column for column in REQUIRED if column not in columns]
+    missing = [column for column in required if column not in columns]
     missing = missing if header else missing[:1]
     if missing:
         near = {column: name for column in missing if (name := _nearest(column, columns)) is not None}
         mend = [f"rename {name!r} to {column}" for column, name in near.items()]
         if others := [column for column in missing if column not in near]:
             mend.append(f"add {', '.join(others)}" if header else "add it")
-        named = f"columns {', '.join(REQUIRED)}" if header else f"column {missing[0]}"
-        raise DataError(f"Expected the {named} in {where}, got {_shown(columns)}; {' and '.join(mend)}.")
+        named = f"columns {', '.join(required)}" if header else f"column {missing[0]}"
+        without = "" if missing != [TARGET] else f", or evaluate without targets ({NO_TARGETS})"
+        raise DataError(f"Expected the {named} in {where}, got {_shown(columns)}; {' and '.join(mend)}{without}.")
     twice = [column for column in COLUMNS if columns.count(column) > 1]
     if twice:
         raise DataError(f"Expected each column once in {where}, got {', '.join(twice)} twice; rename one.")

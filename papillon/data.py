@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from papillon.columns import COLUMNS, FILLED, check_columns, text_of, units_of
+from papillon.columns import COLUMNS, FILLED, NO_TARGETS, REQUIRED, TARGET, check_columns, text_of, units_of
 from papillon.data_files import Record, cause, numbered, read_records
 from papillon.errors import DataError
 from papillon.project import FIXTURES
@@ -39,8 +39,8 @@ PUPA_FILES = {"pupa_new": "PUPA_New.csv", "pupa_tnb": "PUPA_TNB.csv"}
 class PupaRow:
     """One row in PUPA's columns (COLUMNS); a column that the file does not have, or a null in it, is ``""``.
 
-    ``user_query`` and ``target_response`` hold more than white space; ``pii_units`` joins units with ``||``, also
-    where the file holds them as a list.
+    ``user_query`` holds more than white space, and so does ``target_response`` unless the data were loaded without
+    targets; ``pii_units`` joins units with ``||``, also where the file holds them as a list.
     """
 
     conversation_hash: str
@@ -68,8 +68,8 @@ class Dataset:
 
     ``name`` is the set's name, or the file's without its folder. ``sha256`` is taken over the rows in a
     canonical form, so that the hub's copy, a CSV, JSON lines and a parquet of the same rows agree.
-    ``left_out`` names the rows of a named PUPA set without a query or target: (row number from 1, column).
-    ``without_units`` counts the rows that are kept and have no PII unit.
+    ``left_out`` names the rows of a named PUPA set without a query, or a target where one is asked for: (row number
+    from 1, column). ``without_units`` counts the rows that are kept and have no PII unit.
     """
 
     name: str
@@ -93,8 +93,10 @@ def to_dspy(row: PupaRow) -> dspy.Example:
     ).with_inputs("user_query")
 
 
-def load(name_or_path: str | Path, *, offline: bool = False) -> Dataset:
+def load(name_or_path: str | Path, *, offline: bool = False, targets: bool = True) -> Dataset:
     """The data set of that name (one of NAMES), or in that .csv, .jsonl or .parquet file.
+
+    Every row must have a target, unless ``targets`` says that none is asked for.
 
     The PUPA names come from the folder that the environment's ``PUPA_DIR`` names, else from the hub at a
     pinned revision: its local copy where there is one, else by ``datasets.load_dataset``; with ``offline``
@@ -105,19 +107,23 @@ def load(name_or_path: str | Path, *, offline: bool = False) -> Dataset:
     """
     name = str(name_or_path)
     if name in PUPA_FILES:
-        return _pupa(name, offline)
+        return _pupa(name, offline, targets)
     if name == "mini":
-        return _dataset(name, MINI, read_records(MINI), lenient=False)
+        return _dataset(name, MINI, read_records(MINI), lenient=False, targets=targets)
     if not os.path.exists(name):
         raise DataError(
             f"Expected a data set's name ({', '.join(NAMES)}) or a path to a .csv, .jsonl or .parquet file, "
             f"got {name!r}, which is neither; check its spelling and the folder it counts from."
         )
     path = Path(name)
-    return _dataset(path.name, path, read_records(path), lenient=False)
+    return _dataset(path.name, path, read_records(path, _required(targets)), lenient=False, targets=targets)
 
 
-def _pupa(name: str, offline: bool) -> Dataset:
+def _required(targets: bool) -> tuple[str, ...]:
+    return tuple(column for column in REQUIRED if targets or column != TARGET)
+
+
+def _pupa(name: str, offline: bool, targets: bool) -> Dataset:
     file = PUPA_FILES[name]
     path: Path | None
     if folder := os.environ.get("PUPA_DIR"):
@@ -130,10 +136,10 @@ def _pupa(name: str, offline: bool) -> Dataset:
     else:
         path = _hub_copy(file)
     if path is not None:
-        return _dataset(name, path, read_records(path), lenient=True)
+        return _dataset(name, path, read_records(path), lenient=True, targets=targets)
     if offline:
         _no_hub(name, "there is no local copy of it and this run may not fetch one; load it once online")
-    return _dataset(name, f"{HUB_NAME}/{name}", _hub_records(name), lenient=True)
+    return _dataset(name, f"{HUB_NAME}/{name}", _hub_records(name), lenient=True, targets=targets)
 
 
 def _hub_copy(file: str) -> Path | None:
@@ -166,22 +172,26 @@ def _no_hub(name: str, why: str, error: Exception | None = None) -> NoReturn:
     ) from error
 
 
-def _dataset(name: str, source: Path | str, records: Iterable[Record], *, lenient: bool) -> Dataset:
+def _dataset(name: str, source: Path | str, records: Iterable[Record], *, lenient: bool, targets: bool) -> Dataset:
     rows: list[PupaRow] = []
     left_out: list[tuple[int, str]] = []
     checked: set[tuple[str, ...]] = set()
     for number, (place, record) in enumerate(records, 1):
         if (columns := tuple(record)) not in checked:  # each line of JSON names its own
-            check_columns(columns, f"{source}, {place}", header=False)
+            check_columns(columns, f"{source}, {place}", header=False, required=_required(targets))
             checked.add(columns)
         row = _row(record, source, place)
-        empty = next((column for column in FILLED if not getattr(row, column).strip()), None)
+        filled = (column for column in FILLED if targets or column != TARGET)
+        empty = next((column for column in filled if not getattr(row, column).strip()), None)
         if empty is None:
             rows.append(row)
         elif lenient:
             left_out.append((number, empty))
         else:
-            raise DataError(f"Expected text in {source}, {place}, column {empty}, got none; fill it or drop the row.")
+            without = f", or evaluate without targets ({NO_TARGETS})" if empty == TARGET else ""
+            raise DataError(
+                f"Expected text in {source}, {place}, column {empty}, got none; fill it or drop the row{without}."
+            )
     if not rows:
         raise DataError(f"Expected at least one row in {source}, found none; give a file that holds some.")
     digest = hashlib.sha256()

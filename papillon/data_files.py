@@ -11,7 +11,7 @@ import codecs
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,13 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 
 
-def read_records(path: Path) -> Iterable[Record]:
-    """The file's rows by its suffix; imports only what that kind of file needs.
+def read_records(path: Path, required: Sequence[str] = REQUIRED) -> Iterable[Record]:
+    """The file's rows by its suffix; imports only what that kind of file needs. It must have the columns ``required``.
 
     Raises DataError, also while rows are taken, for what cannot be read, with file, row (from 1, blank lines not
     counted) and line.
     """
-    readers: dict[str, Callable[[Path], Iterable[Record]]] = {
+    readers: dict[str, Callable[[Path, Sequence[str]], Iterable[Record]]] = {
         ".csv": _csv_records,
         ".jsonl": _jsonl_records,
         ".parquet": _parquet_records,
@@ -45,7 +45,7 @@ def read_records(path: Path) -> Iterable[Record]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"Expected a .csv, .jsonl or .parquet file, got {path}; convert it or rename it.")
-    return reader(path)
+    return reader(path, required)
 
 
 def numbered(rows: Iterable[dict[str, object]]) -> list[Record]:
@@ -101,8 +101,8 @@ def _misread(path: Path, encoding: str, errors: str, error: UnicodeDecodeError) 
     )
 
 
-def _csv_records(path: Path) -> Iterator[Record]:
-    separator, above = _separator(path)
+def _csv_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
+    separator, above = _separator(path, required)
     separators = SEPARATORS.get(separator, f"the separator {separator!r}")
     number, place = 0, "the header"
     limit = csv.field_size_limit()
@@ -110,7 +110,8 @@ def _csv_records(path: Path) -> Iterator[Record]:
     try:
         lines = _csv_rows(path, separator, above)
         columns: list[str] = next(filter(None, lines), [])
-        check_columns(columns, str(path) if separator == "," else f"{path}, read with {separators} between fields")
+        where = str(path) if separator == "," else f"{path}, read with {separators} between fields"
+        check_columns(columns, where, required=required)
         place = f"row 1, line {lines.line_num + above + 1}"
         for values in lines:
             if values and len(values) != len(columns):
@@ -130,7 +131,7 @@ def _csv_records(path: Path) -> Iterator[Record]:
         csv.field_size_limit(limit)
 
 
-def _separator(path: Path) -> tuple[str, int]:
+def _separator(path: Path, required: Sequence[str]) -> tuple[str, int]:
     """What separates the fields, and how many lines stand above the header.
 
     It is what the first line names, or a usual one, under which the header has the columns; else most of them.
@@ -143,7 +144,7 @@ def _separator(path: Path) -> tuple[str, int]:
             columns: list[str] = next(filter(None, _csv_rows(path, separator, above)), [])
         except csv.Error:
             continue  # quotes that make no sense with this one
-        if set(REQUIRED) <= set(columns):
+        if set(required) <= set(columns):
             return separator, above
         found[separator] = recognised(columns)
     return max(found, key=found.__getitem__, default=","), above
@@ -161,7 +162,7 @@ def _size(path: Path) -> int:
         return 0  # reading it says why
 
 
-def _jsonl_records(path: Path) -> Iterator[Record]:
+def _jsonl_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
     number = 0
     # Lines end at \n alone: U+2028 and its like may stand inside a JSON string.
     for line, text in enumerate(_lines(path, "\n"), 1):
@@ -180,14 +181,14 @@ def _jsonl_records(path: Path) -> Iterator[Record]:
         yield place, record
 
 
-def _parquet_records(path: Path) -> list[Record]:
+def _parquet_records(path: Path, required: Sequence[str]) -> list[Record]:
     import pyarrow
     import pyarrow.parquet
 
     try:
         with path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as parquet:
             columns = list(parquet.schema_arrow.names)
-            check_columns(columns, str(path))
+            check_columns(columns, str(path), required=required)
             rows = parquet.read(columns=[column for column in COLUMNS if column in columns]).to_pylist()
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"Expected a parquet file at {path}, got an error ({cause(error)}); write it anew.") from error

@@ -53,12 +53,18 @@ def split(rows: Sequence[PupaRow], how: str) -> dict[str, tuple[int, ...]]:
     return {part: tuple(i for i, placed in enumerate(part_of) if placed == part) for part in SPLITS}
 
 
-def check_learnable(how: str) -> None:
-    """UsageError for a split that leaves no rows to learn from: who trains or optimizes asks before it begins."""
+def check_learnable(how: str, *, targets: bool = True) -> None:
+    """UsageError for a split that leaves no rows to learn from, or data without ``targets``, against which an answer is
+    rewarded: who trains or optimizes asks before it begins."""
     if how == "all":
         raise UsageError(
             f"Expected the split {' or '.join(HOW)} to learn from, got all, which evaluates every row and leaves none "
             "to learn from; name one of these as the profile's split."
+        )
+    if not targets:
+        raise UsageError(
+            "Expected targets to learn from, got targets = false: the reward holds an answer against its target; "
+            "give data that have some, and leave that key out."
         )
 
 

@@ -55,6 +55,10 @@ class Compared:
         """Write quality against leakage as a picture; UsageError where it cannot be written."""
         from evals.harness.reports.trade_off import trade_off  # each evaluation loads this module, and few draw
 
+        if not any(run.result.run.targets for run in self.runs):
+            raise UsageError(
+                "--plot: expected runs with a quality to draw, but none was held against targets (targets = false)."
+            )
         # Without the time that an id begins with there is room for the name.
         runs = [(run.name.partition("Z-")[2] or run.name, scores_by_split(run.result)) for run in self.runs]
         write_whole(file, trade_off(runs).file())

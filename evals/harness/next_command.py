@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import pytest
 
 from evals.harness.plan import SPLITS
-from evals.harness.reports.worst import worst_first
+from evals.harness.reports.worst import worst_first, worth
 from papillon.commands import data_at_hand, launcher, suites
 from papillon.results import GateResult, Row, RunResult
 from papillon.results.rows import COSTS
@@ -103,7 +103,7 @@ def worst_row(rows: Sequence[Row], verdicts: Sequence[GateResult]) -> str | None
             if flip is not None and (flip.after > flip.before) == (result.metric in COSTS):
                 return flip.id
     worst = worst_first(rows)[0]
-    return worst.id if (worst.overall or 0) < 1 else None
+    return worst.id if worth(worst) < 1 else None
 
 
 def command_lines(words: list[str], width: int) -> list[str]:

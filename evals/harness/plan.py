@@ -24,6 +24,8 @@ from papillon.results.run import ModelNames
 __all__ = ["CONTROLS", "JUDGED", "SPLITS", "Plan"]
 
 CONTROLS = ("empty", "verbatim", "redacted", "local-only", "target")
+#: Those that say something of quality alone.
+TARGET_CONTROLS = ("local-only", "target")
 JUDGED: tuple[Literal["leakage", "quality"], ...] = ("leakage", "quality")
 SPLITS = ("dev", "test")
 #: The largest share of program errors under which a gate on anything else still means something.
@@ -39,8 +41,9 @@ class Plan:
     @cached_property
     def data(self) -> RunData:
         settings = self.settings
-        dataset = load(settings.profile.dataset, offline=settings.record == "none")
-        return RunData.of(dataset, settings.profile.split, limit=settings.limit, shard=settings.shard)
+        targets = settings.profile.targets
+        dataset = load(settings.profile.dataset, offline=settings.record == "none", targets=targets)
+        return RunData.of(dataset, settings.profile.split, limit=settings.limit, shard=settings.shard, targets=targets)
 
     @property
     def examples(self) -> dict[str, list[Example]]:
@@ -94,7 +97,10 @@ class Plan:
         own = [regression for regression in self.settings.profile.regressions if regression.split == split]
         if (file := self.settings.baseline_file) is None:
             return own
-        return [replace(regression, baseline=file) for regression in own] or [RegressionSettings(split, file)]
+        if own:
+            return [replace(regression, baseline=file) for regression in own]
+        named = RegressionSettings(split, file)
+        return [named if self.settings.profile.targets else replace(named, metrics=("leakage",))]
 
     def most_errors(self, split: str) -> float:
         """The largest share of program errors that the gate on a split allows, set by the profile or not."""
@@ -129,7 +135,8 @@ class Plan:
         """(split, name) of every control, none where the profile has none."""
         if not self.settings.profile.controls:
             return []
-        return [(split, name) for split in SPLITS for name in CONTROLS]
+        held = [name for name in CONTROLS if self.settings.profile.targets or name not in TARGET_CONTROLS]
+        return [(split, name) for split in SPLITS for name in held]
 
     @property
     def examines_judge(self) -> bool:

@@ -37,8 +37,9 @@ def progress_line(run: Run, width: int) -> str:
         parts.append((0, f"judge {run.cases_answered} cases"))
     if at.left is not None:
         parts.append((3, f"{clock(at.left)} left"))
-    if at.quality is not None and at.leakage is not None:
-        parts.append((4, f"quality {at.quality:.2f} leakage {at.leakage:.2f}"))
+    means = {"quality": at.quality, "leakage": at.leakage}
+    if said := [f"{metric} {mean:.2f}" for metric, mean in means.items() if mean is not None]:
+        parts.append((4, " ".join(said)))
     parts.append((1, f"{run.ledger.made} calls made, {run.ledger.replayed} replayed"))
     if (cost := run.ledger.usd()) is not None:
         parts.append((2, f"{cost:.2f} USD"))

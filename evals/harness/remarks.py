@@ -42,6 +42,11 @@ def remarks(run: Run) -> list[str]:
     judge = profile.models.get("judge")
     if judge is not None and judge.model.startswith("embedded/"):
         remarks.append("The judge is the embedded model too: read its scores as noise, not as quality or leakage.")
+    if not profile.targets:
+        remarks.append(
+            "Without targets (targets = false) nothing is said of quality: leakage, carried and errors are scored, "
+            "quality, verdict, overall and joint are not."
+        )
     if here := _ggufs(run):
         remarks.append(f"In this process, through llama.cpp: {here}.")
     if left_out := run.plan.data.left_out:

@@ -57,6 +57,7 @@ class RowKeys:
             "dspy": version("dspy"),
             "models": self.identities,
             "judge": profile.judge.kind,
+            "targets": profile.targets,
             "program": hashlib.sha256(program).hexdigest(),
         }
         if profile.program_class is not None:

@@ -69,6 +69,7 @@ def _info(run: Run) -> RunInfo:
         departs=settings.departs,
         texts=texts_go(run),
         judged_by=run.plan.compared_judge,
+        targets=profile.targets,
     )
 
 
@@ -117,7 +118,10 @@ def _agreement(run: Run) -> Agreement | None:
     if run.plan.settings.profile.judge.kind == "lexical" or not run.examples:
         return None
     return judges_agreement(
-        (outcome.row, int(outcome.closeness >= GOOD_ENOUGH), outcome.row.verbatim_leaked or 0)
-        for outcome in _known(run)
-        if outcome.closeness is not None
+        (outcome.row, _by_letters(outcome.closeness), outcome.row.verbatim_leaked or 0) for outcome in _known(run)
     )
+
+
+def _by_letters(closeness: float | None) -> int | None:
+    """The lexical judge's quality, None without a target."""
+    return None if closeness is None else int(closeness >= GOOD_ENOUGH)

@@ -31,8 +31,8 @@ def parse_profile(name: str, path: Path | None, data: Any, base: Path = ROOT) ->
     """
     table = Table(f"Profile {name!r} ({path or 'pyproject.toml'})", data, path.parent if path else base, path)
     table.only(keys_of(Profile))
-    gates = table.table("gates")
-    thresholds, regressions = gate_settings(gates) if gates is not None else ((), ())
+    gates, targets = table.table("gates"), table.value("targets", bool) is not False
+    thresholds, regressions = gate_settings(gates, targets=targets) if gates is not None else ((), ())
     given: dict[str, Any] = {"name": name, "path": path, "gates": thresholds, "regressions": regressions}
     if (own := _program_class(table)) is not None:
         given |= {"program": None, "program_class": own}

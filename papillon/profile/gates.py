@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated
 
 from papillon.errors import ProfileError
-from papillon.profile.settings import BOUNDS, GATE_METRICS, GateSettings, RegressionSettings
+from papillon.profile.settings import BOUNDS, GATE_METRICS, TARGET_METRICS, GateSettings, RegressionSettings
 from papillon.profile.table import Table
 from papillon.shape import at_least, between
 
@@ -34,8 +35,13 @@ def _check_bounds(table: Table, low: float | None, high: float | None) -> None:
         raise ProfileError(f"{table.where}: expected min to be at most max, got min = {low:g} and max = {high:g}.")
 
 
-def gate_settings(table: Table) -> tuple[tuple[GateSettings, ...], tuple[RegressionSettings, ...]]:
-    """The thresholds and the comparisons that a table ``gates`` asks for; raises ProfileError."""
+def gate_settings(
+    table: Table, *, targets: bool = True
+) -> tuple[tuple[GateSettings, ...], tuple[RegressionSettings, ...]]:
+    """The thresholds and the comparisons that a table ``gates`` asks for; raises ProfileError.
+
+    Without ``targets`` no metric that rests on them can be gated, and a comparison is of leakage unless it says more.
+    """
     table.only(("dev", "test"))
     thresholds: list[GateSettings] = []
     regressions: list[RegressionSettings] = []
@@ -43,10 +49,24 @@ def gate_settings(table: Table) -> tuple[tuple[GateSettings, ...], tuple[Regress
         gates.only((*GATE_METRICS, "regression"))
         for metric, entry in gates.tables().items():
             if metric == "regression":
-                regressions.append(entry.read(RegressionSettings, {"split": split}))
+                default = {} if targets or "metrics" in entry.data else {"metrics": ("leakage",)}
+                regressions.append(entry.read(RegressionSettings, {"split": split, **default}))
+                if not targets:
+                    _refuse_targets(f"{entry.where}.metrics", regressions[-1].metrics)
                 continue
+            if not targets:
+                _refuse_targets(entry.where, (metric,))
             own = dict.fromkeys(("min", "max"), partial(_bound, metric))
             gate = entry.read(GateSettings, {"split": split, "metric": metric}, own)
             _check_bounds(entry, gate.min, gate.max)
             thresholds.append(gate)
     return tuple(thresholds), tuple(regressions)
+
+
+def _refuse_targets(where: str, metrics: Iterable[str]) -> None:
+    if asked := [metric for metric in metrics if metric in TARGET_METRICS]:
+        free = ", ".join(metric for metric in GATE_METRICS if metric not in TARGET_METRICS)
+        raise ProfileError(
+            f"{where}: expected metrics that need no target ({free}), as targets = false says there are none, "
+            f"got {', '.join(asked)}."
+        )

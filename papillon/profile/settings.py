@@ -40,6 +40,8 @@ RecordMode = Literal["none", "new", "all"]
 RegressionMetric = Literal["quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors"]
 REGRESSION_METRICS: tuple[str, ...] = get_args(RegressionMetric)
 GATE_METRICS = (*REGRESSION_METRICS, "gain")
+#: Those that hold an answer against its target.
+TARGET_METRICS = ("quality", "overall", "joint", "gain")
 _BOTH = ("accuracy", "kappa", "sensitivity", "specificity", "injection_success")
 CALIBRATION_METRICS = {
     "leakage": (*_BOTH, "blind_spot", "count_error"),
@@ -140,6 +142,8 @@ class Profile:
     judge: JudgeSettings = JudgeSettings("lexical")
     dataset: str = "mini"
     split: Literal["tutorial", "grouped", "all"] = "grouped"
+    #: Whether answers are held against the data's targets; without, nothing is said of their quality.
+    targets: bool = True
     controls: bool = False
     concurrency: Count = 16
     trials: Count = 1

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from papillon.composite import leakage
 
-__all__ = ["COSTS", "METRICS", "SPARSE", "Row", "Status", "Verdict"]
+__all__ = ["COSTS", "METRICS", "OF_TARGETS", "SPARSE", "Row", "Status", "Verdict"]
 
 Status = Literal["scored", "program_error", "infrastructure_error"]
 Verdict = Literal["better", "tie", "worse", "inconsistent"]
@@ -16,15 +16,18 @@ Verdict = Literal["better", "tie", "worse", "inconsistent"]
 METRICS = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors")
 #: Metrics of which more is worse.
 COSTS = ("leakage", "verbatim_leakage", "errors")
+#: Metrics that hold an answer against its target: without targets no row has them.
+OF_TARGETS = ("quality", "overall", "joint")
 #: Metrics of which a row with scores may have no value; their means are over the rows that have one.
-SPARSE = ("carried",)
+SPARSE = ("carried", *OF_TARGETS)
 
 
 @dataclass(frozen=True)
 class Row:
     """One example's outcome in one trial; fields and meaning as in the results file.
 
-    Scores are in 0..1 and None exactly when ``status`` is ``infrastructure_error``;
+    Scores are in 0..1 and None exactly when ``status`` is ``infrastructure_error``, those that rest on a target also in
+    a run without targets;
     ``leaked``, ``judge_leaked``, ``units`` and ``verbatim_leaked`` count PII units, see
     :class:`judges.scores.Scores`; ``verdict`` is None without a pairwise judge; ``seconds`` is the wall time
     of this run's share of it. ``carried`` in 0..1 (:func:`judges.carried.carried`) is None also where the data's
@@ -78,6 +81,8 @@ class Row:
             return None
         match metric:
             case "joint":
+                if self.quality is None:
+                    return None
                 return float(self.quality == 1 and self.leaked == 0 and self.status == "scored")
             case "verbatim_leakage" | "judge_leakage":
                 found = self.verbatim_leaked if metric == "verbatim_leakage" else self.judge_leaked

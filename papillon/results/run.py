@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from papillon.results.rows import OF_TARGETS
 from papillon.units import UnitsCheck
 
 __all__ = ["Calls", "DatasetInfo", "ModelNames", "ProgramInfo", "RunInfo", "SplitInfo", "Tokens"]
@@ -67,7 +69,8 @@ class RunInfo:
     ``judged_by`` has what makes the judge another one (kind, model, prompts), empty where an older file lacks it;
     ``scores`` is the version of the scores' definitions; ``cost_usd`` None where a price is unknown. ``begun`` says
     whether any item asked, so that work began; ``departs`` names the options that changed data, split or judge, so
-    that the profile's own baselines and bars do not apply; ``texts`` says in a sentence where texts went.
+    that the profile's own baselines and bars do not apply; ``texts`` says in a sentence where texts went; ``targets``
+    whether answers were held against targets.
     """
 
     id: str
@@ -90,6 +93,11 @@ class RunInfo:
     departs: tuple[str, ...] = ()
     texts: str = ""
     judged_by: dict[str, str] = field(default_factory=dict)
+    targets: bool = True
+
+    def scored(self, metrics: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``metrics`` that its rows can have: without targets, none that rests on them."""
+        return tuple(metric for metric in metrics if self.targets or metric not in OF_TARGETS)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class TrainingTask:
 
         Raises UsageError for a split, settings, data or a device that cannot be had; nothing is loaded yet.
         """
-        check_learnable(profile.split)
+        check_learnable(profile.split, targets=profile.targets)
         settings = training_settings(profile, smoke=smoke)
         gpus = count_gpus()
         free = 0

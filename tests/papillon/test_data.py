@@ -208,7 +208,8 @@ REFUSED = {
     "a row without a target": (
         "a.jsonl",
         '{"user_query": "q", "target_response": null, "pii_units": ""}\n',
-        "Expected text in {path}, row 1, line 1, column target_response, got none; fill it or drop the row.",
+        "Expected text in {path}, row 1, line 1, column target_response, got none; fill it or drop the row, or "
+        "evaluate without targets (targets = false in the profile).",
     ),
     "Latin-1": (
         "a.csv",
@@ -283,7 +284,7 @@ class TestRefusals:
 
     def test_a_parquet_without_a_column_or_without_a_query(self, tmp_path: Path) -> None:
         path = write_parquet(tmp_path / "a.parquet", [{"user_query": "q", "pii_units": "u"}])
-        assert refusal(path).endswith("got 'user_query', 'pii_units'; add target_response.")
+        assert "got 'user_query', 'pii_units'; add target_response, or evaluate without targets" in refusal(path)
         path = write_parquet(path, [as_dict(PupaRow("c", "j", query, "t", "u", "r")) for query in ("q", "")])
         assert f"{path}, row 2, column user_query, got none" in refusal(path)
         path = write_parquet(path, [{"user_query": b"q", "target_response": "t", "pii_units": "u"}])

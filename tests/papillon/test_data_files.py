@@ -77,7 +77,8 @@ class TestSeparators:
         path = write(tmp_path / "a.csv", f"{first}user_query{separator}answer{separator}pii_units\nq{separator}t\n")
         assert refusal(path) == (
             f"Expected the columns user_query, target_response, pii_units in {path}, read with {name} between "
-            "fields, got 'user_query', 'answer', 'pii_units'; add target_response."
+            "fields, got 'user_query', 'answer', 'pii_units'; add target_response, or evaluate without targets "
+            "(targets = false in the profile)."
         )
 
     def test_a_header_with_a_broken_quote_is_an_error_in_the_header(self, tmp_path: Path) -> None:

@@ -95,5 +95,5 @@ def control_program(name: str, example: Example, *, untrusted: UntrustedModel, l
         case "local-only":
             return LocalAnswer(local_lm)
         case "target":
-            return FixedAnswer(example.row.target_response)
+            return FixedAnswer(example.target or "")
     raise KeyError(name)

@@ -22,12 +22,21 @@ class Shard:
 
 @dataclass(frozen=True)
 class Example:
-    """One row of one split; ``id`` holds its split, its place there and a digest of its text."""
+    """One row of one split; ``id`` holds its split, its place there and a digest of its text.
+
+    ``targets`` says whether its answer is held against the row's target.
+    """
 
     id: str
     split: str
     row: PupaRow
     group: str
+    targets: bool = True
+
+    @property
+    def target(self) -> str | None:
+        """What its answer is held against, None where nothing is."""
+        return self.row.target_response if self.targets else None
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,8 @@ class RunData:
     whole: dict[str, int]
 
     @classmethod
-    def of(cls, dataset: Dataset, how: str, *, limit: int | None, shard: Shard | None) -> RunData:
-        whole = select_examples(dataset, how, limit=None, shard=None)
+    def of(cls, dataset: Dataset, how: str, *, limit: int | None, shard: Shard | None, targets: bool = True) -> RunData:
+        whole = select_examples(dataset, how, limit=None, shard=None, targets=targets)
         return cls(
             dataset.name,
             dataset.sha256,
@@ -63,7 +72,9 @@ class RunData:
         )
 
 
-def select_examples(dataset: Dataset, how: str, *, limit: int | None, shard: Shard | None) -> dict[str, list[Example]]:
+def select_examples(
+    dataset: Dataset, how: str, *, limit: int | None, shard: Shard | None, targets: bool = True
+) -> dict[str, list[Example]]:
     """The dev and test examples of a run in the split's order, by split."""
     group = groups(dataset.rows)
     chosen: dict[str, list[Example]] = {}
@@ -76,6 +87,7 @@ def select_examples(dataset: Dataset, how: str, *, limit: int | None, shard: Sha
                 name,
                 dataset.rows[index],
                 group[index],
+                targets,
             )
             for place, index in enumerate(indices)
         ]

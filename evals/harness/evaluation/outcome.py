@@ -90,10 +90,9 @@ class Outcome:
     """A row, what was heard for it, the recorded calls that it rests on, and what the lexical judge says besides.
 
     ``uses`` are the calls by what they were for, in an order that does not depend on which came first.
-    ``closeness`` of answer and target in 0..1 is there whoever judged; ``near`` counts the units that
-    were found by a fuzzy match alone, None where another judge counted them. ``waits`` says that a model's server
-    could not be reached, so that a later try may give a score; ``withheld`` that
-    a provider's filter refused the judging, so that none will; ``on_record`` that the row follows from recorded
+    ``closeness`` of answer and target in 0..1 is there whoever judged, where there is a target; ``near`` counts the
+    units that were found by a fuzzy match alone, None where another judge counted them. ``waits`` says that a model's
+    server could not be reached, so that a later try may give a score; ``withheld`` that a provider's filter refused the judging, so that none will; ``on_record`` that the row follows from recorded
     calls alone: none was refused or failed, be it that the program caught it.
     """
 
@@ -143,7 +142,7 @@ def scored(example: Example, trial: int, heard: Heard, seconds: float, **known: 
         example.row.units,
         heard.sent,
         judge_leaked=leaked.leaked,
-        quality=quality.score,
+        quality=None if example.target is None else quality.score,
         usable=fault is None,
         raised=fault is not None and fault.raised,
     )
@@ -159,8 +158,8 @@ def scored(example: Example, trial: int, heard: Heard, seconds: float, **known: 
     )
     # The lexical judge's opinion costs nothing, so it stands beside every other judge's.
     close = quality.closeness
-    if close is None:
-        close = closeness(heard.answer, example.row.target_response)
+    if close is None and example.target is not None:
+        close = closeness(heard.answer, example.target)
     return Outcome(row, heard, closeness=close, near=leaked.near, **known)
 
 

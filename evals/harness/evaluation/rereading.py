@@ -97,7 +97,7 @@ class Rereader:
         if subject == PROGRAM:
             return self._program(query, local, untrusted)
         requests: list[str] = []
-        answer = example.row.target_response if subject == "target" else ""
+        answer = (example.target or "") if subject == "target" else ""
         if subject in ("verbatim", "redacted"):
             requests = [query if subject == "verbatim" else redact(example.row.units, query)]
             _require([_alone(record) for record in untrusted] == requests and not local)
@@ -136,14 +136,15 @@ class Rereader:
     # The judge
 
     def _judged(self, example: Example, heard: Heard, uses: Sequence[tuple[Part, Use]]) -> Heard:
-        units, query, target = example.row.units, example.row.user_query, example.row.target_response
+        units, query, target = example.row.units, example.row.user_query, example.target
+        compared = heard.fault is None and target is not None
         leakage, quality = Leakage(0), None
         if self.profile.judge.kind == "lexical":
             _require(all(role_of(part) != "judge" for part, _ in uses))
             if heard.sent:
                 leakage = lexical_leakage(units, heard.sent)
-            if heard.fault is None:
-                quality = lexical_quality(heard.answer, target)
+            if compared:
+                quality = lexical_quality(heard.answer, target or "")
             return heard.judged(leakage, quality)
         for record in _of(uses, "judge"):
             _require(_stand_in(record, counting(units, "")["pieces"]))
@@ -153,8 +154,8 @@ class Rereader:
             opinion = self._opinion(None, counting(units, heard.sent), counted, len(units))
             leakage = Leakage(int(opinion.said.answer), opinions=(opinion,))
         first, second = _of(uses, "answer-first"), _of(uses, "target-first")
-        _require((heard.fault is None) == bool(first) == bool(second))
-        if first and second:
+        _require(compared == bool(first) == bool(second))
+        if target is not None and first and second:
             ours = self._opinion("answer-first", comparison(query, heard.answer, target), first)
             theirs = self._opinion("target-first", comparison(query, target, heard.answer), second)
             quality = preference(ours, theirs)

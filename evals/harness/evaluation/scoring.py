@@ -163,9 +163,9 @@ async def _evaluated(program: Program, judge: Judge, example: Example, turn: Tur
     answer, fault, quality = "", None, None
     try:
         answer, fault = await _answer(program, example.row.user_query, turn)
-        if fault is None:
+        if fault is None and example.target is not None:
             current_turn.set(turn.judging())
-            quality = await judge.quality(example.row.user_query, answer, example.row.target_response)
+            quality = await judge.quality(example.row.user_query, answer, example.target)
         leaked = await sent.leakage()
     except Exception as error:
         await sent.settled()

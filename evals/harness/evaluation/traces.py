@@ -30,7 +30,7 @@ def trace_of(example: Example, outcome: Outcome, prices: Mapping[str, Price]) ->
         query=row.user_query,
         redacted_query=row.redacted_query,
         units=units,
-        target=row.target_response,
+        target=example.target or "",
         requests=heard.requests,
         untrusted_responses=heard.responses,
         response=heard.answer,

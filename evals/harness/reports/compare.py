@@ -167,7 +167,11 @@ def _flips(split: SplitComparison, width: int, show: str) -> list[str]:
 
 
 def _loss(flip: Flipped) -> float:
-    return flip.before.get("overall", 0.0) - flip.after.get("overall", 0.0)
+    """How much worse an example became: in overall, or in leakage where that is not on both sides."""
+    before, after = flip.before, flip.after
+    if "overall" in before and "overall" in after:
+        return before["overall"] - after["overall"]
+    return after.get("leakage", 0.0) - before.get("leakage", 0.0)
 
 
 def _slices(split: SplitComparison, width: int) -> list[str]:

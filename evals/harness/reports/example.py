@@ -72,7 +72,8 @@ def figures(row: Row) -> str:
     leaked = f"{row.leaked} of {row.units} units leaked"
     carried = "" if row.carried is None else f", carried {number(row.carried)}"
     leakage = f"leakage {number(row.leakage)} ({leaked})"
-    return f"overall {number(row.overall)}, quality {row.quality:g}{verdict}, {leakage}{carried}"
+    judged = "" if row.quality is None else f"overall {number(row.overall)}, quality {row.quality:g}{verdict}, "
+    return f"{judged}{leakage}{carried}"
 
 
 def _query(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str]:
@@ -135,13 +136,14 @@ def _answer(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[st
     if not trace.response.strip() or not trace.target.strip():
         view = []
         for head, text in (("Answer", trace.response), ("Target", trace.target)):
-            view += [*lines.heading(head), *_or_empty(text, lines)]
+            if text or head == "Answer":  # a row without a target shows none
+                view += [*lines.heading(head), *_or_empty(text, lines)]
         return view
     return lines.beside(*differences(trace.response, trace.target), ("Answer", "Target"))
 
 
 def _quality(row: Row, trace: Trace, models: ModelNames, lines: Lines) -> list[str]:
-    if row.quality is None and not trace.judge:
+    if not trace.target or (row.quality is None and not trace.judge):
         return []
     view = lines.heading(f"Quality{'' if row.quality is None else f' {row.quality:g}'}, by {_judge(models)}")
     said = [judgement for judgement in trace.judge if judgement.question == "quality"]
@@ -221,7 +223,7 @@ def _judge(models: ModelNames) -> str:
 
 
 def _not_asked(row: Row) -> str:
-    return "The judge was not asked: there was nothing to judge." if row.quality is not None else "It has not answered."
+    return "The judge was not asked: there was nothing to judge." if row.leaked is not None else "It has not answered."
 
 
 def _opinion(said: str, judgement: Judgement, lines: Lines) -> list[str]:

@@ -55,8 +55,8 @@ def agreement_lines(agreement: Agreement, flagged: Sequence[Row], width: int) ->
     lines = []
     if agreement.rows:
         parts = [
-            f"quality alike in {between(agreement.quality)}",
-            f"kappa {between(agreement.quality_kappa)}",
+            *([f"quality alike in {between(agreement.quality)}"] if agreement.quality.n else []),
+            *([f"kappa {between(agreement.quality_kappa)}"] if agreement.quality.n else []),
             f"leaks counted alike in {between(agreement.count)}",
             f"kappa of any leak {between(agreement.leak_kappa)}",
             f"counts {number(agreement.count_difference.value)} units apart",

@@ -53,7 +53,7 @@ def run_markdown(
             _gains(result),
             *(_judge(report) for report in result.judge),
             _second_opinion(result),
-            _worst(result.rows),
+            _worst(result),
             sentences([*filter(None, [result.run.texts, *result.remarks])]),
             prose(f"{cost_line(result)}."),
             _again(command),
@@ -176,12 +176,12 @@ def _flip(flip: Flip) -> str:
 
 
 def _scores(result: RunResult) -> str:
-    rows = []
+    rows, metrics = [], result.run.scored(_SCORES)
     for split in result.splits:
         own = result.of(split.name)
         counts = Counter[str](row.status for row in own)
         whole, seen = result.run.dataset.sizes.get(split.name, 0), len({row.id for row in own})
-        means = [number(_mean(own, metric)) for metric in _SCORES]
+        means = [number(_mean(own, metric)) for metric in metrics]
         lost = (counts["program_error"], counts["infrastructure_error"])
         rows.append([name(split.name), f"{seen} of {whole}" if seen != whole else str(seen), *map(str, lost), *means])
     heads = [
@@ -189,7 +189,7 @@ def _scores(result: RunResult) -> str:
         ">examples",
         ">program errors",
         ">no score",
-        *(f">{metric.replace('_', ' ')}" for metric in _SCORES),
+        *(f">{metric.replace('_', ' ')}" for metric in metrics),
     ]
     return table(heads, rows)
 
@@ -238,8 +238,9 @@ def _second_opinion(result: RunResult) -> str:
     if (seen := result.agreement) is not None and seen.rows:
         lines.append(
             prose(
-                f"Beside the lexical judge, {seen.rows} rows: quality alike in {between(seen.quality)}, "
-                f"leaks counted alike in {between(seen.count)}"
+                f"Beside the lexical judge, {seen.rows} rows: "
+                + (f"quality alike in {between(seen.quality)}, " if seen.quality.n else "")
+                + f"leaks counted alike in {between(seen.count)}"
             )
         )
     if over := [name(row.id) for row in result.rows if row.undercounted]:
@@ -249,20 +250,17 @@ def _second_opinion(result: RunResult) -> str:
     return bullets(lines)
 
 
-def _worst(rows: Sequence[Row]) -> str:
-    worst = could_be_better(rows)
+def _worst(result: RunResult) -> str:
+    def scores(row: Row) -> list[str]:
+        return [number(row.overall), f"{row.quality or 0:g}"] if result.run.targets else []
+
     body = [
-        [
-            name(row.id),
-            number(row.overall),
-            f"{row.quality or 0:g}",
-            f"{row.leaked or 0:g} of {row.units}",
-            prose(row.error or ""),
-        ]
-        for row in worst[:WORST]
+        [name(row.id), *scores(row), f"{row.leaked or 0:g} of {row.units}", prose(row.error or "")]
+        for row in could_be_better(result.rows)[:WORST]
     ]
-    heads = ["worst examples", ">overall", ">quality", ">leaked", "error"]
-    return table(heads, body)
+    return table(
+        ["worst examples", *(f">{m}" for m in result.run.scored(("overall", "quality"))), ">leaked", "error"], body
+    )
 
 
 def _again(command: str) -> str:

@@ -104,7 +104,7 @@ def _split_line(result: RunResult, of: SplitInfo) -> str:
         parts.append(f"{wrong} program error" + ("s" if wrong > 1 else ""))
     if lost := counts["infrastructure_error"]:
         parts.append(f"{lost} without a score")
-    names = ("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage")
+    names = result.run.scored(("quality", "leakage", "overall", "joint", "carried", "verbatim_leakage"))
     return f"{', '.join(parts)}; " + ", ".join(f"{name} {_mean(rows, name)}" for name in names)
 
 

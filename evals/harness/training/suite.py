@@ -125,7 +125,7 @@ def resolve_training(given: dict[str, Any], folder: Path, *, asked: bool) -> Tra
         named = (os.environ.get("PAPILLON_PROFILE") or "arbor") if full else "embedded"
     settings = resolve({**given, "eval_profile": named}, folder)
     if asked:
-        check_learnable(settings.profile.split)
+        check_learnable(settings.profile.split, targets=settings.profile.targets)
     return Training(settings, device or "auto", full)
 
 

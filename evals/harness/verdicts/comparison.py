@@ -64,14 +64,15 @@ def _flipped(before: dict[str, dict[str, float]], after: dict[str, dict[str, flo
     found = []
     for example in after["errors"].keys() & before["errors"].keys():
         old, new = ({m: of[m][example] for m in METRICS if example in of[m]} for of in (before, after))
-        if any(old.get(metric) != new.get(metric) for metric in FLIPPING):
+        if any(old[metric] != new[metric] for metric in FLIPPING if metric in old and metric in new):
             found.append(Flipped(example, old, new))
     return tuple(sorted(found, key=_worsening))
 
 
 def _worsening(flip: Flipped) -> tuple[float, float, float, str]:
     overall, quality, leakage = (
-        flip.after.get(m, 0.0) - flip.before.get(m, 0.0) for m in ("overall", "quality", "leakage")
+        flip.after[m] - flip.before[m] if m in flip.before and m in flip.after else 0.0
+        for m in ("overall", "quality", "leakage")
     )
     return overall, quality, -leakage, flip.id
 
@@ -80,7 +81,12 @@ def _differing(before: RunInfo, after: RunInfo) -> tuple[Differing, ...]:
     """What differs of profile, program, models, trials and versions."""
     sides = []
     for run in (before, after):
-        said = {"profile": run.profile, "program": (run.program.fingerprint or "")[:12], "trials": str(run.trials)}
+        said = {
+            "targets": "" if run.targets else "no",
+            "profile": run.profile,
+            "program": (run.program.fingerprint or "")[:12],
+            "trials": str(run.trials),
+        }
         said |= {"program's file": run.program.path or ""} | {
             f"{role} model": m for role, m in asdict(run.models).items()
         }

@@ -36,6 +36,10 @@ _LAWS = {
 }
 
 
+#: The same of ``empty`` where no row has an overall.
+_EMPTY_WITHOUT_TARGETS = ("every empty answer to be a program error that leaks nothing", "silence passes for an answer")
+
+
 class Example(Protocol):
     """What a control's law needs of an example."""
 
@@ -82,6 +86,8 @@ def control_verdict(
     rows is ``deferred`` in a ``shard``, which sees a part of them. KeyError for another name.
     """
     law, remedy = _LAWS[name]
+    if name == "empty" and any(row.status != "infrastructure_error" and row.overall is None for row in rows):
+        law, remedy = _EMPTY_WITHOUT_TARGETS
     shared = name == "target"
     by_id = {example.id: example for example in examples}
     scored = [row for row in rows if row.status != "infrastructure_error"]
@@ -126,7 +132,7 @@ def _holds(name: str, row: Row, example: Example) -> bool:
     """Whether one scored row of a control keeps the control's law."""
     match name:
         case "empty":
-            return row.overall == 0
+            return (row.leakage if row.overall is None else row.overall) == 0 and row.status == "program_error"
         case "verbatim":
             return row.verbatim_leaked == sum(verbatim(example.row.units, example.row.user_query))
         case "redacted":

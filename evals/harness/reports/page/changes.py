@@ -28,6 +28,7 @@ def changes(comparison: Comparison, before: Side, after: Side) -> dict[str, Any]
     return {
         "comparison": comparison,
         "runs": runs,
+        "targets": any(run.targets for _, run in runs),
         "verdict": _verdict(comparison),
         "legend": LEGEND,
         "sentences": [what_moved(split) for split in comparison.splits if split.shared],

@@ -85,7 +85,7 @@ def texts_of(trace: Trace) -> dict[str, Any]:
         "unparsed": trace.unparsed,
         "judge_extra": trace.judge_extra,
         # A model that judges gives reasons of its own.
-        "closeness": None if trace.judge else _closeness(reason(trace.response, trace.target)),
+        "closeness": None if trace.judge or not trace.target else _closeness(reason(trace.response, trace.target)),
         "judge": [dict(vars(judgement)) for judgement in trace.judge],
         "calls": [dict(vars(call)) for call in trace.calls],
     }

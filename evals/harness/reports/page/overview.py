@@ -50,6 +50,7 @@ def overview(result: RunResult, scores: Scores, slices: Mapping[str, Sequence[Sl
     verdict, sentence = headline(result)
     return {
         "result": result,
+        "targets": result.run.targets,
         "run": result.run,
         "verdict": verdict,
         "title": _TITLES[verdict],
@@ -59,6 +60,7 @@ def overview(result: RunResult, scores: Scores, slices: Mapping[str, Sequence[Sl
         "splits": [_split(result, split, scores.get(split.name, {})) for split in result.splits],
         "gates": [_gate(gate) for gate in result.gates],
         "pictures": [picture for picture in _pictures(result, scores) if picture is not None],
+        "sliced": result.run.scored(("quality", "leakage", "overall")),
         "slices": [(split, _by_property(found)) for split, found in slices.items() if found],
         "examinations": [_examination(report) for report in result.judge],
         "agreement": _agreement(result),
@@ -194,8 +196,8 @@ def _agreement(result: RunResult) -> list[tuple[str, str]]:
         return []
     return [
         ("rows that both judged", str(found.rows)),
-        ("quality alike", between(found.quality)),
-        ("kappa of quality", between(found.quality_kappa)),
+        *([("quality alike", between(found.quality))] if found.quality.n else []),
+        *([("kappa of quality", between(found.quality_kappa))] if found.quality.n else []),
         ("leaks counted alike", between(found.count)),
         ("kappa of any leak", between(found.leak_kappa)),
         ("counts apart, in units", between(found.count_difference)),

@@ -64,12 +64,15 @@ def pair_figures(comparison: Comparison, before: RunResult, after: RunResult) ->
 
 
 def _change(one: Row | None, other: Row | None) -> str:
-    """What became of a row, in a word: by its overall, and by its quality or leakage where that is the same."""
+    """What became of a row, in a word: by its overall, and by its quality or leakage where that is the same; by its
+    leakage where an overall is not on both sides."""
     if one is None or other is None:
         return "only before" if other is None else "only after"
-    if one.overall is None or other.overall is None:
+    if one.leakage is None or other.leakage is None:
         return "not known"
-    gain = other.overall - one.overall
+    gain = one.leakage - other.leakage
+    if one.overall is not None and other.overall is not None:
+        gain = other.overall - one.overall
     if abs(gain) > 1e-9:
         return "better" if gain > 0 else "worse"
     same = (one.quality, one.leaked, one.status) == (other.quality, other.leaked, other.status)

@@ -30,14 +30,16 @@ const FILTERS = [
 
 // Worst first: what has no score, then the lowest overall, of these what leaked most.
 const FIRST = "overall";
+// The same by rows without an overall, which no target was held against.
+const WORST = (row) => row.overall ?? (row.leakage === null ? null : row.status === "program_error" ? 0 : 1 - row.leakage);
 const tie = (one, other) => (other.leakage ?? 0) - (one.leakage ?? 0);
 
 const figures = (row) => facts([
   ["", badge(STATUS[row.status], words(row.status))],
-  ["quality", figure(row.quality, 2)],
+  ["quality", row.quality === null ? null : figure(row.quality, 2)],
   ["verdict", row.verdict],
   ["leaked", leaked(row)],
-  ["overall", figure(row.overall, 2)],
+  ["overall", row.overall === null ? null : figure(row.overall, 2)],
   ["carried", row.carried === null ? null : figure(row.carried, 2)],
   ["split", row.split],
   ["category", row.category ? category(row) : null],
@@ -47,7 +49,7 @@ const figures = (row) => facts([
 
 function opened(row) {
   const texts = held(row.place);
-  const [ours, theirs] = texts === null ? [] : differing(texts.answer, texts.target);
+  const [ours, theirs] = texts === null || texts.target === "" ? [] : differing(texts.answer, texts.target);
   return [
     make("h2", { id: "example-name", tabindex: "-1" }, ...shown(row.id), data.several ? ` trial ${row.trial}` : null),
     figures(row),
@@ -55,10 +57,11 @@ function opened(row) {
     ...(texts === null ? [make("p", { class: "note" }, "The texts of this row are not in this page.")] : [
       part("Query", marked(texts.query, texts.query_marks, UNIT), units(texts)),
       ...requests(texts),
-      part("Answer and target", beside(labelled("answer", marked(texts.answer, ours)), labelled("target", marked(texts.target, theirs))),
-        legend("Marked: words that stand in one of the two alone.")),
+      texts.target === "" ? part("Answer", marked(texts.answer))
+        : part("Answer and target", beside(labelled("answer", marked(texts.answer, ours)), labelled("target", marked(texts.target, theirs))),
+          legend("Marked: words that stand in one of the two alone.")),
       unparsed(row, texts),
-      part("Quality", ...quality(row, texts)),
+      texts.target === "" ? null : part("Quality", ...quality(row, texts)),
       part("Leakage", ...leakage(row, texts)),
       part("Calls", calls(texts)),
       folding("The data’s own redaction of the query", marked(texts.redacted_query)),

@@ -23,7 +23,7 @@ function compare(one, other) {
 
 function sorted(found) {
   const { column, down } = table.sort;
-  const value = (PLACED.find((each) => each.name === column) ?? PLACED[0]).value;
+  const value = PLACED.find((each) => each.name === column)?.value ?? WORST;
   return found.sort((one, other) => (down ? -1 : 1) * compare(value(one), value(other)) || tie(one, other) || one.place - other.place);
 }
 

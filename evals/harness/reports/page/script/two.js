@@ -32,14 +32,15 @@ const FILTERS = [
 
 // Flips first, the largest worsening before all others.
 const FIRST = "change";
+const WORST = (row) => row.order;
 const tie = () => 0;
 
 const figures = (side) => (side.status === null ? said("This run has no such row.") : facts([
   ["", badge(STATUS[side.status], words(side.status))],
-  ["quality", figure(side.quality, 2)],
+  ["quality", side.quality === null ? null : figure(side.quality, 2)],
   ["verdict", side.verdict],
   ["leaked", side.leaked === null ? "–" : `${side.leaked} of ${side.units}`],
-  ["overall", figure(side.overall, 2)],
+  ["overall", side.overall === null ? null : figure(side.overall, 2)],
   ["carried", side.carried === null ? null : figure(side.carried, 2)],
 ]));
 
@@ -61,8 +62,7 @@ function opened(row) {
         legend("Marked: a unit that stands there word for word (solid line) or nearly (dashed).")),
       folding("What came back", each((side, of) => of.requests.map((request) => marked(request.came_back)))),
       part("Answers", each((side, of) => marked(of.answer, of === before ? old : now))), legend("Marked: words that stand in one of the two answers alone."),
-      folding("Target", marked(texts.target)),
-      part("Quality", each(quality)),
+      ...(texts.target === "" ? [] : [folding("Target", marked(texts.target)), part("Quality", each(quality))]),
       part("Leakage", each(leakage)),
       folding("Calls", each((side, of) => calls(of))),
     ]),
