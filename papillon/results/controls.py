@@ -32,6 +32,11 @@ class ControlResult:
     unscored: int = 0
     causes: tuple[str, ...] = ()
 
+    @property
+    def targetless(self) -> bool:
+        """Whether its rows have scores, and none that rests on a target."""
+        return self.leakage is not None and self.quality is None
+
     def to_json(self) -> dict[str, Any]:
         """The contract's object: the figures and the verdict."""
         return {key: value for key, value in asdict(self).items() if key not in ("note", "unscored", "causes")}

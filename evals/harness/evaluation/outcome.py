@@ -92,8 +92,9 @@ class Outcome:
     ``uses`` are the calls by what they were for, in an order that does not depend on which came first.
     ``closeness`` of answer and target in 0..1 is there whoever judged, where there is a target; ``near`` counts the
     units that were found by a fuzzy match alone, None where another judge counted them. ``waits`` says that a model's
-    server could not be reached, so that a later try may give a score; ``withheld`` that a provider's filter refused the judging, so that none will; ``on_record`` that the row follows from recorded
-    calls alone: none was refused or failed, be it that the program caught it.
+    server could not be reached, so that a later try may give a score; ``withheld`` that a provider's filter refused the
+    judging, so that none will; ``on_record`` that the row follows from recorded calls alone: none was refused or
+    failed, be it that the program caught it.
     """
 
     row: Row

@@ -16,6 +16,7 @@ from evals.harness.reports.terminal import NOT_BEGUN, unscored
 from evals.harness.reports.worst import could_be_better
 from papillon.results import ControlResult, Flip, GateResult, JudgeReport, Row, RunResult
 from papillon.results.comparison import Comparison
+from papillon.results.rows import OF_TARGETS
 from papillon.results.words import between, first_of, moves, number
 
 __all__ = ["MOST", "nothing_markdown", "run_markdown"]
@@ -200,10 +201,15 @@ def _mean(rows: Sequence[Row], metric: str) -> float | None:
 
 
 def _controls(controls: Sequence[ControlResult]) -> str:
-    rows = [[name(f"{each.split}-{each.name}"), *map(number, _figures(each)), _loud(each.verdict)] for each in controls]
-    return table(
-        ["control", ">quality", ">leakage", ">by the judge", ">verbatim", ">carried", ">overall", "verdict"], rows
-    )
+    names = ["quality", "leakage", "by the judge", "verbatim", "carried", "overall"]
+    bare = any(each.targetless for each in controls)
+    kept = [place for place, metric in enumerate(names) if not (bare and metric in OF_TARGETS)]
+    rows = []
+    for each in controls:
+        figures = _figures(each)
+        scores = [number(figures[place]) for place in kept]
+        rows.append([name(f"{each.split}-{each.name}"), *scores, _loud(each.verdict)])
+    return table(["control", *(f">{names[place]}" for place in kept), "verdict"], rows)
 
 
 def _gains(result: RunResult) -> str:

@@ -36,6 +36,10 @@ _CONTROLS = (
 )
 
 
+#: Which of these columns rest on targets: a run without them shows neither.
+_OF_TARGETS = (1, 6)
+
+
 def gate_table(results: Sequence[GateResult], width: int) -> list[str]:
     """The gates as a table that fits ``width`` columns (60 and more), and below it what there is to say of each."""
     if not results:
@@ -92,7 +96,9 @@ def control_table(results: Sequence[ControlResult], width: int) -> list[str]:
         leaks = (result.leakage, result.judge_leakage, result.verbatim_leakage)
         scores = map(number, (result.quality, *leaks, result.carried, result.overall))
         body.append([f"{result.split}-{result.name}", *scores, result.verdict.upper()])
-    lines = table(_CONTROLS, body, width)
+    bare = any(result.targetless for result in results)
+    kept = [place for place in range(len(_CONTROLS)) if not (bare and place in _OF_TARGETS)]
+    lines = table([_CONTROLS[place] for place in kept], [[row[place] for place in kept] for row in body], width)
     for result in results:
         if result.verdict != "pass":
             lines += wrapped(f"{result.split}-{result.name}: {result.note}.", width)

@@ -82,7 +82,7 @@ def test_without_units_nothing_leaks() -> None:
 
 
 def test_a_scored_row_lacks_nothing_but_what_its_data_do_not_say() -> None:
-    bare = replace(ROW, carried=None)
+    bare = replace(ROW, carried=None, quality=None, verdict=None, overall=None, tutorial_overall=None)
     assert {metric for metric in METRICS if bare.score(metric) is None} == set(SPARSE)
 
 
