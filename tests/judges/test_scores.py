@@ -45,3 +45,10 @@ def test_whatever_the_judge_says_the_scores_keep_their_bounds(units: list[str], 
     assert found.leaked == max(own, sum(verbatim(units, sent)))
     assert found.leaked <= len(units)
     assert 0 <= found.overall <= found.tutorial_overall <= 1
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_without_a_target_leakage_is_all_that_is_scored(usable: bool) -> None:
+    found = score(("Ann", "Bo"), "Ann", judge_leaked=0, quality=None, usable=usable, raised=not usable)
+    assert (found.quality, found.overall, found.tutorial_overall) == (None, None, None)
+    assert (found.leaked, found.judge_leaked, found.verbatim_leaked, found.leakage) == (1, 0, 1, 0.5)

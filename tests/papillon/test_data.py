@@ -310,3 +310,34 @@ class TestRefusals:
             "Expected a data set's name (mini, pupa_new, pupa_tnb) or a path to a .csv, .jsonl or .parquet "
             f"file, got {name!r}, which is neither; check its spelling and the folder it counts from."
         )
+
+
+class TestWithoutTargets:
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("a.csv", "user_query,pii_units\nq,u\n"),
+            ("a.csv", "user_query;pii_units;target_response\nq;u;\n"),
+            ("a.jsonl", '{"user_query": "q", "pii_units": ["u"], "target_response": null}\n'),
+            ("a.jsonl", '{"user_query": "q", "pii_units": "u"}\n'),
+        ],
+    )
+    def test_a_row_needs_no_target_where_none_is_asked_for(self, name: str, content: str, tmp_path: Path) -> None:
+        (tmp_path / name).write_text(content)
+        (row,) = load(tmp_path / name, targets=False).rows
+        assert (row.user_query, row.target_response, row.units) == ("q", "", ("u",))
+        with pytest.raises(DataError, match=r"or evaluate without targets \(targets = false in the profile\)"):
+            load(tmp_path / name)
+
+    def test_a_parquet_needs_no_column_of_targets(self, tmp_path: Path) -> None:
+        path = write_parquet(tmp_path / "a.parquet", [{"user_query": "q", "pii_units": "u"}])
+        assert len(load(path, targets=False).rows) == 1
+
+    def test_the_same_rows_have_the_same_hash_with_and_without(self, tmp_path: Path) -> None:
+        path = write_csv(tmp_path / "a.csv", [PupaRow("c", "j", "q", "t", "u", "r")])
+        assert load(path).sha256 == load(path, targets=False).sha256
+
+    def test_a_query_is_needed_all_the_same(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("user_query,pii_units\n ,u\n")
+        with pytest.raises(DataError, match=r"column user_query, got none; fill it or drop the row\.$"):
+            load(tmp_path / "a.csv", targets=False)
