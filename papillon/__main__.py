@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _history_arguments(commands.add_parser("history", help="show scores over time with their intervals"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
+    _annotate_arguments(commands.add_parser("annotate", help="make a data set of queries alone, units reviewed by you"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
     given = parser.parse_args(arguments)
     if given.command is None:
@@ -103,6 +104,42 @@ def _data(given: argparse.Namespace) -> int:
 
     print(data_report(load(given.dataset), width=shutil.get_terminal_size().columns))
     return 0
+
+
+def _annotate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="queries: .csv, .jsonl, .parquet, or .txt, one a line")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="the data set, in PUPA's columns")
+    parser.add_argument("--profile", metavar="P", help="whose local model proposes (default: embedded)")
+    parser.add_argument(
+        "--from",
+        dest="origins",
+        default="forms,capitals,model",
+        metavar="A,B",
+        help="who proposes (default: all three)",
+    )
+    parser.add_argument(
+        "--region", action="append", metavar="XX", help="countries of phone numbers without a code (default: US)"
+    )
+    parser.add_argument("--by", default="", metavar="NAME", help="who reviews")
+    parser.add_argument("--terminal", action="store_true", help="review here, by lines, without a page")
+    parser.add_argument("--targets", metavar="ROLE", help="let this role's model answer the queries as targets")
+    parser.add_argument("--send-queries", action="store_true", help="with --targets untrusted: queries may go there")
+    parser.set_defaults(run=_annotate)
+
+
+def _annotate(given: argparse.Namespace) -> int:
+    from papillon.annotation.command import Annotation, annotate, at_terminal
+
+    asked = Annotation(
+        given.file,
+        given.out,
+        tuple(given.origins.split(",")),
+        tuple(given.region or ["US"]),
+        given.by,
+        given.targets,
+        given.send_queries,
+    )
+    return annotate(asked, load_profile(given.profile), CACHE, at_terminal)
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:

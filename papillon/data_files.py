@@ -19,7 +19,7 @@ from typing import Any
 from papillon.columns import COLUMNS, REQUIRED, check_columns, recognised
 from papillon.errors import DataError
 
-__all__ = ["Record", "cause", "numbered", "read_records"]
+__all__ = ["Record", "cause", "numbered", "read_lines", "read_records"]
 
 #: Where a row stands, for messages ("row 3, line 17"), and what it holds, by column.
 Record = tuple[str, dict[str, object]]
@@ -46,6 +46,11 @@ def read_records(path: Path, required: Sequence[str] = REQUIRED) -> Iterable[Rec
     if reader is None:
         raise DataError(f"Expected a .csv, .jsonl or .parquet file, got {path}; convert it or rename it.")
     return reader(path, required)
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a file of plain text, line ends included; raises DataError, naming the line, for what is none."""
+    return _lines(path, "\n")
 
 
 def numbered(rows: Iterable[dict[str, object]]) -> list[Record]:

@@ -7,11 +7,11 @@ sentence) and too little: what has no form of its own they cannot see.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-__all__ = ["UNSEEN", "Identifier", "identifiers"]
+__all__ = ["RULES", "UNSEEN", "Finder", "Identifier", "identifiers", "spans"]
 
 #: What such rules cannot see, as one sentence says it.
 UNSEEN = "names in small letters or in scripts without capitals, illnesses, and whom a story points at"
@@ -27,17 +27,27 @@ class Identifier:
 
 def identifiers(query: str) -> list[Identifier]:
     """What the rules find, in the query's order, each text once; no two overlap, and earlier rules go first."""
-    found: dict[tuple[int, int], Identifier] = {}
+    found = [Identifier(kind, query[start:end]) for start, end, kind in spans(query, RULES)]
+    return list({each.text: each for each in found}.values())
+
+
+#: Gives the slices of a text, begin and end, that it finds.
+Finder = Callable[[str], Iterator[tuple[int, int]]]
+
+
+def spans(query: str, rules: Sequence[tuple[str, Finder]]) -> list[tuple[int, int, str]]:
+    """Begin, end and kind of each thing that ``rules``, kinds with their finders, find in the query, in its order.
+
+    No two overlap, and earlier rules go first.
+    """
+    found: list[tuple[int, int, str]] = []
     taken = [False] * len(query)
-    for kind, find in _RULES:
+    for kind, find in rules:
         for start, end in find(query):
             if end > start and not any(taken[start:end]):
                 taken[start:end] = [True] * (end - start)
-                found[start, end] = Identifier(kind, query[start:end])
-    return list({each.text: each for _, each in sorted(found.items(), key=lambda item: item[0])}.values())
-
-
-Finder = Callable[[str], Iterator[tuple[int, int]]]
+                found.append((start, end, kind))
+    return sorted(found)
 
 
 def _matching(pattern: str, holds: Callable[[str], bool] = bool, flags: int = 0) -> Finder:
@@ -159,7 +169,7 @@ _AMOUNT = r"""[$\u20ac\u00a3\u00a5\u20b9][ ]?\d[\d.,]{0,15}\d(?!\w)
     | (?<!\w)\d[\d.,]{0,15}\d[ ]?(?:[$\u20ac\u00a3\u00a5]|USD|EUR|GBP)"""
 
 #: Earlier ones go first: what is an account is no phone number.
-_RULES: tuple[tuple[str, Finder], ...] = (
+RULES: tuple[tuple[str, Finder], ...] = (
     ("e-mail address", _matching(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     ("web address", _matching(r"(?:https?://|www\.)[^\s<>\"']*[\w/]", flags=re.IGNORECASE)),
     ("user name", _matching(r"(?<![\w@])@\w{2,}")),

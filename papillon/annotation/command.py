@@ -1,0 +1,191 @@
+"""Command: ``papillon annotate``: read queries, propose units, have a person review them, and write the data set."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from papillon.annotation.proposals import Proposal, place_of_unit, together
+from papillon.annotation.queries import Query, read_queries
+from papillon.annotation.result import Making, sidecar_of, write_result
+from papillon.annotation.review import Decision, Review
+from papillon.annotation.review_file import ReviewFile
+from papillon.annotation.rules import by_rules
+from papillon.annotation.targets import refuse_targets, said_of_targets, written_targets
+from papillon.destinations import destination
+from papillon.errors import UsageError
+from papillon.models.ledger import Ledger
+from papillon.output_files import OutputFile, refuse_outputs
+from papillon.profile import Profile, RecordMode
+
+__all__ = ["ORIGINS", "Annotation", "annotate", "at_terminal"]
+
+#: Who can be asked to propose.
+ORIGINS = ("forms", "capitals", "model")
+#: Seconds between two lines of progress.
+_EVERY = 10.0
+
+#: Reviews everything, keeps each decision, and says whether all is done.
+Reviewer = Callable[[Review, Callable[[Decision], Decision]], bool]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a user asked for: the ``source`` of the queries, the data set's place, who proposes, the regions whose phone
+    numbers need no country's code, the reviewer's name, and the role that writes targets, None for none."""
+
+    source: Path
+    out: Path
+    origins: tuple[str, ...] = ORIGINS
+    regions: tuple[str, ...] = ("US",)
+    by: str = ""
+    targets: str | None = None
+    send_queries: bool = False
+
+    def refuse(self, profile: Profile) -> None:
+        """Raise UsageError, before anything is asked or written, for what cannot be."""
+        if strange := [origin for origin in self.origins if origin not in ORIGINS]:
+            raise UsageError(f"--from: expected {', '.join(ORIGINS)}, joined by commas, got {strange[0]!r}.")
+        from phonenumbers import SUPPORTED_REGIONS
+
+        if strange := [region for region in self.regions if region not in SUPPORTED_REGIONS]:
+            raise UsageError(f"--region: expected a country's two letters such as US, got {strange[0]!r}.")
+        refuse_outputs(
+            [OutputFile("--out", self.out, ".csv"), OutputFile("its sidecar", sidecar_of(self.out), ".json")],
+            [self.source],
+        )
+        refuse_targets(profile, self.targets, send_queries=self.send_queries)
+
+
+def annotate(
+    asked: Annotation,
+    profile: Profile,
+    cache: Path,
+    review_all: Reviewer,
+    *,
+    record: RecordMode = "new",
+    say: Callable[[str], None] = print,
+) -> int:
+    """Annotate, and write what is reviewed; 0 where all is, 1 where a part is left, with which the same command goes on.
+
+    Raises PapillonError in one sentence; what models answered and a person decided by then is kept.
+    """
+    asked.refuse(profile)
+    queries = read_queries(asked.source)
+    making, proposals = _proposed(asked, profile, queries, cache, record, say)
+    review, file = Review(queries, proposals), ReviewFile(asked.out, asked.by)
+    before = file.decisions()
+    if strange := review.take(before):
+        say(f"{strange} of {len(before)} earlier decisions are about other queries, and left out.")
+    complete = review_all(review, file.add)
+    rows = review.finished
+    if not rows:
+        say(f"No query is reviewed yet, so {asked.out} is not written; the same command goes on.")
+        return 1
+    targets = [row.query.target for row in rows]
+    if asked.targets is not None and (lacking := [at for at, target in enumerate(targets) if not target.strip()]):
+        say(said_of_targets(profile, asked.targets, len(lacking)))
+        written = _targets(asked, profile, [rows[at].query.text for at in lacking], cache, record, say)
+        for at, target in zip(lacking, written, strict=True):
+            targets[at] = target
+        making = replace(making, targets=_model_of(profile, asked.targets))
+    by = [asked.by, *(decision.by for decision in before)]
+    having = write_result(asked.out, rows, targets, making, by)
+    left = "" if len(rows) == len(queries) else f" of {len(queries)}; the same command goes on with the others"
+    say(f"Written: {asked.out}, {len(rows)} rows{left}; how it was made stands in {sidecar_of(asked.out)}.")
+    if having < len(rows):
+        say(f"{len(rows) - having} rows have no target: evaluate them with targets = false in the profile.")
+    return 0 if complete else 1
+
+
+def _proposed(
+    asked: Annotation,
+    profile: Profile,
+    queries: Sequence[Query],
+    cache: Path,
+    record: RecordMode,
+    say: Callable[[str], None],
+) -> tuple[Making, list[tuple[Proposal, ...]]]:
+    making = Making(asked.source, len(queries), asked.origins, asked.regions)
+    own = [_of_file(query) for query in queries]
+    forms, capitals = ("forms" in asked.origins), ("capitals" in asked.origins)
+    for query, found in zip(queries, own, strict=True):
+        found += by_rules(query.text, forms=forms, capitals=capitals, regions=asked.regions)
+    if "model" in asked.origins:
+        from papillon.annotation.local_model import asking, by_model
+        from papillon.models.roles import open_models
+
+        to = destination(profile.local)
+        stay = "stay on this machine" if to.stays else f"go as they are to {to.host}"
+        say(f"The queries {stay}, where the local model ({profile.local.model}) is asked for units.")
+        ledger = Ledger()
+        with open_models(asking(profile), cache, record=record, ledger=ledger) as models:
+            answers = by_model(models, [query.text for query in queries], _progress(len(queries), say))
+        for found, answer in zip(own, answers, strict=True):
+            found += answer.proposals
+        making = replace(
+            making,
+            model=profile.local.model,
+            nowhere=sum(answer.nowhere for answer in answers),
+            unparsed=sum(answer.unparsed for answer in answers),
+            calls={"made": ledger.made, "replayed": ledger.replayed},
+        )
+    return making, [together(query.text, found) for query, found in zip(queries, own, strict=True)]
+
+
+def _of_file(query: Query) -> list[Proposal]:
+    """What the file names as units already, where it stands in the query."""
+    places = [place_of_unit(unit, query.text) for unit in query.units]
+    return [Proposal(*place, "", ("file",)) for place in places if place is not None]
+
+
+def _targets(
+    asked: Annotation,
+    profile: Profile,
+    queries: Sequence[str],
+    cache: Path,
+    record: RecordMode,
+    say: Callable[[str], None],
+) -> list[str]:
+    from papillon.models.roles import open_models
+
+    assert asked.targets is not None
+    if asked.targets == "judge" and profile.judge.kind != "llm":
+        # A lexical judge's model is asked by nobody else.
+        profile = replace(profile, judge=replace(profile.judge, kind="llm"))
+    with open_models(profile, cache, record=record) as models:
+        return written_targets(models, asked.targets, queries, _progress(len(queries), say))
+
+
+def _model_of(profile: Profile, role: str) -> str:
+    settings = {"local": profile.local, "untrusted": profile.untrusted, "judge": profile.judge.model}[role]
+    return "" if settings is None else settings.model
+
+
+def _progress(whole: int, say: Callable[[str], None]) -> Callable[[int], None]:
+    last = time.monotonic()
+
+    def told(answered: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _EVERY or (answered == whole and whole > 1):
+            last = time.monotonic()
+            say(f"{answered} of {whole} queries answered")
+
+    return told
+
+
+def at_terminal(review: Review, keep: Callable[[Decision], Decision]) -> bool:
+    """The review by lines of standard input."""
+    from papillon.annotation.terminal import review_at_terminal
+
+    def read(question: str) -> str | None:
+        print(question, end="", flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            print()
+        return line or None
+
+    return review_at_terminal(review, keep, read, lambda text: print(text, flush=True))

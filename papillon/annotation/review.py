@@ -1,0 +1,155 @@
+"""Review: what a person decided about proposed units, and what of it counts; pure, whatever shows the questions.
+
+A decision is never changed: a later one on the same unit takes its place, so that an undo is one more decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from papillon.annotation.proposals import Proposal, joinable, place_of_unit
+from papillon.annotation.queries import Query
+from papillon.errors import UsageError
+from papillon.leaks import fold
+
+__all__ = ["Decision", "Review", "Reviewed"]
+
+What = Literal["accept", "reject", "open", "finish", "reopen"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One answer about the query at ``place``, whose ``digest`` tells that it is still the same.
+
+    ``accept``, ``reject`` and ``open`` (undecided again) are about the unit from ``start`` to ``end``, or about a
+    ``text`` of the person's own that stands nowhere in the query; ``finish`` and ``reopen`` about the whole query.
+    """
+
+    place: int
+    digest: str
+    what: What
+    start: int | None = None
+    end: int | None = None
+    text: str | None = field(default=None, repr=False)
+    by: str = ""
+    when: str = ""
+
+    @property
+    def about(self) -> tuple[int | None, int | None, str | None]:
+        """Which unit it is about, None three times for the query."""
+        return self.start, self.end, self.text
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One query with its ``proposals`` and what was decided so far, by unit, in the order of the decisions."""
+
+    query: Query
+    proposals: tuple[Proposal, ...]
+    decided: Mapping[tuple[int | None, int | None, str | None], What] = field(default_factory=dict, repr=False)
+    finished: bool = False
+
+    @property
+    def open(self) -> tuple[Proposal, ...]:
+        """The proposals that wait for an answer, in the query's order."""
+        return tuple(each for each in self.proposals if self.decided.get((each.start, each.end, None)) is None)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The accepted units: those that stand in the query in its order, then those that a person wrote; each once."""
+        accepted = [about for about, what in self.decided.items() if what == "accept"]
+        standing = sorted((start, end) for start, end, _ in accepted if start is not None and end is not None)
+        texts = [self.query.text[start:end].strip() for start, end in standing]
+        texts += [text for _, _, text in accepted if text is not None]
+        return tuple({fold(text): text for text in reversed(texts)}.values())[::-1]
+
+    def answered(self, proposal: Proposal, accepted: bool) -> Decision:
+        """The decision on a proposal."""
+        return self._decision("accept" if accepted else "reject", proposal.start, proposal.end)
+
+    def added(self, text: str) -> Decision:
+        """The decision for a unit that a person names: by its first place in the query, else by its text.
+
+        Raises UsageError for one that could not be joined with others.
+        """
+        bare = text.strip()
+        if not joinable(bare):
+            raise UsageError("Expected a unit without || in it and | at its edges, as || joins units; write it apart.")
+        at = place_of_unit(bare, self.query.text)
+        return self._decision("accept", text=bare) if at is None else self._decision("accept", *at)
+
+    def marked(self, start: int, end: int) -> Decision:
+        """The decision for a unit that a person marked in the query; UsageError where that is no unit."""
+        if not (0 <= start < end <= len(self.query.text)) or not joinable(self.query.text[start:end].strip()):
+            raise UsageError("Expected a marked piece of the query without ||, got none; mark one.")
+        return self._decision("accept", start, end)
+
+    def reopened(self, about: tuple[int | None, int | None, str | None]) -> Decision:
+        """The decision that takes back the one about that unit, or that the query is finished."""
+        return self._decision("reopen" if about == (None, None, None) else "open", *about)
+
+    def finish(self) -> Decision:
+        """The decision that this query is done; UsageError while proposals are open."""
+        if self.open:
+            raise UsageError(f"Expected an answer to every proposal, and {len(self.open)} are open; answer them first.")
+        return self._decision("finish")
+
+    def _decision(
+        self, what: What, start: int | None = None, end: int | None = None, text: str | None = None
+    ) -> Decision:
+        return Decision(self.query.place, self.query.digest, what, start, end, text)
+
+
+class Review:
+    """All queries of a file with their proposals, and the decisions so far."""
+
+    def __init__(self, queries: Sequence[Query], proposals: Sequence[tuple[Proposal, ...]]) -> None:
+        self.rows = [Reviewed(query, own) for query, own in zip(queries, proposals, strict=True)]
+        #: Those that were taken, in their order; what an undo takes back is the last one that is not taken back.
+        self._taken: list[Decision] = []
+
+    def take(self, decisions: Iterable[Decision]) -> int:
+        """Let decisions count, in their order; how many are about queries that are not, or no longer, these."""
+        strange = 0
+        for each in decisions:
+            row = self.rows[each.place] if 0 <= each.place < len(self.rows) else None
+            if row is None or row.query.digest != each.digest or not _within(each, row):
+                strange += 1
+                continue
+            decided = dict(row.decided)
+            decided.pop(each.about, None)
+            if each.what in ("accept", "reject"):
+                decided[each.about] = each.what
+            finished = each.what == "finish" or (row.finished and each.what != "reopen")
+            self.rows[each.place] = Reviewed(row.query, row.proposals, decided, finished)
+            if each.what in ("open", "reopen"):
+                self._taken = [other for other in self._taken if (other.place, other.about) != (each.place, each.about)]
+            else:
+                self._taken.append(each)
+        return strange
+
+    @property
+    def finished(self) -> list[Reviewed]:
+        """The queries that a person is done with, in the file's order."""
+        return [row for row in self.rows if row.finished]
+
+    @property
+    def next(self) -> Reviewed | None:
+        """The first query that is not done, None where all are."""
+        return next((row for row in self.rows if not row.finished), None)
+
+    def undo(self) -> Decision | None:
+        """The decision that takes back the last one, None where there is none."""
+        if not self._taken:
+            return None
+        last = self._taken[-1]
+        return self.rows[last.place].reopened(last.about)
+
+
+def _within(decision: Decision, row: Reviewed) -> bool:
+    """Whether a decision's place is one of the query's."""
+    if decision.start is None or decision.end is None:
+        return True
+    return 0 <= decision.start < decision.end <= len(row.query.text)

@@ -1,0 +1,85 @@
+"""Review file: decisions as JSON lines, each on disk before the next question, so that a kill loses none.
+
+It may hold what a person wrote, so its owner alone may read it. One line is one write; a last line that a kill tore is
+left out.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from papillon.annotation.review import Decision
+from papillon.errors import UsageError
+from papillon.files import open_plain
+from papillon.results.reading import Unreadable, read
+
+__all__ = ["ReviewFile"]
+
+
+class ReviewFile:
+    """The decisions on the queries whose result goes to ``out``, by a person of that name, ``""`` for nobody's."""
+
+    def __init__(self, out: Path, by: str = "") -> None:
+        self.path = out.with_name(f"{out.stem}.review.jsonl")
+        self.by = by
+
+    def decisions(self) -> list[Decision]:
+        """All that were taken, in their order; none where there is no file.
+
+        Raises UsageError, naming file and line, for a line that is no decision.
+        """
+        try:
+            with open_plain(self.path) as file:
+                lines = file.read().split(b"\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UsageError(
+                f"Expected the review of an earlier session in {self.path}, but it cannot be read ({error.strerror}); "
+                "check its rights, or name another --out."
+            ) from None
+        # What stands behind the last line end was torn off.
+        return [self._decision(line, number) for number, line in enumerate(lines[:-1], 1) if line.strip()]
+
+    def add(self, decision: Decision) -> Decision:
+        """Write a decision, with who took it and when, and give it back so; raises UsageError where that fails."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        named = replace(decision, by=self.by, when=now)
+        line = json.dumps(asdict(named), ensure_ascii=True).encode() + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            number = os.open(self.path, flags, 0o600)
+            try:
+                size = os.fstat(number).st_size
+                # A line that a kill tore is ended, or the next one would be lost with it.
+                torn = size > 0 and os.pread(number, 1, size - 1) != b"\n"
+                if torn:
+                    os.ftruncate(number, _last_end(number, size))
+                os.write(number, line)
+                os.fsync(number)
+            finally:
+                os.close(number)
+        except OSError as error:
+            raise UsageError(f"Expected to write {self.path}, but it cannot be written: {error.strerror}.") from error
+        return named
+
+    def _decision(self, line: bytes, number: int) -> Decision:
+        try:
+            found: Decision = read(Decision, json.loads(line))
+            return found
+        except (ValueError, RecursionError, Unreadable):
+            raise UsageError(
+                f"Expected a decision in line {number} of {self.path}, got something else; take that line out, "
+                "or name another --out to begin anew."
+            ) from None
+
+
+def _last_end(number: int, size: int) -> int:
+    """Where the last whole line of a file ends."""
+    text = os.pread(number, size, 0)
+    return text.rfind(b"\n") + 1

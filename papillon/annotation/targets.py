@@ -1,0 +1,80 @@
+"""Targets: answers that a model writes to the queries as they are, for rows that have none; only where a user asks.
+
+Which texts go to whom is said before any does. The untrusted model gets no query unless that was asked for by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from papillon.destinations import destination
+from papillon.errors import PapillonError, UsageError
+from papillon.models.roles import Models
+from papillon.profile import Profile
+from papillon.program import response_text
+
+__all__ = ["refuse_targets", "said_of_targets", "written_targets"]
+
+
+def refuse_targets(profile: Profile, role: str | None, *, send_queries: bool) -> None:
+    """Raise UsageError for a role that the profile has no model for, and for the untrusted one unless it was named."""
+    if role is None:
+        if send_queries:
+            raise UsageError("--send-queries: expected --targets untrusted beside it; leave it out, or add that.")
+        return
+    known = profile.models
+    if profile.judge.model is not None:
+        known = {**known, "judge": profile.judge.model}
+    if role not in known:
+        raise UsageError(f"--targets: expected one of {', '.join(known)}, got {role!r}; name a role of {profile.name}.")
+    if role == "untrusted" and not send_queries:
+        host = destination(profile.untrusted).host
+        raise UsageError(
+            f"--targets untrusted: the queries would go as they are to {host}, which is what PAPILLON keeps from it; "
+            "add --send-queries where that may be, or name another role."
+        )
+
+
+def said_of_targets(profile: Profile, role: str, queries: int) -> str:
+    """Which texts go to whom, in one sentence."""
+    settings = profile.untrusted if role == "untrusted" else profile.local if role == "local" else profile.judge.model
+    assert settings is not None
+    to = destination(settings)
+    whole = f"{queries} quer{'y' if queries == 1 else 'ies'}"
+    if to.stays:
+        return f"Targets: {whole} stay on this machine, where {settings.model} answers them ({role} model)."
+    return f"Targets: {whole} go as they are to {to.host}, where {settings.model} answers them ({role} model)."
+
+
+def written_targets(
+    models: Models, role: str, queries: Sequence[str], told: Callable[[int], None] = lambda answered: None
+) -> list[str]:
+    """What the role's model answers to each query.
+
+    Raises PapillonError where an answer is empty, and what a model's failure raises; what was answered is recorded.
+    """
+    lm, answered = models.lm(role), 0
+
+    async def of(query: str) -> str:
+        nonlocal answered
+        try:
+            answer = response_text(await lm.acall(query))
+        except (ValueError, TypeError):
+            answer = ""
+        answered += 1
+        told(answered)
+        return answer
+
+    async def all_of_them() -> list[str]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(of(query)) for query in queries]
+        return [task.result() for task in tasks]
+
+    found: list[str] = models.loop.run(all_of_them())
+    if empty := sum(not answer.strip() for answer in found):
+        raise PapillonError(
+            f"The {role} model answered {empty} of {len(found)} queries with nothing, so they have no target; "
+            "name another role, or leave --targets out and evaluate with targets = false."
+        )
+    return found
