@@ -54,9 +54,12 @@ class Annotation:
         if strange := [region for region in self.regions if region not in SUPPORTED_REGIONS]:
             raise UsageError(f"--region: expected a country's two letters such as US, got {strange[0]!r}.")
         refuse_outputs(
-            [OutputFile("--out", self.out, ".csv"), OutputFile("its sidecar", sidecar_of(self.out), ".json")],
-            [self.source],
+            [OutputFile("--out", self.out, ".csv"), OutputFile("its sidecar", sidecar_of(self.out), ".json")]
         )
+        if self.out.resolve() == self.source.resolve():
+            raise UsageError(
+                f"--out: expected another file than the one with the queries, got {self.out}; name another."
+            )
         refuse_targets(profile, self.targets, send_queries=self.send_queries)
 
 
@@ -69,7 +72,7 @@ def annotate(
     record: RecordMode = "new",
     say: Callable[[str], None] = print,
 ) -> int:
-    """Annotate, and write what is reviewed; 0 where all is, 1 where a part is left, with which the same command goes on.
+    """Annotate, and write what is reviewed; 0 where all is, 1 where a part is left for another go of the same command.
 
     Raises PapillonError in one sentence; what models answered and a person decided by then is kept.
     """
@@ -129,7 +132,7 @@ def _proposed(
         making = replace(
             making,
             model=profile.local.model,
-            nowhere=sum(answer.nowhere for answer in answers),
+            unusable=sum(answer.unusable for answer in answers),
             unparsed=sum(answer.unparsed for answer in answers),
             calls={"made": ledger.made, "replayed": ledger.replayed},
         )

@@ -6,7 +6,7 @@ model in this process cannot but close it. What it names and does not stand in t
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +14,21 @@ from dataclasses import dataclass, replace
 import dspy
 from dspy.utils.exceptions import AdapterParseError
 
+from papillon.annotation.answers import all_answers
 from papillon.annotation.proposals import Proposal, place_of_unit
 from papillon.data import pii_units
 from papillon.models.adapters import adapter_for
 from papillon.models.roles import Models
-from papillon.profile import ModelSettings, Profile
+from papillon.profile import Profile
+from papillon.quiet import quiet
 
 __all__ = ["MOST_TOKENS", "Proposed", "asking", "by_model", "parts"]
 
 #: Tokens that an answer may take at least, and characters of a query that are asked about at once: what is longer is
 #: asked about in parts, since a small model names little of a long text.
 MOST_TOKENS, PART = 192, 1200
+#: Characters of the longest unit that is taken: more is a passage.
+_LONGEST = 100
 
 
 class FindUnits(dspy.Signature):  # type: ignore[misc]
@@ -46,7 +50,7 @@ _SHOWN = (
         "mara lindqvist||Holloway Primary School||Leeds||Okafor||s.okafor@holloway.example",
     ),
     (
-        "Rewrite for my CV: Senior analyst at Northgate Partners, Toronto, reporting to Elena Petrova; sales grew by 12%",
+        "Rewrite for my CV: Senior analyst at Northgate Partners, Toronto, reporting to Elena Petrova; sales grew.",
         "Northgate Partners||Toronto||Elena Petrova",
     ),
 )
@@ -54,11 +58,11 @@ _SHOWN = (
 
 @dataclass(frozen=True)
 class Proposed:
-    """What the model proposes of one query, how many of the units that it named stand nowhere there, and how many of
-    its answers were in no format."""
+    """What the model proposes of one query, how many of the units that it named are none (they stand nowhere there, or
+    are whole passages), and how many of its answers were in no format."""
 
     proposals: tuple[Proposal, ...]
-    nowhere: int = 0
+    unusable: int = 0
     unparsed: int = 0
 
 
@@ -87,34 +91,23 @@ def by_model(
 ) -> list[Proposed]:
     """What the model of role ``local`` proposes of each query; ``told`` hears how many have their answers.
 
-    Raises what a model's failure raises; what was answered by then is recorded.
+    Raises PapillonError where it fails; what was answered by then is recorded.
     """
-    found: list[Proposed] = models.loop.run(_all(models, queries, told))
-    return found
-
-
-async def _all(models: Models, queries: Sequence[str], told: Callable[[int], None]) -> list[Proposed]:
     predict = dspy.Predict(FindUnits)
     predict.demos = [dspy.Example(text=text, units=units) for text, units in _SHOWN]
-    answered = 0
+    adapter = adapter_for("json", json_fallback=models.settings["local"].json_fallback)
 
-    async def of(query: str) -> Proposed:
-        nonlocal answered
-        found = await _proposed(predict, models, query)
-        answered += 1
-        told(answered)
-        return found
+    async def propose(query: str) -> Proposed:
+        with dspy.context(adapter=adapter, disable_history=True, warn_on_type_mismatch=False):
+            return await _proposed(predict, models, query)
 
-    settings: ModelSettings = models.settings["local"]
-    with dspy.context(adapter=adapter_for("json", json_fallback=settings.json_fallback), disable_history=True):
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(of(query)) for query in queries]
-    return [task.result() for task in tasks]
+    with quiet(logging.ERROR, "dspy"):  # it warns of each answer that reached its limit
+        return all_answers(models, propose, queries, told)
 
 
 async def _proposed(predict: dspy.Predict, models: Models, query: str) -> Proposed:
     found: list[Proposal] = []
-    nowhere = unparsed = 0
+    unusable = unparsed = 0
     for start, end in parts(query):
         try:
             answer = await predict.acall(lm=models.lm("local"), text=query[start:end])
@@ -123,8 +116,9 @@ async def _proposed(predict: dspy.Predict, models: Models, query: str) -> Propos
             continue
         for unit in pii_units(str(answer.units)):
             bare = re.sub(r"^[\s\"'“”‘’,;:]+|[\s\"'“”‘’,;:]+$", "", unit)
-            if (place := place_of_unit(bare, query[start:end])) is None:
-                nowhere += 1
+            place = place_of_unit(bare, query[start:end])
+            if place is None or len(bare) > _LONGEST:
+                unusable += 1
             else:
                 found.append(Proposal(start + place[0], start + place[1], "", ("model",)))
-    return Proposed(tuple(found), nowhere, unparsed)
+    return Proposed(tuple(found), unusable, unparsed)

@@ -31,15 +31,15 @@ SCHEMA = 1
 @dataclass(frozen=True)
 class Making:
     """How a data set is made: the ``source`` file of so many ``queries``, who was asked to propose (``origins``), phone
-    numbers of which ``regions``, the ``model`` that proposed, how many units that it named stood ``nowhere`` and how
-    many of its answers were ``unparsed``, and which model wrote ``targets``; a model is "" for none."""
+    numbers of which ``regions``, the ``model`` that proposed, how many units that it named were ``unusable`` and how
+    many of its answers ``unparsed``, and which model wrote ``targets``; a model is "" for none."""
 
     source: Path
     queries: int
     origins: tuple[str, ...]
     regions: tuple[str, ...] = ()
     model: str = ""
-    nowhere: int = 0
+    unusable: int = 0
     unparsed: int = 0
     targets: str = ""
     calls: Mapping[str, int] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def _made(
             "regions": list(making.regions),
             "model": making.model or None,
             "calls": dict(making.calls),
-            "named_nowhere": making.nowhere,
+            "unusable_units": making.unusable,
             "unparsed_answers": making.unparsed,
             "proposed": dict(sorted(proposed.items())),
             "accepted": dict(sorted(accepted.items())),

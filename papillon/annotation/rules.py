@@ -36,8 +36,8 @@ _ADDRESS = re.compile(
         (?:,[ ]*{_NAMED}(?:[ ]{_NAMED}){{0,3}})?(?:,[ ]*[A-Z]{{2}}\b)?(?:,?[ ]+\d{{5}}(?:-\d{{4}})?)?
     | {_NAMED}(?:straße|strasse|str\.|weg|platz|gasse|allee|ring|ufer|damm)[ ]+\d{{1,4}}[ ]?[a-z]?\b
         (?:,?[ ]+\d{{5}}[ ]+{_NAMED})?
-    | (?:\d{{1,4}},?[ ]+)?(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Ii]mpasse|[Cc]hemin)[ ](?:de[ ]la[ ]|de[ ]l['’]|des?[ ]|du[ ])?
-        {_NAMED}(?:[ ]{_NAMED}){{0,3}}(?:,?[ ]+\d{{5}}[ ]+{_NAMED})?
+    | (?:\d{{1,4}},?[ ]+)?(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Ii]mpasse|[Cc]hemin)[ ]
+        (?:de[ ]la[ ]|de[ ]l['’]|des?[ ]|du[ ])?{_NAMED}(?:[ ]{_NAMED}){{0,3}}(?:,?[ ]+\d{{5}}[ ]+{_NAMED})?
     | (?:[Cc]alle|[Aa]venida|[Pp]aseo|[Pp]laza|[Vv]ia|[Vv]iale|[Pp]iazza)[ ](?:\w+[ ]){{0,4}}{_NAMED},?[ ]+\d{{1,4}}\b
     | P\.?[ ]?O\.?[ ]?Box[ ]+\d{{1,6}}
     )(?!\w)""",

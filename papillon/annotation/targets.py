@@ -5,9 +5,9 @@ Which texts go to whom is said before any does. The untrusted model gets no quer
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
+from papillon.annotation.answers import all_answers
 from papillon.destinations import destination
 from papillon.errors import PapillonError, UsageError
 from papillon.models.roles import Models
@@ -54,24 +54,15 @@ def written_targets(
 
     Raises PapillonError where an answer is empty, and what a model's failure raises; what was answered is recorded.
     """
-    lm, answered = models.lm(role), 0
+    lm = models.lm(role)
 
-    async def of(query: str) -> str:
-        nonlocal answered
+    async def answer(query: str) -> str:
         try:
-            answer = response_text(await lm.acall(query))
+            return response_text(await lm.acall(query))
         except (ValueError, TypeError):
-            answer = ""
-        answered += 1
-        told(answered)
-        return answer
+            return ""
 
-    async def all_of_them() -> list[str]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(of(query)) for query in queries]
-        return [task.result() for task in tasks]
-
-    found: list[str] = models.loop.run(all_of_them())
+    found = all_answers(models, answer, queries, told)
     if empty := sum(not answer.strip() for answer in found):
         raise PapillonError(
             f"The {role} model answered {empty} of {len(found)} queries with nothing, so they have no target; "

@@ -1,0 +1,204 @@
+"""``papillon annotate``: from a file of queries to a data set, with models over the loopback, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from papillon.__main__ import main
+from papillon.annotation.local_model import PART, parts
+from papillon.data import load
+from papillon.profile import load_profile
+from tests.model_server import ModelServer
+
+QUERIES = "Hi, I am Ann Lee, ann@lee.example.\nplease tell bo of my flat in ulm\nExplain rain.\n"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PAPILLON_PROFILE", raising=False)
+    monkeypatch.setattr("papillon.__main__.CACHE", tmp_path / "cache")
+    (tmp_path / "queries.txt").write_text(QUERIES)
+
+
+def profile(folder: Path, base: str) -> str:
+    path = folder / "own.toml"
+    roles = ("local", "untrusted")
+    path.write_text(
+        "".join(f'{r} = {{ model = "openai/{r}", api_base = "{base}", max_attempts = 1 }}\n' for r in roles)
+    )
+    return str(path)
+
+
+def proposing(body: dict[str, Any]) -> str | None:
+    """The local model names two units of which one stands in the second query; others answer as ever."""
+    if "response_format" not in body and "`units`" not in str(body["messages"][-1]):
+        return None
+    asked = body["messages"][-1]["content"]
+    units = "bo||Bonn||ulm" if "tell bo" in asked else "|| " if "Explain" in asked else "rubbish"
+    return json.dumps({"units": units})
+
+
+class Session:
+    """Runs the command in a folder, with what a person types."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.out = folder, folder / "data.csv"
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def run(self, *words: str, typed: str = "") -> tuple[int, str]:
+        self._monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        code = main(["annotate", str(self.folder / "queries.txt"), "--out", str(self.out), "--terminal", *words])
+        shown = self._capsys.readouterr()
+        return code, shown.out + shown.err
+
+    @property
+    def sidecar(self) -> dict[str, Any]:
+        made: dict[str, Any] = json.loads((self.folder / "data.annotation.json").read_text())
+        return made
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Session:
+    return Session(tmp_path, monkeypatch, capsys)
+
+
+def test_rules_and_the_local_model_propose_and_a_person_makes_a_data_set(session: Session) -> None:
+    with ModelServer(rule=proposing) as server:
+        own = profile(session.folder, server.base)
+        code, out = session.run("--profile", own, "--by", "Bo", typed="a\n\na\n+ my flat\n\n\n")
+        assert code == 0, out
+        calls = server.calls
+        assert {body["model"] for body in server.bodies} == {"local"}
+        code, out = session.run("--profile", own)
+        assert (code, server.calls) == (0, calls), "answers are recorded, and the review is done"
+    assert "The queries stay on this machine, where the local model (openai/local) is asked for units." in out
+    rows = load(session.out, targets=False).rows
+    assert [row.units for row in rows] == [("Ann Lee", "ann@lee.example"), ("bo", "my flat", "ulm"), ()]
+    assert rows[0].redacted_query == "Hi, I am [REDACTED], [REDACTED]."
+    assert "3 rows have no target: evaluate them with targets = false in the profile." in out
+    assert session.out.stat().st_mode & 0o077 == 0
+
+
+def test_the_sidecar_says_how_it_was_made_and_holds_no_text(session: Session) -> None:
+    with ModelServer(rule=proposing) as server:
+        session.run("--profile", profile(session.folder, server.base), "--by", "Bo", typed="a\n\nr\n+ Annie\n\n\n")
+    made = session.sidecar
+    assert made["source"]["name"] == "queries.txt"
+    assert made["sha256"] == load(session.out, targets=False).sha256
+    assert (made["queries"], made["rows"], made["without_units"]) == (3, 3, 1)
+    proposals = made["proposals"]
+    assert (proposals["origins"], proposals["model"]) == (["forms", "capitals", "model"], "openai/local")
+    assert (proposals["unusable_units"], proposals["unparsed_answers"]) == (2, 0)
+    assert proposals["proposed"]["by model"] == 2
+    assert "by model" not in proposals["accepted"] or proposals["accepted"]["by model"] == 0
+    assert made["review"] == {"by": ["Bo"], "added": 0, "written_by_hand": 1}
+    text = (session.folder / "data.annotation.json").read_text()
+    assert not re.search(r"Ann|lee|Explain|rain|Annie", text)
+
+
+def test_a_review_that_stops_goes_on_where_it_stopped(session: Session) -> None:
+    own = ("--from", "forms,capitals")
+    code, out = session.run(*own, typed="y\n")
+    assert code == 1
+    assert "No query is reviewed yet" in out
+    assert not session.out.exists()
+    code, out = session.run(*own, typed="y\n\n")
+    assert code == 1
+    assert f"Written: {session.out}, 1 rows of 3; the same command goes on with the others" in out
+    code, out = session.run(*own, typed="\n\n")
+    assert code == 0
+    assert len(load(session.out, targets=False).rows) == 3
+
+
+def test_an_earlier_review_of_other_queries_is_said(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    (session.folder / "queries.txt").write_text("Other text.\n")
+    code, out = session.run("--from", "forms", typed="\n")
+    assert code == 0
+    assert "4 of 4 earlier decisions are about other queries, and left out." in out
+
+
+def test_targets_come_from_the_role_that_was_named_after_a_sentence(session: Session) -> None:
+    with ModelServer() as server:
+        own = profile(session.folder, server.base)
+        code, out = session.run(
+            "--profile", own, "--from", "forms", "--targets", "untrusted", "--send-queries", typed="a\n\n\n\n"
+        )
+    assert code == 0, out
+    assert "Targets: 3 queries stay on this machine, where openai/untrusted answers them (untrusted model)." in out
+    assert all(row.target_response.startswith("About ") for row in load(session.out).rows)
+    assert session.sidecar["targets"] == {"model": "openai/untrusted", "rows": 3}
+    assert {body["model"] for body in server.bodies} == {"untrusted"}
+
+
+def test_the_untrusted_model_gets_no_query_unless_that_was_asked_for(session: Session) -> None:
+    with ModelServer() as server:
+        code, out = session.run("--profile", profile(session.folder, server.base), "--targets", "untrusted")
+        assert (code, server.calls) == (4, 0)
+    assert re.search(
+        r"--targets untrusted: the queries would go as they are to 127\.0\.0\.1:\d+, which is what PAPILLON keeps from "
+        r"it; add --send-queries where that may be, or name another role\.",
+        out,
+    )
+
+
+def test_a_model_that_fails_ends_it_in_a_sentence_and_what_was_answered_is_kept(session: Session) -> None:
+    def failing(body: dict[str, Any], number: int) -> Any:
+        return (401, {}, "no") if "Explain" in str(body["messages"][-1]) else None
+
+    with ModelServer(rule=proposing, failing=failing) as server:
+        code, out = session.run("--profile", profile(session.folder, server.base))
+    assert code == 1
+    assert re.search(r"papillon annotate: \d of 3 queries were answered and recorded, then: ", out)
+    assert "Traceback" not in out
+    assert "Explain" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--from", "forms,magic"), "--from: expected forms, capitals, model, joined by commas, got 'magic'."),
+        (("--region", "XX"), "--region: expected a country's two letters such as US, got 'XX'."),
+        (("--targets", "judge2"), "--targets: expected one of local, untrusted"),
+        (("--send-queries",), "--send-queries: expected --targets untrusted beside it"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_asked(
+    session: Session, words: tuple[str, ...], said: str
+) -> None:
+    code, out = session.run(*words)
+    assert code == 4
+    assert said in out
+
+
+def test_the_result_is_a_csv_beside_its_source(session: Session) -> None:
+    session.out = session.folder / "data.json"
+    assert "--out: expected a file that ends in .csv" in session.run()[1]
+    (session.folder / "data.csv").write_text(QUERIES)
+    session.out = session.folder / "data.csv"
+    (session.folder / "queries.txt").unlink()
+    (session.folder / "queries.txt").symlink_to(session.out)
+    assert "--out: expected another file than the one with the queries" in session.run()[1]
+
+
+def test_a_long_query_is_asked_about_in_parts_that_cut_no_word() -> None:
+    query = "word and more\n" * 500
+    found = parts(query)
+    assert "".join(query[start:end] for start, end in found) == query
+    assert all(end - start <= PART for start, end in found)
+    assert all(query[end - 1] in " \n" for _, end in found)
+    assert parts("x" * (2 * PART)) == [(0, PART), (PART, 2 * PART)]
+    assert parts(" ") == []
+
+
+def test_the_embedded_profile_proposes_in_json_without_chance() -> None:
+    from papillon.annotation.local_model import MOST_TOKENS, asking
+
+    local = asking(load_profile("embedded")).local
+    assert (local.adapter, local.temperature, local.max_tokens) == ("json", 0.0, MOST_TOKENS)

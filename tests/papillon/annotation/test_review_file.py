@@ -1,0 +1,57 @@
+"""Review file: what survives a kill, who may read it, and what is said of an edited line."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from papillon.annotation.review_file import ReviewFile
+from papillon.errors import UsageError
+from tests.papillon.annotation.samples import PROPOSED, review
+
+
+def test_each_decision_is_in_the_file_with_who_took_it(tmp_path: Path) -> None:
+    file, row = ReviewFile(tmp_path / "sub" / "out.csv", "Bo"), review().rows[0]
+    assert file.decisions() == []
+    kept = [file.add(row.answered(PROPOSED[0], True)), file.add(row.added("Annie"))]
+    assert ReviewFile(tmp_path / "sub" / "out.csv").decisions() == kept
+    assert {each.by for each in kept} == {"Bo"}
+    assert all(each.when for each in kept)
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    assert file.path.name == "out.review.jsonl"
+
+
+def test_a_torn_last_line_is_left_out_and_the_next_one_is_not_lost(tmp_path: Path) -> None:
+    file, row = ReviewFile(tmp_path / "out.csv"), review().rows[0]
+    first = file.add(row.answered(PROPOSED[0], True))
+    with file.path.open("ab") as torn:
+        torn.write(b'{"place": 0, "dig')
+    assert file.decisions() == [first]
+    second = file.add(row.answered(PROPOSED[1], False))
+    assert file.decisions() == [first, second]
+
+
+@pytest.mark.parametrize("line", ["{}", "no JSON", '{"place": 0, "digest": "a", "what": "maybe"}', "[" * 9999])
+def test_an_edited_line_is_named(line: str, tmp_path: Path) -> None:
+    file = ReviewFile(tmp_path / "out.csv")
+    file.add(review().rows[0].answered(PROPOSED[0], True))
+    with file.path.open("a") as edited:
+        edited.write(f"{line}\n")
+    with pytest.raises(UsageError) as refused:
+        file.decisions()
+    assert str(refused.value) == (
+        f"Expected a decision in line 2 of {file.path}, got something else; take that line out, or name another --out "
+        "to begin anew."
+    )
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("")
+    (tmp_path / "out.review.jsonl").symlink_to(tmp_path / "other")
+    file = ReviewFile(tmp_path / "out.csv")
+    with pytest.raises(UsageError, match="it cannot be read"):
+        file.decisions()
+    with pytest.raises(UsageError, match="it cannot be written"):
+        file.add(review().rows[0].added("Annie"))
