@@ -106,8 +106,7 @@ def _refusal(error: Exception) -> str | None:
 
 def _silent() -> str | None:
     """Why the hub gives no answer at all, None where it does; asked once, its client would try for half a minute."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
