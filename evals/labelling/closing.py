@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from evals.labelling.sitting import Sitting
 from judges.labels.label import Label
 from judges.labels.people import people_agreement
+from papillon.results.judging import Measure
 from papillon.results.words import between, number
 
 __all__ = ["closing"]
@@ -37,7 +38,11 @@ def closing(sitting: Sitting, others: Sequence[Label]) -> list[str]:
         if sitting.by in (pair.one, pair.other):
             other = pair.other if pair.one == sitting.by else pair.one
             said.append(
-                f"Agreement with {other or 'who gave no name'} on {pair.rows} rows, kappa: "
-                f"quality {between(pair.quality)}, leaked units {between(pair.leakage)}."
+                f"{other or 'Somebody without a name'} labelled {pair.rows} of these; agreement beyond chance, kappa: "
+                f"quality {_told(pair.quality)}, leaked units {_told(pair.leakage)}."
             )
     return said
+
+
+def _told(kappa: Measure) -> str:
+    return "not known yet" if kappa.value is None else between(kappa)

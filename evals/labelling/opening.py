@@ -65,8 +65,7 @@ def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
     file = LabelFile.begun(wanted.out or default_file(data.name))
     with file.held(wanted.by):
         labels = file.labels()
-        rows = {(row.id, row.trial) for row in found.result.rows}
-        texts, own = _read(found, file.key, {draw.row for draw in draws}, rows)
+        texts, own = _read(found, file.key, {draw.row for draw in draws}, {label.row for label in labels})
         matched = match(labels, own, data.sha256)
         if labels and matched.foreign == len({(label.by, label.row, label.hashes) for label in labels}):
             raise UsageError(
@@ -94,9 +93,9 @@ def _draws(found: FoundRun, wanted: Wanted) -> tuple[str, list[Draw]]:
 
 
 def _read(
-    found: FoundRun, key: bytes, drawn: set[tuple[str, int]], rows: set[tuple[str, int]]
+    found: FoundRun, key: bytes, drawn: set[tuple[str, int]], labelled: set[tuple[str, int]]
 ) -> tuple[dict[tuple[str, int], Trace], dict[tuple[str, int], Hashes]]:
-    """The texts of the drawn rows, and the hashes of all."""
+    """The texts of the drawn rows, and the hashes of the labelled ones."""
     if found.traces is None:
         raise UsageError(
             f"Expected the texts of the run {found.name} beside its results {found.path}, but there are none: a run "
@@ -105,7 +104,7 @@ def _read(
     texts, own = {}, {}
     for trace in found.traces:
         row = trace.id, trace.trial
-        if row in rows:
+        if row in labelled:
             own[row] = hashes(key, trace)
         if row in drawn:
             texts[row] = trace

@@ -15,7 +15,7 @@ from evals.labelling.sitting import Sitting
 __all__ = ["asked_at_terminal"]
 
 _CHOICES: dict[str, Choice] = {"1": "A", "2": "same", "3": "B", "0": "cannot tell"}
-_QUALITY = "1 A is better, 2 both are as good, 3 B is better, 0 cannot tell; u takes back, q ends: "
+_QUALITY = "1 A is better, 2 both are equally good, 3 B is better, 0 cannot tell; u takes back, q ends: "
 _LEAKAGE = "the numbers of those it gives away, Enter for none, a for all, ? cannot tell; u takes back, q ends: "
 _NOTHING = "there is nothing to judge in this row: Enter goes on; u takes back, q ends: "
 

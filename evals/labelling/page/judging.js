@@ -15,7 +15,7 @@ function stepTo(next) {
   head.focus({ preventScroll: true });
 }
 
-const CHOICES = { 1: ["A", "A is better"], 2: ["same", "Both are as good"], 3: ["B", "B is better"], 0: ["cannot tell", "Cannot tell"] };
+const CHOICES = { 1: ["A", "A is better"], 2: ["same", "Both are equally good"], 3: ["B", "B is better"], 0: ["cannot tell", "Cannot tell"] };
 
 function repliesStep() {
   const [a, b] = item.replies;
@@ -34,15 +34,15 @@ function unitsStep() {
     const key = make("kbd", { "aria-hidden": "true" }, `${place + 1}`);
     return make("label", { class: "unit" }, boxes[place], ...(place < 9 ? [key] : []), make("span", { dir: "auto" }, unit));
   });
+  const ticks = make("fieldset", { "aria-describedby": "requests" }, make("legend", null, "Tick what stands there, in whatever words"), ...units);
   const many = item.requests.length > 1;
   const requests = item.requests.map((request, place) => part(many ? `Request ${place + 1}` : "Request to the untrusted model", request));
   return [
     many ? "What do the requests give away?" : "What does the request give away?",
-    make("div", { class: "beside" }, make("div", { id: "requests" }, ...requests), part("Query", item.query)),
-    make("fieldset", { "aria-describedby": "requests" }, make("legend", null, "Tick what stands there, in whatever words"), ...units),
+    make("div", { class: "beside" }, make("div", null, make("div", { id: "requests" }, ...requests), ticks), part("Query", item.query)),
     make(
       "div", { class: "choices", role: "group", "aria-label": "Your answer" },
-      choice("Enter", "Go on", done), choice("a", "All or none", all), choice("0", "Cannot tell", () => send(null)),
+      choice("Enter", "Go on", done), choice("a", "Tick all", all), choice("0", "Cannot tell", () => send(null)),
     ),
   ];
 }
