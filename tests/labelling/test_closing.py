@@ -48,7 +48,5 @@ def test_others_on_the_same_rows_are_laid_beside(tmp_path: Path) -> None:
         own.__class__(**vars(own) | {"hashes": her.hashes}) for own, her in zip(bert.labels, anna.labels, strict=True)
     ]
     said = closing(anna, others)[-1]
-    assert said.startswith(
-        "Somebody without a name labelled 12 of them too; agreement beyond chance (kappa): quality not"
-    )
+    assert said.startswith("Somebody without a name labelled 12 of these; agreement beyond chance, kappa: quality not")
     assert "leaked units 0.895 (" in said
