@@ -115,9 +115,8 @@ def ask(calls: list[dict[str, Any]], files: dict[str, str]) -> None:
         for place, count in enumerate((usage["prompt_tokens"], usage["completion_tokens"])):
             tokens[place] += count
         tokens[2] += usage["prompt_tokens_details"]["cached_tokens"]
-    print(
-        f"llama.cpp's own server: {tokens[0]} tokens in, {tokens[2]} of them read before, {tokens[1]} out", flush=True
-    )
+    share = tokens[2] / tokens[0]
+    print(f"llama.cpp's own server: {tokens[0]} tokens in ({share:.0%} read before), {tokens[1]} out", flush=True)
     # llama.cpp's threads need not be waited for.
     os._exit(0)
 
