@@ -20,7 +20,7 @@ __all__ = ["clock", "cost_line", "joined", "short_lines", "summary_lines", "unju
 
 def summary_lines(result: RunResult, width: int, left: str = "", show: str = "", since: str = "") -> list[str]:
     """The whole summary: what ran, scores, gates, controls, judges, the worst examples, what the run ``left`` where, as
-    a line to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
+    lines to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
     what moved since the last comparable run."""
     lines = joined(_what_ran(result), width)
     for remark in [result.run.texts, *result.remarks]:
@@ -187,7 +187,9 @@ def cost_line(result: RunResult) -> str:
     counts = f"{calls.made} calls made, {calls.replayed} replayed"
     if calls.retried or calls.failed:
         counts += f", {calls.retried} retried, {calls.failed} failed"
-    return f"{counts}; {run.tokens.input} tokens in, {run.tokens.output} out; {price}; {_took(run.wall_seconds)}"
+    tokens = run.tokens
+    cached = f" ({tokens.cached / tokens.input:.0%} of them read before)" if tokens.cached else ""
+    return f"{counts}; {tokens.input} tokens in{cached}, {tokens.output} out; {price}; {_took(run.wall_seconds)}"
 
 
 def _took(seconds: float) -> str:
