@@ -38,7 +38,8 @@ class Label:
     """One person's answers about one row. The last line of a person about a row and its texts is what holds.
 
     ``data`` begins the data's sha256, ``by`` is a name or None, ``at`` the time, ISO 8601 in UTC. ``answer_stood`` says
-    at which of the two places the program's answer was shown. ``leakage`` has one flag a unit of the row, in its order,
+    at which of the two places the program's answer was shown; ``quality`` is None where the row has no target to lay
+    beside it. ``leakage`` has one flag a unit of the row, in its order,
     True where the requests give it away, and is None where the person cannot tell. A line with ``undone`` takes the
     person's last answers back.
     """
@@ -51,7 +52,7 @@ class Label:
     at: str
     drawn: Drawn
     answer_stood: Literal["A", "B"]
-    quality: QualityLabel
+    quality: QualityLabel | None
     leakage: tuple[bool, ...] | None
     undone: bool = field(default=False, kw_only=True)
 
@@ -62,8 +63,8 @@ class Label:
 
     @property
     def good(self) -> bool | None:
-        """Whether the answer is at least as good as the target, as a row's quality has it; None for cannot tell."""
-        return None if self.quality == "cannot tell" else self.quality != "worse"
+        """Whether the answer is at least as good as the target, as a row's quality has it; None where nobody says."""
+        return None if self.quality in (None, "cannot tell") else self.quality != "worse"
 
     @property
     def leaked(self) -> float | None:
