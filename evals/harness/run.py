@@ -48,7 +48,7 @@ class Run:
         settings = plan.settings
         self.started = datetime.datetime.now(datetime.UTC)
         self.id = new_id(settings.profile.name, self.started)
-        self.leaving = Leaving(settings, self.id, showing)
+        self.leaving = Leaving(settings, self.id, showing, plan.labels)
         self._begun_at = time.monotonic()
         self._seconds: float | None = None
         self.finished: datetime.datetime | None = None

@@ -84,7 +84,7 @@ class Owner(EvalSession):
                 raise UsageError(missing)
             made_known(model)
         # Read now: what cannot be read is refused before anything is collected.
-        _ = self.plan.examples, self.plan.baselines
+        _ = self.plan.examples, self.plan.baselines, self.plan.labels
         if not only_shows(self.config):
             refuse_unwritable(self.plan.settings)
 
@@ -174,7 +174,7 @@ class Owner(EvalSession):
                 self.outputs.result,
                 width,
                 verbosity=verbosity,
-                left=self.run.leaving.line(here) if self.run is not None else "",
+                left=self.outputs.left(here),
                 show=command,
                 accepted=self.outputs.accepted,
                 unshown=self.showing.closing(command),

@@ -36,8 +36,8 @@ class Recorded:
 
     ``who`` is the part of a call's identity that its messages do not give: model, weights, endpoint,
     sampling. ``price`` turns tokens into USD, None where that is unknown. ``made`` holds the keys
-    called in this run, so that ``all`` calls each of them once; ``neighbours`` explain a miss. ``say`` hears
-    once of each other process, kept in ``told``, that a call is long waited for.
+    called in this run, so that ``all`` calls each of them once; ``neighbours`` explain a miss, and ``needs`` says what
+    a call would take first. ``say`` hears once of each other process, kept in ``told``, that a call is long waited for.
     """
 
     inner: Retrying
@@ -56,6 +56,7 @@ class Recorded:
     stop: Stop
     say: Callable[[str], None]
     told: set[int | None]
+    needs: Callable[[], str] = str
 
     async def acomplete(self, request: Request) -> Response:
         """Answer from the record or from the model; raises RecordMissing in strict replay.
@@ -74,7 +75,7 @@ class Recorded:
             self.ledger.replayed += 1
         tokens, (thinking, answer) = record.usage, split_thinking(whole_characters(record.answer.text))
         self.ledger.used[call.key] = CallCost(
-            self.role, tokens.input, tokens.output, self.price(tokens.input, tokens.output), thought=bool(thinking)
+            self.role, tokens, self.price(tokens.input, tokens.output), thought=bool(thinking)
         )
         made = self.mode == "all" or call.key in self.made
         if turn is not None:
@@ -140,7 +141,9 @@ class Recorded:
     async def _make(self, call: Call, request: Request) -> Record:
         response = await self.inner.acomplete(request)
         answer = Answer(response.message.text or "", own_finish_reason(response))
-        record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
+        usage = response.usage
+        tokens = Tokens(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens)
+        record = Record.of(call, answer, tokens)
         if self.mode == "new":
             self.made.add(call.key)  # before anybody can read the record and take it for an earlier run's
         await self.keeper.put(record)
@@ -174,8 +177,8 @@ class Recorded:
         found = "nothing is recorded there yet" if near is None else str(near)
         return RecordMissing(
             f"A call to {model} ({call.key[:12]}) is not recorded in {self.store.folder}: {found}; "
-            "run once with --eval-record new to record it (what its server refused, by a filter or as too long, "
-            "never is)."
+            f"run once with --eval-record new to record it{self.needs()} (what its server refused, by a filter or as "
+            "too long, never is)."
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from evals.harness.reports.corrected import HEADS, cells, corrected_notes
 from evals.harness.reports.markdown_compare import since_block
 from evals.harness.reports.markup import bullets, fence, fitted, name, prose, sentences, table
 from evals.harness.reports.summary import cost_line, unjudged_lines
@@ -49,6 +50,7 @@ def run_markdown(
             since_block(since) if since is not None else "",
             bullets([f"Accepted: the scores of this run stand in {name(file)} now." for file in accepted]),
             _scores(result),
+            _corrected(result),
             _controls(result.controls),
             _notes([(f"{each.split}-{each.name}", each.verdict, each.note) for each in result.controls]),
             _gains(result),
@@ -193,6 +195,14 @@ def _scores(result: RunResult) -> str:
         *(f">{metric.replace('_', ' ')}" for metric in metrics),
     ]
     return table(heads, rows)
+
+
+def _corrected(result: RunResult) -> str:
+    if not result.corrected:
+        return ""
+    rows = [[name(first), *rest] for first, *rest in map(cells, result.corrected)]
+    heads = [HEADS[0], *(f">{head}" for head in HEADS[1:])]
+    return f"{table(heads, rows)}\n\n{sentences([*corrected_notes(result.corrected)])}".strip()
 
 
 def _mean(rows: Sequence[Row], metric: str) -> float | None:

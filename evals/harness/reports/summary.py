@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from evals.harness.causes import Told, causes_of
+from evals.harness.reports.corrected import corrected_lines
 from evals.harness.reports.judge import agreement_lines, judge_lines
 from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table
 from evals.harness.reports.worst import could_be_better, row_lines
@@ -19,7 +20,7 @@ __all__ = ["clock", "cost_line", "joined", "short_lines", "summary_lines", "unju
 
 def summary_lines(result: RunResult, width: int, left: str = "", show: str = "", since: str = "") -> list[str]:
     """The whole summary: what ran, scores, gates, controls, judges, the worst examples, what the run ``left`` where, as
-    a line to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
+    lines to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
     what moved since the last comparable run."""
     lines = joined(_what_ran(result), width)
     for remark in [result.run.texts, *result.remarks]:
@@ -27,6 +28,7 @@ def summary_lines(result: RunResult, width: int, left: str = "", show: str = "",
     for split in result.splits:
         lines += wrapped(_split_line(result, split), width)
         lines += wrapped(_units_line(split), width)
+    lines += corrected_lines(result.corrected, width)
     lines += gate_table(result.gates, width)
     lines += _without_gates(result, width)
     lines += _controls(result, width)
@@ -185,7 +187,9 @@ def cost_line(result: RunResult) -> str:
     counts = f"{calls.made} calls made, {calls.replayed} replayed"
     if calls.retried or calls.failed:
         counts += f", {calls.retried} retried, {calls.failed} failed"
-    return f"{counts}; {run.tokens.input} tokens in, {run.tokens.output} out; {price}; {_took(run.wall_seconds)}"
+    tokens = run.tokens
+    cached = f" ({tokens.cached / tokens.input:.0%} of them read before)" if tokens.cached else ""
+    return f"{counts}; {tokens.input} tokens in{cached}, {tokens.output} out; {price}; {_took(run.wall_seconds)}"
 
 
 def _took(seconds: float) -> str:
