@@ -122,13 +122,15 @@ def _annotate_arguments(parser: argparse.ArgumentParser) -> None:
         "--region", action="append", metavar="XX", help="countries of phone numbers without a code (default: US)"
     )
     parser.add_argument("--by", default="", metavar="NAME", help="who reviews")
-    parser.add_argument("--terminal", action="store_true", help="review here, by lines, without a page")
+    parser.add_argument("--terminal", action="store_true", help="review here, by lines, instead of on a page")
+    parser.add_argument("--port", type=int, default=0, metavar="P", help="of the page (default: the system chooses)")
     parser.add_argument("--targets", metavar="ROLE", help="let this role's model answer the queries as targets")
     parser.add_argument("--send-queries", action="store_true", help="with --targets untrusted: queries may go there")
     parser.set_defaults(run=_annotate)
 
 
 def _annotate(given: argparse.Namespace) -> int:
+    from evals.labelling.reviewing import on_page
     from papillon.annotation.command import Annotation, annotate, at_terminal
 
     asked = Annotation(
@@ -140,7 +142,8 @@ def _annotate(given: argparse.Namespace) -> int:
         given.targets,
         given.send_queries,
     )
-    return annotate(asked, load_profile(given.profile), CACHE, at_terminal)
+    reviewer = at_terminal if given.terminal else partial(on_page, port=given.port)
+    return annotate(asked, load_profile(given.profile), CACHE, reviewer)
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ __all__ = ["Page", "page"]
 
 _HERE = Path(__file__).parent / "page"
 #: The scripts of each kind of question, in the order in which they are read.
-_SCRIPTS = {"judging": ("elements", "judging", "asking")}
+_SCRIPTS = {"judging": ("elements", "judging", "asking"), "reviewing": ("elements", "reviewing", "asking")}
 
 
 @dataclass(frozen=True)
