@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from papillon import __version__
+from papillon.annotation.arguments import add_arguments
 from papillon.command_line import CommandParser
 from papillon.commands import evaluation, launcher
 from papillon.errors import PapillonError, UsageError
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _label_arguments(commands.add_parser("label", help="judge a run's rows yourself, on a page of this machine"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
-    _annotate_arguments(commands.add_parser("annotate", help="make a data set of queries alone, units reviewed by you"))
+    annotating = commands.add_parser("annotate", help="make a data set of queries alone, units reviewed by you")
+    add_arguments(annotating)
+    annotating.set_defaults(run=_annotate)
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
     given = parser.parse_args(arguments)
     if given.command is None:
@@ -107,43 +110,13 @@ def _data(given: argparse.Namespace) -> int:
     return 0
 
 
-def _annotate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="queries: .csv, .jsonl, .parquet, or .txt, one a line")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="the data set, in PUPA's columns")
-    parser.add_argument("--profile", metavar="P", help="whose local model proposes (default: embedded)")
-    parser.add_argument(
-        "--from",
-        dest="origins",
-        default="forms,capitals,model",
-        metavar="A,B",
-        help="who proposes (default: all three)",
-    )
-    parser.add_argument(
-        "--region", action="append", metavar="XX", help="countries of phone numbers without a code (default: US)"
-    )
-    parser.add_argument("--by", default="", metavar="NAME", help="who reviews")
-    parser.add_argument("--terminal", action="store_true", help="review here, by lines, instead of on a page")
-    parser.add_argument("--port", type=int, default=0, metavar="P", help="of the page (default: the system chooses)")
-    parser.add_argument("--targets", metavar="ROLE", help="let this role's model answer the queries as targets")
-    parser.add_argument("--send-queries", action="store_true", help="with --targets untrusted: queries may go there")
-    parser.set_defaults(run=_annotate)
-
-
 def _annotate(given: argparse.Namespace) -> int:
     from evals.labelling.reviewing import on_page
-    from papillon.annotation.command import Annotation, annotate, at_terminal
+    from papillon.annotation.arguments import asked_for
+    from papillon.annotation.command import annotate, at_terminal
 
-    asked = Annotation(
-        given.file,
-        given.out,
-        tuple(given.origins.split(",")),
-        tuple(given.region or ["US"]),
-        given.by,
-        given.targets,
-        given.send_queries,
-    )
     reviewer = at_terminal if given.terminal else partial(on_page, port=given.port)
-    return annotate(asked, load_profile(given.profile), CACHE, reviewer)
+    return annotate(asked_for(given), load_profile(given.profile), CACHE, reviewer)
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:

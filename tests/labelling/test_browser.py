@@ -34,8 +34,11 @@ class Served:
         self._thread.start()
         self._stop = self._started.result(10)
 
+    def server(self) -> LabellingServer:
+        return LabellingServer(self.now, page("judging"), lambda: closing(self.now, []))
+
     async def _serve(self) -> None:
-        server = LabellingServer(self.now, page("judging"), lambda: closing(self.now, []))
+        server = self.server()
         self.address = server.address(self._sock.getsockname()[1])
         serving, loop = asyncio.ensure_future(server.serve(self._sock)), asyncio.get_running_loop()
         self._started.set_result(lambda: loop.is_closed() or loop.call_soon_threadsafe(serving.cancel))

@@ -1,0 +1,88 @@
+"""Reviewing in a real browser: queries are reviewed by the keyboard, a piece is added by marking it, nothing acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from evals.labelling.pages import page
+from evals.labelling.reviewing import Reviewing
+from evals.labelling.server import LabellingServer
+from tests.chromium import Browser
+from tests.labelling.test_browser import Served, left
+from tests.labelling.test_reviewing import Kept
+from tests.papillon.annotation.samples import review
+
+pytestmark = pytest.mark.slow
+
+HOSTILE = "</script><script>document.title='bad'</script><img src=x onerror=\"document.title='bad'\"> \u202egnp"
+
+
+class ServedReview(Served):
+    """A server for a review, in a thread of its own."""
+
+    def server(self) -> LabellingServer:
+        asked: Reviewing = self.now  # type: ignore[assignment]
+        return LabellingServer(asked, page("reviewing"), asked.closing)
+
+
+@pytest.fixture
+def browser(_chromium: Browser) -> Iterator[Browser]:
+    _chromium.size(1280, 900)
+    _chromium.said()
+    _chromium.asked()
+    yield _chromium
+    _chromium.driver.get("about:blank")
+
+
+MARK = """
+const text = document.getElementById("query").lastChild, range = document.createRange();
+const at = text.data.indexOf("a poem");
+range.setStart(text, at);
+range.setEnd(text, at + 6);
+getSelection().removeAllRanges();
+getSelection().addRange(range);
+"""
+
+
+def test_units_are_ticked_marked_and_written_by_the_keyboard(browser: Browser) -> None:
+    asked = Reviewing(review(HOSTILE, "Hello."), kept := Kept())
+    served = ServedReview(asked)  # type: ignore[arg-type]
+    try:
+        browser.driver.get(served.address)
+        left(browser, "3 left of 3")
+        assert browser.text("#step") == "Which pieces are private?"
+        assert browser.focused() == browser.text("#step"), "a reader is told where it is"
+        browser.press("1", "3")
+        browser.run(MARK)
+        browser.press("m", "w", "u", "a", "ENTER", "ESCAPE", "ENTER")
+        left(browser, "2 left of 3")
+        assert asked.review.rows[0].units == ("Ann Lee", "ann@lee.example", "a poem", "ua")
+        assert "\\u202e" in browser.text("#query"), "what reorders is shown"
+        assert browser.driver.title == "Reviewing units"
+        browser.press("ENTER")
+        left(browser, "1 left of 3")
+        browser.press("u")
+        left(browser, "2 left of 3")
+        browser.press("ENTER", "ENTER")
+        left(browser, "3 of 3")
+        assert "3 of 3 queries are reviewed, with 4 units." in browser.text("#end ul")
+        browser.press("ENTER")
+        assert served.over
+        assert browser.said() == []
+        assert {url for url in browser.asked() if not url.startswith(served.address)} == set()
+    finally:
+        served.end()
+    assert [decision.what for decision in kept].count("finish") == 4
+
+
+def test_it_fits_a_phone(browser: Browser) -> None:
+    browser.size(380, 700)
+    served = ServedReview(Reviewing(review(), Kept()))  # type: ignore[arg-type]
+    try:
+        browser.driver.get(served.address)
+        left(browser, "1 left of 1")
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        served.end()
