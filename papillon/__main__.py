@@ -103,10 +103,11 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _data(given: argparse.Namespace) -> int:
-    from papillon.data import load
+    from papillon.data import NAMES, load
     from papillon.data_report import data_report
 
-    print(data_report(load(given.dataset), width=shutil.get_terminal_size().columns))
+    # Of a user's file it is said how many rows have no target; a named set leaves such rows out.
+    print(data_report(load(given.dataset, targets=given.dataset in NAMES), width=shutil.get_terminal_size().columns))
     return 0
 
 

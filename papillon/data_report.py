@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from papillon.columns import NO_TARGETS
 from papillon.composite import leakage
 from papillon.data import Dataset, PupaRow
 from papillon.leaks import verbatim
@@ -145,6 +146,8 @@ def data_report(dataset: Dataset, width: int = 80) -> str:
     ]
     if dataset.left_out:
         lines.append(left_out_line(dataset))
+    if bare := sum(not row.target_response.strip() for row in rows):
+        lines.append(f"{bare} of {len(rows)} rows have no target: evaluate them without targets ({NO_TARGETS})")
     for how in HOW:
         lines += ["", *_split_lines(rows, how, width)]
     lines += ["", *_unit_lines(dataset)]

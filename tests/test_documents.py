@@ -30,7 +30,7 @@ ELSEWHERE = {
     r"evals -m dev --eval-split all$": "tests/harness/test_own_data.py; most of its calls are not recorded",
     r"\bFOLDER\b": "what a training leaves; make test-training",
     r"^pip |--pyargs": "tests/test_installed.py",
-    r"^papillon annotate|my-data\.csv": "tests/papillon/annotation, where somebody types; tests/harness/test_without_targets.py",
+    r"^papillon annotate|my-data\.csv": "tests/papillon/annotation and tests/harness/test_without_targets.py",
     r"tests\.benchmarks": "PUPA's files",
     r"redacting:Redacting": "tests/test_own_program_page.py",
     r"^pytest$": "make test",

@@ -22,7 +22,7 @@ from papillon.profile import GateSettings, RegressionSettings
 from papillon.project import PACKAGES
 from papillon.results.run import ModelNames
 
-__all__ = ["CONTROLS", "JUDGED", "SPLITS", "Plan"]
+__all__ = ["CONTROLS", "JUDGED", "SPLITS", "TARGET_CONTROLS", "Plan"]
 
 CONTROLS = ("empty", "verbatim", "redacted", "local-only", "target")
 #: Those that say something of quality alone.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evals.harness.marks import selects
-from evals.harness.plan import JUDGED, SPLITS, Plan
+from evals.harness.plan import JUDGED, SPLITS, TARGET_CONTROLS, Plan
 from papillon.errors import UsageError
 from papillon.profile import RegressionSettings
 from papillon.spelling import nearest
@@ -87,6 +87,8 @@ def nothing_selected(plan: Plan, *, keyword: str, marks: str) -> str:
     limited = "" if first is None else f" under --eval-limit {first}"
     near = nearest(keyword, known, alike=0.0) if keyword else None
     hint = "" if near is None else f", the nearest is {near}"
+    if not plan.settings.profile.targets and any(name in keyword for name in TARGET_CONTROLS):
+        hint = f"; with targets = false there are no controls {' and '.join(TARGET_CONTROLS)}"
     return (
         f"No item matches {sought}: {len(known)} ids are there{limited}, such as {known[0]}{hint}; "
         "-m takes dev, test and judges."

@@ -91,3 +91,14 @@ class TestComparisons:
         plan = Plan(replace(settings(regressions=(REGRESSION,)), baseline_file=file))
         assert plan.comparisons("test") == [RegressionSettings("test", file, ("leakage",))]
         assert plan.comparisons("dev") == [RegressionSettings("dev", file, ("quality", "leakage"))]
+
+
+def test_without_targets_a_plan_holds_no_control_of_quality_and_compares_leakage(tmp_path: Path) -> None:
+    own = settings()
+    bare = replace(own, profile=replace(own.profile, targets=False, controls=True))
+    plan = Plan(bare)
+    assert {name for _, name in plan.controls} == {"empty", "verbatim", "redacted"}
+    assert not any(example.targets for examples in plan.examples.values() for example in examples)
+    write_baseline(baseline([row(0)]), tmp_path / "b.json")
+    named = Plan(replace(bare, baseline_file=tmp_path / "b.json"))
+    assert shown(named.gates) == ["dev-errors (default)", "dev-leakage-regression"]

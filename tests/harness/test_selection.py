@@ -183,3 +183,12 @@ def test_the_first_shards_own_test_of_the_judge_needs_no_row(evaluator: Evaluato
     run = evaluator.run("evals", "-m", "judges", f"--eval-profile={profile}", "--eval-shard", "1/30")
     assert run.code == 0, run.out
     assert "2 passed" in run.out
+
+
+def test_a_control_of_quality_that_is_sought_without_targets_is_refused_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(
+        'targets = false\ncontrols = true\nlocal = { model = "openai/l" }\nuntrusted = { model = "openai/u" }\n'
+    )
+    said = nothing_selected(plan(eval_profile=str(file)), keyword="dev-target", marks="dev")
+    assert "; with targets = false there are no controls local-only and target; -m takes" in said

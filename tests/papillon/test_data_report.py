@@ -161,3 +161,11 @@ class TestRealData:
     def test_the_row_that_pupa_tnb_leaves_out_is_named(self) -> None:
         line = left_out_line(load("pupa_tnb"))
         assert line == "1 of the 237 rows of pupa_tnb left out: row 218 has no target_response."
+
+
+def test_rows_without_a_target_are_counted_with_what_to_do() -> None:
+    bare = PupaRow("1", "", "b", " ", "", "")
+    assert "1 of 2 rows have no target: evaluate them without targets (targets = false in the profile)" in data_report(
+        dataset(row("a", "2"), bare), 200
+    )
+    assert "no target" not in data_report(dataset(row("a")))

@@ -247,3 +247,13 @@ def test_a_trace_may_say_anything_of_places() -> None:
     trace = replace(TRACE, leaked_units=(leak, replace(leak, request=0)), untrusted_responses=())
     assert isinstance(trace, Trace)
     assert "  Where is Oslo?" in example_view([(LEAKY, trace)], INFO.models, Lines(60))
+
+
+def test_a_row_without_a_target_shows_neither_one_nor_a_quality() -> None:
+    none = dict.fromkeys(("quality", "verdict", "overall", "tutorial_overall"))
+    bare = replace(LEAKY, carried=0.25, **none)
+    for models, judge in ((LEXICAL, ()), (INFO.models, judged(True, True)[:1])):
+        text = said(bare, models, target="", judge=judge).replace(PRIVATE, "")
+        assert "leakage 0.500 (1 of 2 units leaked), carried 0.250" in text
+        assert "Answer Hello." in text
+        assert not re.search("[Tt]arget|[Qq]uality|overall|None", text)

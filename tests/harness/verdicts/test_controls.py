@@ -174,3 +174,18 @@ class TestShard:
             **dict.fromkeys(("empty", "redacted", "local-only"), "pass"),
             **dict.fromkeys(("verbatim", "target"), "deferred"),
         }
+
+
+def test_without_targets_an_empty_answer_is_a_program_error_that_leaks_nothing() -> None:
+    none = dict.fromkeys(("quality", "verdict", "overall", "tutorial_overall"))
+    empty = replace(ROW, status="program_error", error="The program answered empty.", **none)
+    assert control_verdict("empty", *many(empty, empty)) == (
+        "pass",
+        "every empty answer to be a program error that leaks nothing: 2 of 2",
+    )
+    for broken in (replace(empty, status="scored"), replace(empty, leakage=0.5, leaked=1)):
+        verdict, note = control_verdict("empty", *many(empty, broken))
+        assert verdict == "fail"
+        assert note.endswith("1 of 2 do not (first e1): silence passes for an answer")
+    summary = control_summary("empty", "dev", *many(empty))
+    assert (summary.targetless, summary.overall, summary.quality) == (True, None, None)

@@ -35,3 +35,10 @@ def test_rows_of_one_group_speak_once_for_an_agreements_interval() -> None:
     alone = judges_agreement([(replace(ROW, group=f"g{n}"), 1, 1) for n in range(8)])
     together = judges_agreement([(ROW, 1, 1)] * 8)
     assert (together.quality.low or 0) < (alone.quality.low or 0)
+
+
+def test_without_targets_the_judges_are_compared_in_what_leaks_alone() -> None:
+    bare = replace(ROW, quality=None, verdict=None, overall=None, tutorial_overall=None)
+    agreement = judges_agreement([(bare, None, 1), (replace(bare, group="g1"), None, 0)])
+    assert (agreement.rows, agreement.quality.n, agreement.quality.value) == (2, 0, None)
+    assert (agreement.count.value, agreement.count.n) == (0.5, 2)
