@@ -1,4 +1,4 @@
-"""The profile ``small`` as it ships, against a stand-in for the hub that has tiny models under its files' names."""
+"""The profile small as it ships, against a stand-in for the hub with tiny models in it; demo with files at paths."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from papillon.profile import ROOT
+from papillon.models.providers import identity_of
+from papillon.profile import ROOT, load_profile
 from tests.harness.runs import Evaluator
 from tests.hub import Hub, hub
+from tests.test_documents import files
 from tests.tiny_gguf import write_tiny
-
-pytestmark = pytest.mark.slow
 
 ROLES = ("local", "untrusted", "judge")
 
@@ -58,19 +58,32 @@ class Small:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Small]:
     profile = shipped("small")
-    files, repositories = {}, {}
+    served, repositories = {}, {}
     for role in ROLES:
         repository, _, name = profile[role]["model"].removeprefix("gguf/").rpartition("/")
         seed = int("1.5B" in repository)
-        files[name] = write_tiny(tmp_path / name, seed=seed, context=32_768).read_bytes()
+        served[name] = write_tiny(tmp_path / name, seed=seed, context=32_768).read_bytes()
         repositories[repository] = profile[role]["revision"]
-        profile[role] |= {"sha256": hashlib.sha256(files[name]).hexdigest(), "max_tokens": 48}
+        profile[role] |= {"sha256": hashlib.sha256(served[name]).hexdigest(), "max_tokens": 48}
     path = tmp_path / "small.toml"
     path.write_text(as_toml(profile))
-    with hub(files, repositories) as served:
-        yield Small(path, served, tmp_path / "home")
+    with hub(served, repositories) as standing:
+        yield Small(path, standing, tmp_path / "home")
 
 
+def test_the_guides_profile_with_paths_asks_the_calls_of_demo(tmp_path: Path) -> None:
+    (here := tmp_path / "demo-here.toml").write_text(files("docs/guides/small-models.md")["demo-here.toml"])
+    with_paths, demo = (load_profile(name) for name in (str(here), "demo"))
+    assert (with_paths.dataset, with_paths.split, with_paths.controls) == (demo.dataset, demo.split, demo.controls)
+    assert demo.judge.model is not None
+    assert with_paths.judge.model is not None
+    assert identity_of(with_paths.judge.model) == identity_of(demo.judge.model)
+    assert {role: identity_of(each) for role, each in with_paths.models.items()} == {
+        role: identity_of(each) for role, each in demo.models.items()
+    }
+
+
+@pytest.mark.slow
 def test_small_fetches_each_file_once_and_a_replay_needs_none(small: Small, tmp_path: Path) -> None:
     evaluator = Evaluator(tmp_path)
     asked = ("evals", "-m", "dev", "--eval-profile", str(small.profile), "--eval-limit", "2")
@@ -88,6 +101,7 @@ def test_small_fetches_each_file_once_and_a_replay_needs_none(small: Small, tmp_
     assert (again.calls["made"], small.hub.requests) == (0, [])
 
 
+@pytest.mark.slow
 def test_another_file_under_the_name_is_refused_by_its_sha256(small: Small, tmp_path: Path) -> None:
     for name in small.hub.files:
         small.hub.files[name] = write_tiny(tmp_path / "other.gguf", seed=7).read_bytes()
