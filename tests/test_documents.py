@@ -24,6 +24,7 @@ ELSEWHERE = {
     r"^source ": "the environment is activated already",
     r"^export |_KEY=": "a key",
     r"--eval-profile (openai|vllm|arbor)": "a key or a GPU",
+    r"--eval-profile small": "1.6 GB from the hub; tests/test_shipped_profiles.py",
     r"pupa_": "PUPA's files",
     r"^papillon train|^pytest -m gpu": "make test-training",
     r"optimize": "tests/papillon/optimization, with fewer calls; the programs that it leaves",
