@@ -30,3 +30,10 @@ def test_a_run_without_the_scores_is_left_out() -> None:
     drawn = trade_off([("run-1", {"dev": {"quality": Measure(None)}}), ("run-2", {"dev": SCORES})]).file()
     assert "run-1" not in drawn
     assert "run-2" in drawn
+
+
+def test_how_much_was_carried_is_the_size_of_a_sign_where_a_run_has_it() -> None:
+    drawn = trade_off([("silent", {"dev": SCORES | {"carried": Measure(0.0)}}), ("older", {"dev": SCORES})]).file()
+    assert "silent: quality 0.700 (0.600 to 0.800), leakage 0.100 (0.050 to 0.200), carried 0.000<" in drawn
+    assert "older: quality 0.700 (0.600 to 0.800), leakage 0.100 (0.050 to 0.200)<" in drawn
+    assert "a larger sign carried more of the task" in drawn

@@ -58,7 +58,7 @@ def delegation(runs: Sequence[tuple[str, Scores]], controls: Sequence[ControlRes
         laid = [(name, {split: scores[split]}) for name, scores in runs if split in scores]
         for control in controls:
             if control.split == split and control.name in _LAID_BESIDE and control.quality is not None:
-                means = {"quality": Measure(control.quality), "leakage": Measure(control.leakage)}
+                means = {name: Measure(getattr(control, name)) for name in ("quality", "leakage", "carried")}
                 laid.append((f"control {control.name}", {split: means}))
         yield Markup(trade_off(laid).svg())  # noqa: S704 - texts are escaped there
 
