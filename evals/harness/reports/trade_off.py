@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from papillon.pictures import Dot, Picture, below, scatter
-from papillon.results import Measure
+from papillon.results import ControlResult, Measure
 from papillon.results.published import PUBLISHED
 
-__all__ = ["Scores", "trade_off"]
+__all__ = ["Scores", "controls_beside", "trade_off"]
 
 #: A run's scores by split and metric.
 Scores = Mapping[str, Mapping[str, Measure]]
+#: The controls that answer; the others lie where their definition puts them.
+_LAID_BESIDE = ("verbatim", "redacted", "local-only")
 
 
 def trade_off(runs: Sequence[tuple[str, Scores]]) -> Picture:
@@ -21,6 +23,23 @@ def trade_off(runs: Sequence[tuple[str, Scores]]) -> Picture:
     splits = sorted({split for _, scores in runs for split in scores})
     pictures = [_drawn(split, runs) for split in splits]
     return pictures[0] if len(pictures) == 1 else below("Quality against leakage", pictures)
+
+
+def controls_beside(runs: Sequence[tuple[str, Sequence[ControlResult]]]) -> list[tuple[str, Scores]]:
+    """The controls that answer, as named points beside their runs; one that came to the same in all runs is one."""
+    found: dict[tuple[str, str], dict[tuple[float | None, ...], list[str]]] = {}
+    for run, controls in runs:
+        for control in controls:
+            if control.name in _LAID_BESIDE and control.quality is not None:
+                figures = control.quality, control.leakage, control.carried
+                found.setdefault((control.name, control.split), {}).setdefault(figures, []).append(run)
+    points: dict[str, dict[str, Mapping[str, Measure]]] = {}
+    for (name, split), alike in sorted(found.items(), key=lambda each: _LAID_BESIDE.index(each[0][0])):
+        for seen, own in alike.items():
+            named = f"control {name}" if len(alike) == 1 else f"{name} of {', '.join(own)}"
+            means = zip(("quality", "leakage", "carried"), map(Measure, seen), strict=True)
+            points.setdefault(named, {})[split] = dict(means)
+    return list(points.items())
 
 
 def _drawn(split: str, runs: Sequence[tuple[str, Scores]]) -> Picture:
