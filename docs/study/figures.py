@@ -137,20 +137,25 @@ def _said(seen: Measure | None, report: object) -> str:
 
 
 def _agreement() -> str:
-    found = _result("mini-05b-llm")
-    seen = found.agreement if found else None
-    if seen is None:
-        return f"{NOT_YET}."
-    rows = [
-        ["quality alike", between(seen.quality), str(seen.quality.n)],
-        ["quality, kappa", between(seen.quality_kappa), str(seen.quality_kappa.n)],
-        ["leaks counted alike", between(seen.count), str(seen.count.n)],
-        ["any leak or none, kappa", between(seen.leak_kappa), str(seen.leak_kappa.n)],
-        ["counts apart, in units", between(seen.count_difference), str(seen.count_difference.n)],
-    ]
-    lost = sum(row.status == "infrastructure_error" for row in found.rows) if found else 0
-    said = f"{seen.rows} rows that both judged; {lost} rows without a usable answer of the 1.5 B judge."
-    return f"{table(['the two judges', '>value (95%)', '>n'], rows)}\n\n{said}"
+    """How far the two judges agree, on the rows of each part that the LLM judge scored."""
+    named = [("`mini`", _result("mini-05b-llm")), ("PUPA_New", _result("pupa15-05b-llm"))]
+    seen = [found.agreement if found else None for _, found in named]
+    figures = {
+        "quality alike": "quality",
+        "quality, kappa": "quality_kappa",
+        "leaks counted alike": "count",
+        "any leak or none, kappa": "leak_kappa",
+        "counts apart, in units": "count_difference",
+    }
+    body = [[said, *(_said(each and getattr(each, of), each) for each in seen)] for said, of in figures.items()]
+    body.append(["rows that both judged", *(NOT_YET if each is None else str(each.rows) for each in seen)])
+    lost = [NOT_YET if found is None else str(_unscored(found)) for _, found in named]
+    body.append(["rows without a usable answer of the LLM judge", *lost])
+    return table(["the two judges", *(f">{said}" for said, _ in named)], body)
+
+
+def _unscored(found: RunResult) -> int:
+    return sum(row.status == "infrastructure_error" for row in found.rows)
 
 
 def _optimisation() -> str:
@@ -171,6 +176,7 @@ def _llm() -> str:
         ("by the lexical judge", "mini-05b"),
         ("by the 1.5 B judge", "mini-05b-llm"),
         ("with controls", "mini-05b-llm-controls"),
+        ("PUPA's 15 rows by the 1.5 B judge", "pupa15-05b-llm"),
     )
 
 

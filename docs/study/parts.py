@@ -77,6 +77,16 @@ PARTS = (
         )
         for size, said, profile in (("05b", "0.5 B", _SMALL), ("135m", "135 M", _SMALLER), ("15b", "1.5 B", _LARGER))
     ),
+    _evaluates(
+        "pupa15-05b-llm",
+        "the 15 rows by the 1.5 B judge",
+        _SMALL,
+        *_PUPA,
+        "--eval-limit=15",
+        *_NO_CONTROLS,
+        "--eval-judge=llm",
+        exported=False,
+    ),
     Part(
         "gepa",
         "prompts of 0.5 B optimised, 1.5 B reflecting",
