@@ -167,7 +167,9 @@ class TestFigures:
         monkeypatch.setattr(figures, "FOLDER", tmp_path)
         monkeypatch.setattr(parts, "FOLDER", tmp_path)
         monkeypatch.setattr(figures, "PAGE", tmp_path / "study.md")
-        monkeypatch.setattr(figures, "read_times", lambda: [Sitting("mini-05b", "now", 120.0, 180.0, True)])
+        over = [Sitting(name, "now", 120.0, 180.0, True) for name in ("mini-05b", "mini-05b-llm", "mini-05b-gepa")]
+        stopped = Sitting("mini-15b", "now", 60.0, 90.0)
+        monkeypatch.setattr(figures, "read_times", lambda: [*over, stopped])
         shutil.copy(ROOT / "docs" / "study.md", tmp_path / "study.md")
         (tmp_path / "results").mkdir()
         control = ControlResult("verbatim", "dev", 0.4, 0.9, 0.9, 0.9, 0.25, "pass", carried=0.99)
@@ -176,6 +178,7 @@ class TestFigures:
         for name, run in (
             ("mini-05b", result(*qualities(5, 15), controls=(control,))),
             ("mini-05b-llm", result(*qualities(9, 3), agreement=judged)),
+            ("mini-15b", result(*qualities(1, 0))),
             ("mini-05b-gepa", result(*qualities(20, 0), run=replace(INFO, id="after"))),
         ):
             (tmp_path / "results" / f"{name}.json").write_text(run.to_text())
@@ -185,6 +188,7 @@ class TestFigures:
         figures.write_figures()
         page = (folder / "study.md").read_text()
         assert "| `mini-05b` | 0.5 B on `mini`, with controls | 2.0 | 3.0 | 6 | 1,200 / 80 | done |" in page
+        assert "| `mini-15b` | 1.5 B on `mini`, with controls | 1.0 | 1.5 | – | – | stopped |" in page
         assert "| 0.5 B | `dev` | 20 | 0.250 (" in page
         assert "135 M; 1.5 B: not yet run." in page
         assert "| 0.5 B | dev | verbatim | 0.400 | 0.900 | 0.900 | 0.990 | 0.250 | pass |" in page

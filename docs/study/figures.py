@@ -50,8 +50,9 @@ def figured(page: str) -> str:
 
 
 def _result(part: str) -> RunResult | None:
-    path = FOLDER / "results" / f"{part}.json"
-    return read_result(path) if path.exists() else None
+    """What a part came to, None before its end: what was stopped has scores of a few rows."""
+    over = any(sitting.over for sitting in read_times() if sitting.part == part)
+    return read_result(FOLDER / "results" / f"{part}.json") if over else None
 
 
 def _parts() -> str:
@@ -59,7 +60,7 @@ def _parts() -> str:
     body = []
     for part in PARTS:
         own = [sitting for sitting in times if sitting.part == part.name]
-        found = _result(part.name)
+        found = _result(part.name) if part.results.suffix == ".json" else None
         calls = tokens = "–"
         if found is not None:
             calls = f"{found.run.calls.made + found.run.calls.replayed:,}"
@@ -147,7 +148,7 @@ def _agreement() -> str:
         "any leak or none, kappa": "leak_kappa",
         "counts apart, in units": "count_difference",
     }
-    body = [[said, *(_said(each and getattr(each, of), each) for each in seen)] for said, of in figures.items()]
+    body = [[said, *(_said(getattr(each, of, None), each) for each in seen)] for said, of in figures.items()]
     body.append(["rows that both judged", *(NOT_YET if each is None else str(each.rows) for each in seen)])
     lost = [NOT_YET if found is None else str(_unscored(found)) for _, found in named]
     body.append(["rows without a usable answer of the LLM judge", *lost])
