@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-__all__ = ["CHATML", "write_tiny"]
+__all__ = ["CHATML", "write_lora", "write_tiny"]
 
 CHATML = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}\n{% endfor %}"
@@ -64,6 +65,24 @@ def write_tiny(
         writer.add_tensor(f"{name}.weight", np.ones(width, dtype=np.float32))
     for name, shape in shapes.items():
         writer.add_tensor(f"{name}.weight", numbers.normal(size=shape).astype(np.float32))
+    return _written(writer, path)
+
+
+def write_lora(path: Path, seed: int = 0) -> Path:
+    """Write an adapter for the tiny model to ``path``; another ``seed`` makes another one. Returns ``path``."""
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 8.0)
+    numbers = np.random.default_rng(seed)
+    for side, shape in (("lora_a", (4, 32)), ("lora_b", (32, 4))):
+        writer.add_tensor(f"blk.0.attn_k.weight.{side}", numbers.normal(size=shape).astype(np.float32))
+    return _written(writer, path)
+
+
+def _written(writer: Any, path: Path) -> Path:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -121,7 +121,7 @@ class RowCache:
             role, usage = role_of(part), use.record.usage
             cost = self.prices[role](usage.input, usage.output)
             thought = said_in(use.record) != use.record.answer.text and bool(split_thinking(use.record.answer.text)[0])
-            ledger.used[use.record.key] = CallCost(role, usage.input, usage.output, cost, thought)
+            ledger.used[use.record.key] = CallCost(role, usage, cost, thought)
             ledger.replayed += 1
 
     def note(self, job: Job, outcome: Outcome) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from papillon.store.records import Usage
+
 __all__ = ["CallCost", "Ledger"]
 
 
 @dataclass(frozen=True)
 class CallCost:
-    """Who answered one recorded call, its tokens, None where the model did not report them, and its price in USD.
+    """Who answered one recorded call, its tokens, and its price in USD, None where that is unknown.
 
     ``thought`` says whether the model's thinking stood before its answer.
     """
 
     role: str
-    input: int | None
-    output: int | None
+    tokens: Usage
     usd: float | None
     thought: bool = False
 
@@ -41,10 +42,10 @@ class Ledger:
         """How many of the answers had the model's thinking before them, which was left out."""
         return sum(cost.thought for cost in self.used.values())
 
-    def tokens(self, keys: Iterable[str] | None = None) -> tuple[int, int]:
-        """Input and output tokens summed over distinct calls."""
-        costs = self._costs(keys)
-        return sum(c.input or 0 for c in costs), sum(c.output or 0 for c in costs)
+    def tokens(self, keys: Iterable[str] | None = None) -> tuple[int, int, int]:
+        """Tokens of prompts, written, and of prompts that an earlier call had read, summed over distinct calls."""
+        used = [cost.tokens for cost in self._costs(keys)]
+        return sum(u.input or 0 for u in used), sum(u.output or 0 for u in used), sum(u.cached or 0 for u in used)
 
     def usd(self, keys: Iterable[str] | None = None) -> float | None:
         """Their price together; None where one of them has none."""

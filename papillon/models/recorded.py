@@ -74,7 +74,7 @@ class Recorded:
             self.ledger.replayed += 1
         tokens, (thinking, answer) = record.usage, split_thinking(whole_characters(record.answer.text))
         self.ledger.used[call.key] = CallCost(
-            self.role, tokens.input, tokens.output, self.price(tokens.input, tokens.output), thought=bool(thinking)
+            self.role, tokens, self.price(tokens.input, tokens.output), thought=bool(thinking)
         )
         made = self.mode == "all" or call.key in self.made
         if turn is not None:
@@ -140,7 +140,9 @@ class Recorded:
     async def _make(self, call: Call, request: Request) -> Record:
         response = await self.inner.acomplete(request)
         answer = Answer(response.message.text or "", own_finish_reason(response))
-        record = Record.of(call, answer, Tokens(response.usage.input_tokens, response.usage.output_tokens))
+        usage = response.usage
+        tokens = Tokens(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens)
+        record = Record.of(call, answer, tokens)
         if self.mode == "new":
             self.made.add(call.key)  # before anybody can read the record and take it for an earlier run's
         await self.keeper.put(record)

@@ -53,10 +53,13 @@ class Calls:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens over every distinct recorded call that the rows rest on."""
+    """Tokens over every distinct recorded call that the rows rest on; ``cached`` are those of ``input`` that an earlier
+    call had read, so that they were not read again.
+    """
 
     input: int
     output: int
+    cached: int = 0
 
 
 @dataclass(frozen=True)

@@ -127,10 +127,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that the call took, read and written; None where the model did not say."""
+    """Tokens that the call took, of the prompt and written; None where the model did not say.
+
+    ``cached`` counts those of the prompt that an earlier call had read.
+    """
 
     input: int | None
     output: int | None
+    cached: int | None = None
+
+    def to_json(self) -> dict[str, int | None]:
+        """Its counts; ``cached`` is left out where nothing is known of it, as in older records."""
+        return {name: count for name, count in vars(self).items() if name != "cached" or count is not None}
 
 
 @dataclass(frozen=True)
@@ -156,7 +164,7 @@ class Record:
 
     @cached_property
     def _body(self) -> str:
-        answer, usage = canonical_json(vars(self.answer)), canonical_json(vars(self.usage))
+        answer, usage = canonical_json(vars(self.answer)), canonical_json(self.usage.to_json())
         return f'{{"answer":{answer},"call":{self._call_text},"usage":{usage}}}'
 
     @cached_property
@@ -196,7 +204,7 @@ class Record:
     def _of_json(cls, key: str, data: Any) -> Record:
         answer, usage = Answer(**data["answer"]), Usage(**data["usage"])
         texts = (key, answer.text, answer.finish_reason)
-        counts = (usage.input, usage.output)
+        counts = (usage.input, usage.output, usage.cached)
         if not (
             is_key(key)
             and isinstance(data["call"], dict)

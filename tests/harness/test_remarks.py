@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evals.harness.remarks import remarks, texts_go
 from papillon.models.ledger import CallCost
+from papillon.store.records import Usage
 from tests.harness.test_run import made
 
 RESERVED = "20 rows are the train part, which no evaluation asks; --eval-split all has none."
@@ -36,7 +37,7 @@ def test_gguf_models_are_named_with_their_content_and_stay_here(tmp_path: Path) 
 def test_what_the_run_met_on_its_way_is_told(tmp_path: Path) -> None:
     run = made(tmp_path)
     run.imported = "3 recorded calls added, 0 were there already"
-    run.ledger.used = {"k": CallCost("local", 1, 1, 0.0, thought=True), "l": CallCost("judge", 1, 1, 0.0)}
+    run.ledger.used = {"k": CallCost("local", Usage(1, 1), 0.0, thought=True), "l": CallCost("judge", Usage(1, 1), 0.0)}
     run.ledger.asked_again = {"l"}
     assert remarks(run)[1:] == [
         "Imported: 3 recorded calls added, 0 were there already.",

@@ -185,7 +185,9 @@ def cost_line(result: RunResult) -> str:
     counts = f"{calls.made} calls made, {calls.replayed} replayed"
     if calls.retried or calls.failed:
         counts += f", {calls.retried} retried, {calls.failed} failed"
-    return f"{counts}; {run.tokens.input} tokens in, {run.tokens.output} out; {price}; {_took(run.wall_seconds)}"
+    tokens = run.tokens
+    cached = f" ({tokens.cached / tokens.input:.0%} of them read before)" if tokens.cached else ""
+    return f"{counts}; {tokens.input} tokens in{cached}, {tokens.output} out; {price}; {_took(run.wall_seconds)}"
 
 
 def _took(seconds: float) -> str:

@@ -90,7 +90,7 @@ def improvement_table(
         raise InfrastructureError(
             "No dev example has a score before and after: a provider's filter refused their judging; set another judge."
         )
-    read, written = ledger.tokens(found.calls)
+    read, written, _ = ledger.tokens(found.calls)
     usd = ledger.usd(found.calls)
     change = gain(before, after)
     paired = f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})"

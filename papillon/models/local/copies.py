@@ -1,25 +1,30 @@
 """Copies: one model loaded in llama.cpp as often as it is asked at a time, each copy with one slot and one thread.
 
-Copies share the file's pages. One copy with several slots would answer by what else is in its batch, and one with
-several threads by their number; beside other busy processes such threads also wait for each other until a token takes
-half a second. So the processors go to whichever models are asked, one to a call.
+Copies share the file's pages and the openings that were read. One copy with several slots would answer by what else is
+in its batch, and one with several threads by their number; beside other busy processes such threads also wait for each
+other until a token takes half a second. So the processors go to whichever models are asked, one to a call.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from papillon.errors import EndpointError
 from papillon.models.failures import RefusesAll
 from papillon.models.local import memory
 from papillon.models.local.memory import megabytes
+from papillon.models.local.openings import Openings
 from papillon.models.local.weights import missing_package
 
 __all__ = ["FIRST_ROOM", "Copies", "Weights", "copies_of", "let_go", "processors", "prompt_tokens"]
@@ -30,6 +35,8 @@ FIRST_ROOM = 2048
 GROWTH = 4
 #: Tokens that are read at once.
 _BATCH = 128
+#: Seconds within which llama.cpp keeps or takes up a state.
+_STATE_TIMEOUT = 60
 #: What llama.cpp takes for a copy beside its cache and the scores of a batch's tokens, in bytes.
 _FRAME = 48_000_000
 
@@ -60,12 +67,31 @@ class Weights:
 class _Copy:
     server: Any
     room: int
+    secret: str
     asked: bool = False
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         self.asked = True
         reply: dict[str, Any] = self.server.handle_chat_completions(body)
         return reply
+
+    def keep(self, name: str) -> bool:
+        return self._state("save", name)
+
+    def resume(self, name: str) -> bool:
+        return self._state("restore", name)
+
+    def _state(self, action: str, name: str) -> bool:
+        # In process there is no other way to it than the port that this server has opened. Where that gives no answer,
+        # the call fails, and the file is left to it: it may still be written.
+        address = urlsplit(self.server.listening_address)
+        connection = HTTPConnection(str(address.hostname), address.port, timeout=_STATE_TIMEOUT)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.secret}"}
+        try:
+            connection.request("POST", f"/slots/0?action={action}", json.dumps({"filename": name}), headers)
+            return connection.getresponse().status == HTTPStatus.OK
+        finally:
+            connection.close()
 
 
 class Copies:
@@ -78,6 +104,7 @@ class Copies:
     def __init__(self, name: str, weights: Weights, lora: Path | None, *, size: int) -> None:
         self.name, self.weights, self.lora, self.size = name, weights, lora, size
         self.threads = ThreadPoolExecutor(size, thread_name_prefix="llama.cpp")
+        self.openings = Openings()
         self.loaded = self.closed = False
         self._idle: list[_Copy] = []
         self._made = 0
@@ -98,17 +125,16 @@ class Copies:
         copy: _Copy | None = self._take()
         try:
             assert copy is not None
-            reply = copy.ask(body)
-            needed = prompt_tokens(reply) + body["max_tokens"]
-            if copy.room < needed <= self.weights.context:
-                room = copy.room
+            while True:
+                reply = self.openings.begin(copy, body) or copy.ask(body)
+                room, needed = copy.room, prompt_tokens(reply) + body["max_tokens"]
+                if not room < needed <= self.weights.context:
+                    return reply
                 while room < needed:
                     room = min(GROWTH * room, self.weights.context)
                 # The small copy is let go of first: two large ones and a small one are not held at once.
                 copy = None
-                copy = _Copy(self._load(room), room)
-                reply = copy.ask(body)
-            return reply
+                copy = self._load(room)
         except EndpointError:
             raise
         except Exception as error:
@@ -126,6 +152,7 @@ class Copies:
                     # llama.cpp waits for ever for one that is let go of before its loop has begun.
                     copy.ask({"messages": [{"role": "user", "content": "."}], "max_tokens": 1})
             self._idle.clear()
+        self.openings.close()
 
     def _take(self) -> _Copy:
         """An idle copy, or a new one."""
@@ -139,7 +166,7 @@ class Copies:
             else:
                 return self._idle.pop()
         try:
-            return _Copy(self._load(room), room)
+            return self._load(room)
         except BaseException:
             self._put(None)
             raise
@@ -167,7 +194,7 @@ class Copies:
             f"{megabytes(free)}; close other programs, raise the container's limit, or take a smaller model."
         )
 
-    def _load(self, room: int) -> Any:
+    def _load(self, room: int) -> _Copy:
         with _loading:
             if (lacking := self._lacking(room)) is not None:
                 raise RefusesAll(lacking) if not self.loaded else EndpointError(lacking)
@@ -183,19 +210,21 @@ class Copies:
             params.n_parallel = 1
             params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
             params.n_batch, params.n_ubatch = 512, _BATCH
-            params.cache_prompt, params.cache_ram_mib = False, 0
+            params.cache_prompt, params.cache_ram_mib = True, 0
+            params.endpoint_slots, params.slot_save_path = True, self.openings.files.folder
             params.no_extra_bufts = not self.weights.rearranged
             params.warmup = False
             params.verbosity = -1
             # llama.cpp opens its own port on the loopback beside us; a key that nobody knows keeps it shut.
-            params.n_threads_http, params.api_keys = 1, [secrets.token_hex(32)]
+            secret = secrets.token_hex(32)
+            params.n_threads_http, params.api_keys = 1, [secret]
             try:
                 server = xllamacpp.Server(params)
             except Exception as error:
                 said = self.weights.told or _one_line(error)
                 raise RefusesAll(f"llama.cpp cannot load {self.weights.file}: {said}.") from error
             self.loaded = True
-            return server
+            return _Copy(server, room, secret)
 
 
 #: What is loaded in this process, by weights, adapter and context: engines that say the same share it.

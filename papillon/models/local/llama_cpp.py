@@ -1,8 +1,8 @@
 """A model through llama.cpp in this process, as an engine that answers one request.
 
-Its answers follow from the request, the sampling values and the seed alone, on one machine: nothing is kept from one
-call to the next. How a model is loaded is the copies' matter, which file it has that of the engines named after it;
-recording, limits and asking again are others' work.
+Its answers follow from the request, the sampling values and the seed alone, on one machine: a call begins where the
+opening of its prompt has been read, whatever was asked before. How a model is loaded is the copies' matter, which file
+it has that of the engines named after it; recording, limits and asking again are others' work.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DEFAULTS: Mapping[str, Any] = {
     "seed": 0,
 }
 #: Counts up whenever llama.cpp is asked in another way for the same request.
-_REVISION = 2
+_REVISION = 3
 
 
 class LlamaCpp(ABC):
@@ -126,8 +126,8 @@ class LlamaCpp(ABC):
             "repeat_last_n": 64,
             # The highest 32-bit number asks llama.cpp for a seed of its own choice.
             "seed": chosen["seed"] % (2**32 - 1),
-            # What an earlier call left behind would be summed in another order, and round otherwise.
-            "cache_prompt": False,
+            # The copy is in the state of the prompt's opening when it is asked (openings), and goes on from there.
+            "cache_prompt": True,
         }
         if config.stop:
             body["stop"] = list(config.stop)
@@ -154,7 +154,11 @@ class LlamaCpp(ABC):
             model=request.model,
             message=Message.assistant(choice["message"].get("content") or ""),
             finish_reason="length" if choice["finish_reason"] == "length" else "stop",
-            usage=Usage(input_tokens=given, output_tokens=usage.get("completion_tokens")),
+            usage=Usage(
+                input_tokens=given,
+                output_tokens=usage.get("completion_tokens"),
+                cache_read_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
+            ),
         )
 
 

@@ -94,7 +94,11 @@ def read_reply(raw: bytes, model: str) -> Response:
         model=model,
         message=Message.assistant(whole),
         finish_reason=finish,
-        usage=Usage(input_tokens=_count(usage, "prompt_tokens"), output_tokens=_count(usage, "completion_tokens")),
+        usage=Usage(
+            input_tokens=_count(usage, "prompt_tokens"),
+            output_tokens=_count(usage, "completion_tokens"),
+            cache_read_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        ),
         provider_data=None if not word or _SAME.get(word) == finish else {"finish_reason": word},
     )
 
@@ -187,6 +191,6 @@ def _with_reasoning(text: str, reasoning: str) -> str:
     return f"<think>\n{THINKING_TAG.sub('', reasoning).strip()}\n</think>\n\n{text}"
 
 
-def _count(usage: dict[str, Any], name: str) -> int | None:
-    value = usage.get(name)
+def _count(usage: Any, name: str) -> int | None:
+    value = usage.get(name) if isinstance(usage, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

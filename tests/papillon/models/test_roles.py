@@ -53,7 +53,7 @@ def test_a_call_is_made_once_and_replayed_ever_after(tmp_path: Path) -> None:
         with opened(server.base, tmp_path) as models:
             assert models.lm("local")("hello") == first
             assert (models.ledger.made, models.ledger.replayed) == (0, 1)
-            assert models.ledger.tokens() == (1, len(first[0]) // 4)
+            assert models.ledger.tokens() == (1, len(first[0]) // 4, 0)
         assert server.calls == 1
 
 

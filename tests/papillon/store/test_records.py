@@ -89,9 +89,14 @@ def test_a_call_that_json_cannot_hold_is_refused_by_its_path(value: Any, words: 
     assert words in str(refused.value)
 
 
-@given(st.text(), st.text(), st.none() | st.integers(0), LARGE)
-def test_a_record_comes_back_from_its_text(text: str, reason: str, tokens: int | None, value: Any) -> None:
-    record = Record.of(Call({"x": value}), Answer(text, reason), Usage(tokens, None))
+COUNT = st.none() | st.integers(0)
+
+
+@given(st.text(), st.text(), COUNT, COUNT, LARGE)
+def test_a_record_comes_back_from_its_text(
+    text: str, reason: str, tokens: int | None, cached: int | None, value: Any
+) -> None:
+    record = Record.of(Call({"x": value}), Answer(text, reason), Usage(tokens, None, cached))
     back = Record.from_text(record.to_text().encode())
     back.require_own_key()
     assert (back.key, back.answer, back.usage) == (record.key, record.answer, record.usage)
@@ -121,6 +126,10 @@ def sealed(record: Record, body: str, key: str | None = None) -> bytes:
         ("[]", "a field of it is missing"),
         ('{"answer":{"text":1,"finish_reason":"stop"},"call":{},"usage":{"input":1,"output":1}}', "wrong type"),
         ('{"answer":{"text":"","finish_reason":""},"call":{},"usage":{"input":-1,"output":1}}', "wrong type"),
+        (
+            '{"answer":{"text":"","finish_reason":""},"call":{},"usage":{"input":1,"output":1,"cached":""}}',
+            "wrong type",
+        ),
         ('{"answer":{"text":"","finish_reason":""},"call":[],"usage":{"input":1,"output":1}}', "wrong type"),
         ('{"answer":{"text":"","finish_reason":"","x":1},"call":{},"usage":{"input":1,"output":1}}', "unknown"),
         ("[" * 100_000, "it is not JSON (maximum recursion depth"),

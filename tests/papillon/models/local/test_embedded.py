@@ -24,8 +24,9 @@ CRAFT = {
 }
 
 
-def ask(text: str, **config) -> Request:
-    return Request(model="embedded/SmolLM2-135M-Instruct", messages=(Message.user(text),), config=Config(**config))
+def ask(text: str, system: str | None = None, **config) -> Request:
+    said = (Message.user(text),)
+    return Request(model="embedded/SmolLM2-135M-Instruct", messages=said, system=system, config=Config(**config))
 
 
 @pytest.fixture(scope="module")
@@ -208,8 +209,9 @@ def test_a_server_of_llama_cpps_own_answers_nobody_else(engine):
 @pytest.mark.slow
 def test_digests_do_not_depend_on_how_many_threads_ask(engine):
     requests = [
-        ask(text, seed=seed, temperature=1.0, max_tokens=32, response_format=CRAFT if seed % 2 else None)
+        ask(text, system, seed=seed, temperature=1.0, max_tokens=32, response_format=CRAFT if seed % 2 else None)
         for seed in range(2)
+        for system in (None, "Answer in rhyme, and be brief.", "Answer in rhyme, and at length.")
         for text in ("Write to my manager Anna.", "Was ist Metformin?", "说说北京", "Summarize: " + "sales rose. " * 60)
     ]
 
@@ -225,7 +227,8 @@ def test_digests_do_not_depend_on_how_many_threads_ask(engine):
 
 @pytest.mark.slow
 def test_a_copy_grows_for_a_long_prompt_and_answers_as_a_large_one_does():
-    short, long = ask("What is Metformin?", seed=1), ask("Summarize: " + "sales rose in the north. " * 120, seed=1)
+    short = ask("What is Metformin?", "Answer in rhyme. " * 20, seed=1)
+    long = ask("Summarize: " + "sales rose in the north. " * 120, seed=1)
     texts = {}
     for context in (600, 1024):
         with closing(Embedded(sampling={"max_tokens": 24}, context=context)) as engine:
