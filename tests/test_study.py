@@ -187,7 +187,7 @@ class TestFigures:
     def test_what_is_there_is_shown_and_what_is_not_is_said(self, folder: Path) -> None:
         figures.write_figures()
         page = (folder / "study.md").read_text()
-        assert "| `mini-05b` | 0.5 B on `mini`, with controls | 2.0 | 3.0 | 6 | 1,200 / 80 | done |" in page
+        assert "| `mini-05b` | 0.5 B on `mini`, with controls | 2.0 | 3.0 | 6 | 1,200 / 900 / 80 | done |" in page
         assert "| `mini-15b` | 1.5 B on `mini`, with controls | 1.0 | 1.5 | – | – | stopped |" in page
         assert "| 0.5 B | `dev` | 20 | 0.250 (" in page
         assert "135 M; 1.5 B: not yet run." in page

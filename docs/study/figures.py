@@ -64,13 +64,22 @@ def _parts() -> str:
         calls = tokens = "–"
         if found is not None:
             calls = f"{found.run.calls.made + found.run.calls.replayed:,}"
-            tokens = f"{found.run.tokens.input:,} / {found.run.tokens.output:,}"
+            took = found.run.tokens
+            tokens = f"{took.input:,} / {took.cached:,} / {took.output:,}"
         state = NOT_YET if not own else "done" if any(sitting.over for sitting in own) else "stopped"
         minutes = [f"{sum(getattr(sitting, of) for sitting in own) / 60:.1f}" if own else "–" for of in _SPENT]
         body.append([f"`{part.name}`", part.shows, *minutes, calls, tokens, state])
     spent = [f"{sum(getattr(sitting, of) for sitting in times) / 60:.1f}" for of in _SPENT]
     body.append(["all", "", *spent, "", "", ""])
-    heads = ["part", "what it shows", ">wall, min", ">processor, min", ">calls", ">tokens in / out", "state"]
+    heads = [
+        "part",
+        "what it shows",
+        ">wall, min",
+        ">processor, min",
+        ">calls",
+        ">tokens in / of them not read again / out",
+        "state",
+    ]
     return table(heads, body)
 
 
