@@ -201,6 +201,6 @@ class TestFigures:
     def test_the_picture_has_the_models_and_their_controls_by_name(self, folder: Path) -> None:
         figures.write_figures()
         drawn = (folder / "mini.svg").read_text()
-        assert "0.5 B local: quality 0.250" in drawn
+        assert "0.5 B: quality 0.250" in drawn
         assert "control verbatim: quality 0.400, leakage 0.900, carried 0.990" in drawn
         assert not (folder / "pupa40.svg").exists()

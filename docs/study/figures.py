@@ -31,7 +31,7 @@ _LOCALS = (("135 M", "135m"), ("0.5 B", "05b"), ("1.5 B", "15b"))
 def write_figures() -> None:
     """Write the pictures that there are results for, and the page's tables anew."""
     for data in _DRAWN:
-        named = [(f"{said} local", _result(f"{data}-{size}")) for said, size in _LOCALS]
+        named = [(said, _result(f"{data}-{size}")) for said, size in _LOCALS]
         runs = [(said, found) for said, found in named if found is not None]
         if runs:
             scores = [(said, scores_by_split(found)) for said, found in runs]

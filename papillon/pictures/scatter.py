@@ -113,12 +113,13 @@ def _legend(dots: Sequence[Dot], looks: Sequence[_Look], across: str, up: str, s
     ]
     if any(dot.size is not None for dot in dots):
         columns.append((sized, [dot.size for dot in dots]))
+        yield text(28, _LEGEND, f"size: {sized}")
     ends = [_END - _ROOM * (len(columns) - 1 - place) for place in range(len(columns))]
     for end, (name, _) in zip(ends, columns, strict=True):
         yield text(end, _LEGEND, shorter(name, _ROOM - 4), anchor="end")
     for place, (dot, look) in enumerate(zip(dots, looks, strict=True)):
         y = _LEGEND + (place + 1) * _ROW
-        yield _sign(16, y - 4, look)
+        yield _sign(16, y - 4, look, size=_size(dot))
         yield text(28, y, shorter(dot.name, ends[0] - _ROOM - 28))
         for end, (_, values) in zip(ends, columns, strict=True):
             value = values[place]

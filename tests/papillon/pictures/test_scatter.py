@@ -61,6 +61,7 @@ def test_a_third_figure_is_the_size_of_its_sign_and_stands_in_the_legend() -> No
         "whole": ["0.500", "0.900", "1.000"],
         "paper": ["0.800", "0.100", "–"],
     }
+    assert "size: carried" in written(picture)
     drawn = {
         title.text.partition(":")[0]: each
         for each in tree(picture).iter()
