@@ -67,7 +67,7 @@ PARTS = (
     _evaluates("mini-05b", "0.5 B on `mini`, with controls", _SMALL, *_BOTH),
     _evaluates("mini-135m", "135 M on `mini`, with controls", _SMALLER, *_BOTH),
     _evaluates("mini-15b", "1.5 B on `mini`, with controls", _LARGER, *_BOTH),
-    _evaluates("judges-lexical", "the lexical judge's examination", _SMALL, "-m", "judges"),
+    _evaluates("judges-lexical", "the lexical judge's examination", _SMALL, "-m", "judges", exported=False),
     _evaluates("judges-15b", "the 1.5 B judge's examination", _SMALL, "-m", "judges", "--eval-judge=llm"),
     _evaluates("mini-05b-llm", "the same rows by the 1.5 B judge", _SMALL, *_BOTH, *_NO_CONTROLS, "--eval-judge=llm"),
     _evaluates("pupa15-05b", "0.5 B on PUPA, with controls", _SMALL, *_PUPA, "--eval-limit=15", exported=False),
