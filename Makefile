@@ -10,10 +10,15 @@ IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 
-.PHONY: eval test slow test-training beside-plugins lint lint-workflows format bench study reference clean
+.PHONY: eval demo test slow test-training beside-plugins lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
+
+# Recorded calls alone, in a cache of their own: neither a model nor what somebody else recorded takes part.
+demo: $(READY)
+	$(BIN)/python -m pytest evals -m "dev or test" --eval-profile demo --eval-record none --eval-cache .papillon/demo \
+		--eval-import fixtures/recorded/demo-mini.jsonl.gz --eval-report .papillon/demo.html $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)

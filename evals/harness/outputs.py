@@ -20,6 +20,7 @@ from evals.harness.reports.compare import since_line
 from evals.harness.reports.markdown import nothing_markdown, run_markdown
 from evals.harness.run import Run
 from evals.harness.verdicts.baseline import Baseline
+from papillon.commands import seen_from
 from papillon.errors import PapillonError, UsageError, one_line
 from papillon.files import write_whole
 from papillon.output_files import OutputFile, refuse_outputs
@@ -68,6 +69,7 @@ class Outputs:
         self.result, self._command = result, command
         self.accepted: list[str] = []
         self.stopped = False
+        self._page: Path | None = None
         self.since: Comparison | None = None
         self._run, self._settings = run, run.plan.settings
 
@@ -120,6 +122,14 @@ class Outputs:
             return ""
         return since_line(self.since, replaced=not (self._settings.runs / self.since.before).exists())
 
+    def left(self, seen_from_here: Path) -> str:
+        """Where the rows' texts and the page are, as typed in that folder, a line each; "" where there is neither."""
+        lines = [self._run.leaving.line(seen_from_here)]
+        if self._page is not None:
+            private = "" if self._run.leaving.folder is None else ", private"
+            lines.append(f"The run as a page{private}: {seen_from(seen_from_here, self._page)}")
+        return "\n".join(filter(None, lines))
+
     def _leave(self) -> None:
         self._run.leave(self.result.to_text())
 
@@ -128,6 +138,7 @@ class Outputs:
 
         folder = self._run.leaving.folder
         run_page(page, self.result, Traces(folder.path) if folder is not None else None)
+        self._page = page
 
     def _accept(self) -> None:
         for path, baseline in accepted_baselines(self.result, self._run.plan).items():

@@ -174,7 +174,7 @@ class Owner(EvalSession):
                 self.outputs.result,
                 width,
                 verbosity=verbosity,
-                left=self.run.leaving.line(here) if self.run is not None else "",
+                left=self.outputs.left(here),
                 show=command,
                 accepted=self.outputs.accepted,
                 unshown=self.showing.closing(command),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from papillon.errors import UsageError
@@ -23,6 +24,7 @@ __all__ = [
     "identity_of",
     "made_known",
     "missing_means",
+    "needed_first",
     "price_of",
     "provider_of",
     "sampling_of",
@@ -131,6 +133,18 @@ def made_known(settings: ModelSettings) -> None:
         from papillon.models.local.gguf_model import made_known as known
 
         known(settings)
+
+
+def needed_first(settings: ModelSettings) -> str:
+    """What a call takes that no file is there for yet, to go on a sentence with; nothing where all is here."""
+    if provider_of(settings) != "gguf":
+        return ""
+    from papillon.models.local.gguf_hub import file_here
+
+    if file_here(settings) is not None:
+        return ""
+    place = place_of(settings)
+    return f", which needs its file at {place}" if isinstance(place, Path) else f", which fetches {place} from the hub"
 
 
 def price_of(settings: ModelSettings) -> Callable[[int | None, int | None], float | None]:

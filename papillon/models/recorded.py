@@ -36,8 +36,8 @@ class Recorded:
 
     ``who`` is the part of a call's identity that its messages do not give: model, weights, endpoint,
     sampling. ``price`` turns tokens into USD, None where that is unknown. ``made`` holds the keys
-    called in this run, so that ``all`` calls each of them once; ``neighbours`` explain a miss. ``say`` hears
-    once of each other process, kept in ``told``, that a call is long waited for.
+    called in this run, so that ``all`` calls each of them once; ``neighbours`` explain a miss, and ``needs`` says what
+    a call would take first. ``say`` hears once of each other process, kept in ``told``, that a call is long waited for.
     """
 
     inner: Retrying
@@ -56,6 +56,7 @@ class Recorded:
     stop: Stop
     say: Callable[[str], None]
     told: set[int | None]
+    needs: Callable[[], str] = str
 
     async def acomplete(self, request: Request) -> Response:
         """Answer from the record or from the model; raises RecordMissing in strict replay.
@@ -176,8 +177,8 @@ class Recorded:
         found = "nothing is recorded there yet" if near is None else str(near)
         return RecordMissing(
             f"A call to {model} ({call.key[:12]}) is not recorded in {self.store.folder}: {found}; "
-            "run once with --eval-record new to record it (what its server refused, by a filter or as too long, "
-            "never is)."
+            f"run once with --eval-record new to record it{self.needs()} (what its server refused, by a filter or as "
+            "too long, never is)."
         )
 
 

@@ -29,7 +29,7 @@ from papillon.models.budget import Budget
 from papillon.models.halves import Awaited, Blocking
 from papillon.models.ledger import Ledger
 from papillon.models.loop import ModelLoop
-from papillon.models.providers import HERE, LLAMA_CPP, identity_of, made_known, price_of, provider_of
+from papillon.models.providers import HERE, LLAMA_CPP, identity_of, made_known, needed_first, price_of, provider_of
 from papillon.models.recorded import Recorded
 from papillon.models.retry import Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
@@ -198,6 +198,7 @@ class Models:
             stop=self._stop,
             say=self._say,
             told=self._told,
+            needs=lambda: needed_first(settings),
         )
 
     def _engine(self, role: str) -> Retrying:

@@ -138,6 +138,7 @@ def test_an_evaluation_writes_its_page_with_the_texts_of_its_rows(
         run = evaluator.run(*asked)
     text = page.read_text("utf-8")
     assert "private texts" in text.splitlines()[0]
+    assert f"\nThe run as a page, private: {page}\n" in run.out
     assert page.stat().st_mode & 0o777 == 0o600
     for row in run.rows:
         assert f'{{"id":"{row["id"]}","query":' in text

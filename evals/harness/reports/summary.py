@@ -19,7 +19,7 @@ __all__ = ["clock", "cost_line", "joined", "short_lines", "summary_lines", "unju
 
 def summary_lines(result: RunResult, width: int, left: str = "", show: str = "", since: str = "") -> list[str]:
     """The whole summary: what ran, scores, gates, controls, judges, the worst examples, what the run ``left`` where, as
-    a line to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
+    lines to copy from, and what it cost. ``show`` is what to type before a row's id to see its texts, ``since`` says
     what moved since the last comparable run."""
     lines = joined(_what_ran(result), width)
     for remark in [result.run.texts, *result.remarks]:

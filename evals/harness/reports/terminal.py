@@ -32,7 +32,7 @@ def closing_lines(
 ) -> list[str]:
     """The lines for a window of ``width`` columns: all of them, with -q (``verbosity`` -1) what is not as it should be.
 
-    ``left`` says in one line where the rows' texts are, ``show`` is what to type before a row's id to see them,
+    ``left`` says where the rows' texts and the page are, ``show`` is what to type before a row's id to see them,
     ``unshown`` which were not shown; ``since`` says what moved since the last comparable run, ``accepted`` names the
     baseline files that were written; ``following``, on what to type next, are shown where there are no problems.
     """

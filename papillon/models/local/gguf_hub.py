@@ -22,6 +22,9 @@ TOLD_EVERY = 10.0
 #: So often a connection that breaks off may do so without any byte having come in between.
 BARREN = 3
 
+#: What else can be done where the hub cannot be asked.
+_OR = "or name your own copy of it as gguf/PATH with the same sha256, which asks for the same calls"
+
 #: One at a time: a bar is switched off for the whole process.
 _fetching = threading.Lock()
 
@@ -52,8 +55,9 @@ def fetched(place: HubFile, say: Callable[[str], None] | None = None) -> Path:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        why = "there is no local copy and HF_HUB_OFFLINE is set; fetch it once without"
-        raise EndpointError(f"Expected {place} from the hub, but {why}.")
+        raise EndpointError(f"Expected {place} from the hub, but HF_HUB_OFFLINE is set; fetch it once without, {_OR}.")
+    if (silent := _silent()) is not None:
+        raise EndpointError(f"Expected {place} from the hub, but {silent}.")
     bars = nullcontext() if say is None and sys.stderr.isatty() else without_bars()
     with _fetching, quiet(logging.ERROR, "huggingface_hub"), bars, _telling(place, say):
         return _fetch(place)
@@ -79,10 +83,10 @@ def _fetch(place: HubFile) -> Path:
 
 def _refusal(error: Exception) -> str | None:
     """Why trying again is of no use, and what is; None where it may be of use."""
-    from huggingface_hub import constants, errors
+    from huggingface_hub import errors
 
     if isinstance(error, errors.LocalEntryNotFoundError):
-        return f"{constants.ENDPOINT} cannot be reached; check the network, or name the path of a file"
+        return _away(type(error.__cause__ or error).__name__)
     for kind, why in (
         (errors.GatedRepoError, "its owner wants to be asked first; do so on its page, and set HF_TOKEN"),
         (
@@ -98,6 +102,23 @@ def _refusal(error: Exception) -> str | None:
     if isinstance(error, errors.HfHubHTTPError) or (isinstance(error, OSError) and error.errno is not None):
         return f"that failed: {one_line(error).rstrip('.')}"
     return None
+
+
+def _silent() -> str | None:
+    """Why the hub gives no answer at all, None where it does; asked once, its client would try for half a minute."""
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except Exception as error:  # of the HTTP library, which is another in other versions of the client
+        return _away(type(error).__name__)
+    return None
+
+
+def _away(failure: str) -> str:
+    from huggingface_hub import constants
+
+    return f"{constants.ENDPOINT} cannot be reached ({failure}); fetch it once with a network, {_OR}"
 
 
 def _begun(place: HubFile) -> int:

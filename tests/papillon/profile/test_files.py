@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class TestPaths:
 class TestLoading:
     def test_the_shipped_profiles_all_load(self) -> None:
         shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["papillon"]["profiles"]
-        assert sorted(shipped) == ["arbor", "embedded", "openai", "vllm"]
+        assert sorted(shipped) == ["arbor", "demo", "embedded", "openai", "small", "vllm"]
         profiles = {name: load_profile(name) for name in shipped}
         assert all(profile.name == name for name, profile in profiles.items())
         assert all(profile.gates for profile in profiles.values())
@@ -66,6 +67,22 @@ class TestLoading:
         # The tutorial's own, which the trainer checks against its settings.
         local = profiles["arbor"].local
         assert (local.temperature, local.top_p, local.top_k, local.repetition_penalty) == (1.0, 1.0, -1, 1.0)
+
+    @pytest.mark.parametrize(("name", "judge"), [("demo", "lexical"), ("small", "llm")])
+    def test_those_of_two_small_models_pin_every_file_and_have_a_model_for_each_judge(
+        self, name: str, judge: str
+    ) -> None:
+        profile = load_profile(name)
+        assert (profile.dataset, profile.controls, profile.judge.kind) == ("mini", True, judge)
+        assert profile.judge.model is not None
+        models = (profile.local, profile.untrusted, profile.judge.model)
+        for each in models:
+            assert each.model.startswith("gguf/Qwen/Qwen2.5-")
+            assert re.fullmatch("[0-9a-f]{64}", each.sha256 or "")
+            assert re.fullmatch("[0-9a-f]{40}", each.revision or "")
+            assert each.max_tokens is not None
+        assert ["0.5B" in each.model for each in models] == [True, False, False]
+        assert profile.untrusted.sha256 == profile.judge.model.sha256
 
     def test_the_default_is_embedded_and_the_environment_names_another(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert load_profile().name == "embedded"
@@ -84,7 +101,7 @@ class TestLoading:
     def test_an_unknown_one_is_told_the_names_there_are(self) -> None:
         with pytest.raises(
             ProfileError,
-            match=r"^Unknown profile 'opnai': expected one of arbor, embedded, openai, vllm "
+            match=r"^Unknown profile 'opnai': expected one of arbor, demo, embedded, openai, small, vllm "
             r"\(did you mean 'openai'\?\), or a file that ends in \.toml\.$",
         ):
             load_profile("opnai")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -66,7 +67,8 @@ def test_a_file_is_fetched_once_and_then_read_without_a_request(served: Hub, con
 
 def test_a_revision_and_a_folder_are_asked_for(served: Hub, content: bytes) -> None:
     assert fetched(HubFile(REPOSITORY, "deep/er.gguf", COMMIT)).read_bytes() == content
-    assert all(f"/resolve/{COMMIT}/deep/er.gguf" in request for request in served.requests)
+    assert all(f"/resolve/{COMMIT}/deep/er.gguf" in request for request in served.requests[1:])
+    assert served.requests[0] == "HEAD /"
 
 
 def test_a_cut_connection_is_gone_on_with_from_where_it_broke_off(served: Hub, content: bytes) -> None:
@@ -104,14 +106,28 @@ def test_what_is_not_there_is_named(served: Hub) -> None:
     )
 
 
-def test_no_network_is_named_with_the_address(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants, file_download
+def test_no_network_is_named_with_the_address_and_the_ways_out_at_once(
+    served: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
 
-    gone = "http://127.0.0.1:9"
-    monkeypatch.setattr(constants, "ENDPOINT", gone)
-    monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", gone + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    began = time.monotonic()
+    assert refusal(FILE) == (
+        f"Expected tiny.gguf in {REPOSITORY} at main from the hub, but http://127.0.0.1:9 cannot be reached "
+        "(ConnectionError); fetch it once with a network, or name your own copy of it as gguf/PATH with the same "
+        "sha256, which asks for the same calls."
+    )
+    assert time.monotonic() - began < 2
+
+
+def test_a_hub_that_goes_away_before_the_file_is_named_the_same(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import file_download
+
+    gone = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", gone)
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # the client waits between its tries
-    assert refusal(FILE).endswith(f"but {gone} cannot be reached; check the network, or name the path of a file.")
+    assert f"but {served.address} cannot be reached (ConnectionError); fetch it once with a network" in refusal(FILE)
 
 
 def test_offline_the_local_copy_serves_and_nobody_is_asked(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +138,8 @@ def test_offline_the_local_copy_serves_and_nobody_is_asked(served: Hub, monkeypa
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert fetched(FILE) == path
     assert refusal(HubFile(REPOSITORY, "deep/er.gguf")).endswith(
-        "but there is no local copy and HF_HUB_OFFLINE is set; fetch it once without."
+        "but HF_HUB_OFFLINE is set; fetch it once without, or name your own copy of it as gguf/PATH with the same "
+        "sha256, which asks for the same calls."
     )
     assert served.requests == []
 

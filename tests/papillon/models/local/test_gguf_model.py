@@ -108,18 +108,29 @@ class TestKeys:
         known = {gguf_identity(each) for each in (named(tiny), named(other), named(tiny, lora=tmp_path / "lora.gguf"))}
         assert len(known) == 3
 
-    def test_a_pin_gives_the_same_key_and_needs_no_file(self, tiny: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("elsewhere", "needed"),
+        [
+            ("./nowhere.gguf", r", which needs its file at .*/nowhere\.gguf \("),
+            ("people/models/t.gguf", r", which fetches t\.gguf in people/models at main from the hub \("),
+        ],
+        ids=["another path", "the hub"],
+    )
+    def test_a_pin_gives_the_same_key_wherever_the_file_is_and_needs_none(
+        self, tiny: Path, tmp_path: Path, elsewhere: str, needed: str
+    ) -> None:
         sha256 = hashlib.sha256(tiny.read_bytes()).hexdigest()
         with opened(tmp_path / "cache", named(tiny, max_tokens=4)) as models:
             said = models.lm("local")("hello")
         tiny.unlink()
-        pinned = named("./nowhere.gguf", sha256=sha256.upper(), max_tokens=4)
+        pinned = named(elsewhere, sha256=sha256.upper(), max_tokens=4)
         with opened(tmp_path / "cache", pinned, record="none") as models:
             assert models.lm("local")("hello") == said
             with pytest.raises(Exception, match="is not recorded") as missing:
                 models.lm("local")("hello you")
         assert isinstance(cause(missing.value), RecordMissing)
-        assert str(cause(missing.value)).startswith("A call to gguf/./nowhere.gguf (")
+        assert str(cause(missing.value)).startswith(f"A call to gguf/{elsewhere} (")
+        assert re.search("; run once with --eval-record new to record it" + needed, str(cause(missing.value)))
 
     def test_without_a_pin_a_replay_says_why_it_needs_the_file(self, tmp_path: Path) -> None:
         gone = named(tmp_path / "gone.gguf")
