@@ -61,6 +61,11 @@ def _evaluates(name: str, shows: str, profile: str, *words: str, exported: bool 
     return Part(name, shows, ("pytest", "evals", *words, f"--eval-profile={profile}"), exported)
 
 
+def _on_40(size: str, said: str, profile: str) -> Part:
+    words = (*_PUPA, "--eval-limit=40", *_NO_CONTROLS)
+    return _evaluates(f"pupa40-{size}", f"{said} on 40 rows of PUPA", profile, *words, exported=False)
+
+
 _OPTIMISED = "docs/study/gepa.json"
 
 PARTS = (
@@ -70,23 +75,20 @@ PARTS = (
     _evaluates("judges-lexical", "the lexical judge's examination", _SMALL, "-m", "judges", exported=False),
     _evaluates("judges-15b", "the 1.5 B judge's examination", _SMALL, "-m", "judges", "--eval-judge=llm"),
     _evaluates("mini-05b-llm", "the same rows by the 1.5 B judge", _SMALL, *_BOTH, *_NO_CONTROLS, "--eval-judge=llm"),
-    _evaluates("pupa15-05b", "0.5 B on PUPA, with controls", _SMALL, *_PUPA, "--eval-limit=15", exported=False),
-    *(
-        _evaluates(
-            f"pupa40-{size}", f"{said} on PUPA", profile, *_PUPA, "--eval-limit=40", *_NO_CONTROLS, exported=False
-        )
-        for size, said, profile in (("05b", "0.5 B", _SMALL), ("135m", "135 M", _SMALLER), ("15b", "1.5 B", _LARGER))
+    _evaluates(
+        "pupa15-05b", "0.5 B on 15 rows of PUPA, with controls", _SMALL, *_PUPA, "--eval-limit=15", exported=False
     ),
+    _on_40("05b", "0.5 B", _SMALL),
     _evaluates(
         "pupa15-05b-llm",
-        "the 15 rows by the 1.5 B judge",
+        "PUPA's 15 rows by the 1.5 B judge",
         _SMALL,
-        *_PUPA,
-        "--eval-limit=15",
-        *_NO_CONTROLS,
-        "--eval-judge=llm",
+        *(*_PUPA, "--eval-limit=15", *_NO_CONTROLS, "--eval-judge=llm"),
         exported=False,
     ),
+    _on_40("135m", "135 M", _SMALLER),
+    _on_40("15b", "1.5 B", _LARGER),
+    _evaluates("mini-05b-llm-controls", "controls by the 1.5 B judge", _SMALL, "-m", "dev", "--eval-judge=llm"),
     Part(
         "gepa",
         "prompts of 0.5 B optimised, 1.5 B reflecting",
@@ -98,7 +100,6 @@ PARTS = (
     _evaluates(
         "mini-05b-gepa", "0.5 B with these prompts", _SMALL, *_BOTH, *_NO_CONTROLS, f"--eval-program={_OPTIMISED}"
     ),
-    _evaluates("mini-05b-llm-controls", "controls by the 1.5 B judge", _SMALL, "-m", "dev", "--eval-judge=llm"),
 )
 
 
