@@ -31,6 +31,7 @@ ELSEWHERE = {
     r"evals -m dev --eval-split all$": "tests/harness/test_own_data.py; most of its calls are not recorded",
     r"\bFOLDER\b": "what a training leaves; make test-training",
     r"^pip |--pyargs": "tests/test_installed.py",
+    r"docs[./]study": "tests/test_study.py; its parts take hours",
     r"redacting:Redacting": "tests/test_own_program_page.py",
     r"^pytest$": "make test",
 }

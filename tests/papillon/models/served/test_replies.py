@@ -27,6 +27,13 @@ def read(content: Any, **more: Any) -> Any:
     return read_reply(completion(content, **more).raw, "m")
 
 
+@pytest.mark.parametrize(("details", "count"), [({"cached_tokens": 7}, 7), ({"cached_tokens": -1}, None), (None, None)])
+def test_tokens_that_a_server_had_read_before_are_counted(details: Any, count: int | None) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": details}
+    raw = json.dumps({**json.loads(completion("text").raw), "usage": usage}).encode()
+    assert read_reply(raw, "m").usage.cache_read_tokens == count
+
+
 @pytest.mark.parametrize("fault", ["null-content", "broken-off", "error-in-choice", "error-alone"])
 def test_a_fault_with_status_200_may_pass_and_may_have_cost(fault: str) -> None:
     with ModelServer() as server, pytest.raises(TransientFailure) as raised:
