@@ -10,13 +10,15 @@ IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 
-.PHONY: eval demo test slow test-training beside-plugins lint lint-workflows format bench reference clean
+.PHONY: eval demo test slow test-training beside-plugins lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
 
-# Recorded calls alone, in a cache of their own: neither a model nor what somebody else recorded takes part.
+# Recorded calls alone, in a cache of their own and anew each time: neither a model nor what is recorded elsewhere, or was
+# recorded before, takes part.
 demo: $(READY)
+	@rm -rf .papillon/demo
 	$(BIN)/python -m pytest evals -m "dev or test" --eval-profile demo --eval-record none --eval-cache .papillon/demo \
 		--eval-import fixtures/recorded/demo-mini.jsonl.gz --eval-report .papillon/demo.html $(ARGS)
 
@@ -48,6 +50,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+study: $(READY)
+	$(BIN)/python -m docs.study $(ARGS)
 
 reference: $(READY)
 	$(BIN)/python docs/reference.py docs/api

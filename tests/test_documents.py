@@ -24,6 +24,7 @@ ELSEWHERE = {
     r"^source ": "the environment is activated already",
     r"^export |_KEY=": "a key",
     r"--eval-profile (openai|vllm|arbor)": "a key or a GPU",
+    r"--eval-profile small": "1.6 GB from the hub; tests/test_shipped_profiles.py",
     r"pupa_": "PUPA's files",
     r"^papillon train|^pytest -m gpu": "make test-training",
     r"optimize": "tests/papillon/optimization, with fewer calls; the programs that it leaves",
@@ -32,6 +33,7 @@ ELSEWHERE = {
     r"^pip |--pyargs": "tests/test_installed.py",
     r"^papillon annotate|my-data\.csv": "tests/papillon/annotation and tests/harness/test_without_targets.py",
     r"tests\.benchmarks": "PUPA's files",
+    r"docs[./]study": "tests/test_study.py; its parts take hours",
     r"redacting:Redacting": "tests/test_own_program_page.py",
     r"^pytest$": "make test",
 }
