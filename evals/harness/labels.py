@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from judges.labels.cases import LabelledCases, labelled_cases
 from judges.labels.file import LabelFile
 from judges.labels.hashing import Hashes, hashes
 from judges.labels.label import Label
-from judges.labels.matching import Sample, match, sample
+from judges.labels.matching import Sample, current, match, sample
+from judges.labels.texts import texts_of
 from papillon.errors import PapillonError
+from papillon.results.folder import run_folders
 from papillon.results.rows import Row
 from papillon.results.traces import Trace
 
@@ -40,6 +43,11 @@ class RunLabels:
     def sample(self, rows: Sequence[Row], split: str) -> Sample:
         """Of a split's rows those labelled that stand for all of them, with people's answers."""
         return sample(rows, split, match(self.labels, self._hashes, self._data))
+
+    def cases(self, runs: Path) -> LabelledCases:
+        """The labelled rows as cases for the judge's own test, with their texts from the newest of the ``runs``."""
+        labels = current(self.labels)
+        return labelled_cases(labels, texts_of(labels, self.key, reversed(run_folders(runs))))
 
     def said(self) -> str:
         """How many of the labels count for the run, and why the others do not."""

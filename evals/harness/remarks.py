@@ -17,6 +17,7 @@ def texts_go(run: Run) -> str:
         rows=bool(run.examples),
         controls=sent_whole,
         cases=bool(run.selection.judged),
+        labelled=bool(run.selection.judged and run.plan.labels),
     )
     return where_texts_go(found, replay=run.plan.settings.record == "none")
 
