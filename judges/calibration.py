@@ -89,15 +89,17 @@ def judge_report(
     leakage = isinstance(cases[0], LeakageCase)
     judgements, measures, hows = (_leakage if leakage else _quality)(given)
     wrong = {judged.case for judged in judgements if judged.truth != judged.said}
+    people = cases[0].kind == PEOPLE  # all of one kind, of which nothing more is known
+    figures = _agreement(judgements) | measures
     return JudgeReport(
         subject="leakage" if leakage else "quality",
         cases=len(cases),
         failed=tuple(case.id for case, answer in asked if answer is None),
         wrong=tuple(case.id for case, _ in given if case.id in wrong),
-        measures=_agreement(judgements) | measures,
-        kinds=_tally((case.kind, case.id not in wrong) for case, _ in given),
-        hows=hows,
-        source="people" if cases[0].kind == PEOPLE else "written",
+        measures={name: seen for name, seen in figures.items() if seen.n or not people},
+        kinds={} if people else _tally((case.kind, case.id not in wrong) for case, _ in given),
+        hows={} if people else hows,
+        source="people" if people else "written",
     )
 
 

@@ -78,12 +78,12 @@ def test_the_judges_figures_on_people_s_rows_are_over_every_unit() -> None:
     report = judge_report(asked, [(True, False), (False, False), (False, False), (True, False)])
     assert report.source == "people"
     assert report.name == "leakage of rows that people labelled"
-    figures = {name: report.measures[name].value for name in ("sensitivity", "specificity", "kappa", "blind_spot")}
+    figures = {name: report.measures[name].value for name in ("sensitivity", "specificity", "kappa")}
     assert figures == {
         "sensitivity": 0.5,
         "specificity": pytest.approx(5 / 6),
         "kappa": pytest.approx(1 / 3),
-        "blind_spot": None,
     }
-    assert report.kinds == {"people": (2, 4)}
+    assert not {"blind_spot", "injection_success"} & report.measures.keys(), "of what is no part of these cases"
+    assert (report.kinds, report.hows) == ({}, {})
     assert judge_report(asked, [1, 0, 0, 1]).measures["sensitivity"].value == 0.5
