@@ -29,6 +29,8 @@ ELSEWHERE = {
     r"optimize": "tests/papillon/optimization, with fewer calls; the programs that it leaves",
     r"evals -m dev --eval-split all$": "tests/harness/test_own_data.py; most of its calls are not recorded",
     r"\bFOLDER\b": "what a training leaves; make test-training",
+    r"^papillon label": "tests/labelling; it asks a person",
+    r"--eval-labels": "tests/harness/test_labelled_judge.py; the labels",
     r"^pip |--pyargs": "tests/test_installed.py",
     r"redacting:Redacting": "tests/test_own_program_page.py",
     r"^pytest$": "make test",
