@@ -6,5 +6,6 @@ many came to one after the other (history), accepted scores (baseline), what row
 gates on a mean, on a paired difference and on a corrected figure (thresholds, regressions, corrected_gates) and what
 they share (gates), those of one split together (splits), those of the judge's own test (judge_bars), two judges of the
 same rows (second_opinion), a judge's mean as people's labels correct it (corrected), where those stand in a split's
-rows (labelled), two runs that have some (corrected_changes), and what must hold for the control programs (controls).
+rows (labelled), two runs that have some (corrected_changes), what labels of other runs say of a judge (judge_errors),
+and what must hold for the control programs (controls).
 """
