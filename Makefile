@@ -10,7 +10,7 @@ IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 
-.PHONY: eval demo test slow test-training beside-plugins lint lint-workflows format bench reference clean
+.PHONY: eval demo test slow test-training beside-plugins lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -48,6 +48,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+study: $(READY)
+	$(BIN)/python -m docs.study $(ARGS)
 
 reference: $(READY)
 	$(BIN)/python docs/reference.py docs/api

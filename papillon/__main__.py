@@ -338,6 +338,11 @@ def _optimize_arguments(parser: argparse.ArgumentParser) -> None:
         help="calls for the optimisation, made or replayed (default: 300); scoring dev comes on top",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the optimizer's choices (default: 0)")
+    parser.add_argument(
+        "--reflection",
+        metavar="P",
+        help="a profile whose local model writes about prompts; it is shown queries and answers (default: --profile's)",
+    )
     parser.set_defaults(run=_optimize)
 
 
@@ -360,7 +365,10 @@ def _optimize(given: argparse.Namespace) -> int:
             out.parent.mkdir(parents=True, exist_ok=True)
     if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
         raise UsageError(f"--out: expected a file in a folder that can be written to, got {str(out)!r}; name another.")
-    optimize_on_dev(profile, optimizer, out, cache=CACHE, max_calls=given.max_calls, seed=given.seed)
+    reflection = None if given.reflection is None else load_profile(given.reflection).local
+    optimize_on_dev(
+        profile, optimizer, out, cache=CACHE, max_calls=given.max_calls, seed=given.seed, reflection=reflection
+    )
     print(f"\nsaved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0
 

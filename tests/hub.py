@@ -1,10 +1,10 @@
-"""A stand-in for the hub on loopback: one repository of models, as far as its own client asks for a file of it."""
+"""A stand-in for the hub on loopback: repositories of models, as far as its own client asks for a file of one."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -15,12 +15,14 @@ REPOSITORY, COMMIT = "people/models", "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """``files`` are the repository's, by name, at the branch main and at COMMIT; ``requests`` is what was asked.
+    """``files`` are those of every repository, by name; ``requests`` is what was asked.
 
-    Each of the next ``cuts`` answers with a file's content breaks off after ``whole`` bytes.
+    ``repositories`` have one commit each, which main stands at. Each of the next ``cuts`` answers with a file's content
+    breaks off after ``whole`` bytes.
     """
 
-    def __init__(self, files: dict[str, bytes]) -> None:
+    def __init__(self, files: dict[str, bytes], repositories: Mapping[str, str]) -> None:
+        self.repositories = repositories
         self.files, self.requests, self.cuts, self.whole = files, list[str](), 0, 50_000
         self.address = ""
 
@@ -37,9 +39,10 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range")
         self.hub.requests.append(f"{self.command} {self.path}{f' {wanted}' if wanted else ''}")
         parts = unquote(self.path).lstrip("/").split("/", 4)
-        if "/".join(parts[:2]) != REPOSITORY or parts[2] != "resolve":
+        commit = self.hub.repositories.get("/".join(parts[:2]))
+        if commit is None or parts[2] != "resolve":
             return self._refuse("RepoNotFound", 401)
-        if parts[3] not in ("main", COMMIT):
+        if parts[3] not in ("main", commit):
             return self._refuse("RevisionNotFound", 404)
         if (content := self.hub.files.get(parts[4])) is None:
             return self._refuse("EntryNotFound", 404)
@@ -47,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if begin else 200)
         if begin:
             self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", commit)
         self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
         self.send_header("Content-Length", str(len(content) - begin))
         self.end_headers()
@@ -70,9 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def hub(files: dict[str, bytes]) -> Iterator[Hub]:
-    """A hub that serves ``files`` at ``hub.address`` inside the block."""
-    held = Hub(files)
+def hub(files: dict[str, bytes], repositories: Mapping[str, str] | None = None) -> Iterator[Hub]:
+    """A hub that serves ``files`` of REPOSITORY, or of others, at ``hub.address`` inside the block."""
+    held = Hub(files, {REPOSITORY: COMMIT} if repositories is None else repositories)
     handler = type("Handler", (_Handler,), {"hub": held})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         held.address = f"http://127.0.0.1:{server.server_port}"

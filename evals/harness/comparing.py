@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evals.harness.reports.compare import TABLED, comparison_lines, runs_table
+from evals.harness.reports.compare import comparison_lines, runs_table
 from evals.harness.reports.markdown import MOST
-from evals.harness.reports.markdown_compare import comparisons_markdown
+from evals.harness.reports.markdown_compare import comparisons_markdown, scores_table
 from evals.harness.verdicts.comparison import compare
 from evals.harness.verdicts.scores import scores_of
 from papillon.commands import launcher, seen_from, showing
@@ -19,6 +19,7 @@ from papillon.results import Measure, RunResult
 from papillon.results.comparison import Comparison, selected
 from papillon.results.finding import FoundRun, find_run, last_comparable, last_whole
 from papillon.results.folder import RESULTS, RUNS
+from papillon.results.rows import METRICS
 from papillon.results.words import first_of
 from papillon.screen import visible
 
@@ -49,15 +50,30 @@ class Compared:
         places = [run.path.parent if run.path.name == RESULTS else run.path for run in self.runs]
         named = [seen_from(here, place.resolve()) for place in places]
         command = shlex.join([*launcher(here, "papillon"), "compare", *named])
-        write_whole(file, comparisons_markdown(self.comparisons, MOST, command))
+        table = ""
+        if len(self.comparisons) > 1:
+            scores = [scores_by_split(run.result) for run in self.runs]
+            table = scores_table(self.named, scores)
+        write_whole(file, comparisons_markdown(self.comparisons, MOST, command, scores=table))
 
     def plot(self, file: Path) -> None:
-        """Write quality against leakage as a picture; UsageError where it cannot be written."""
-        from evals.harness.reports.trade_off import trade_off  # each evaluation loads this module, and few draw
+        """Write quality against leakage as a picture, with the controls that answer; UsageError where it cannot be
+        written."""
+        # Each evaluation loads this module, and few draw.
+        from evals.harness.reports.trade_off import controls_beside, trade_off
 
-        # Without the time that an id begins with there is room for the name.
-        runs = [(run.name.partition("Z-")[2] or run.name, scores_by_split(run.result)) for run in self.runs]
-        write_whole(file, trade_off(runs).file())
+        runs = [(name, scores_by_split(result)) for name, result in self.named]
+        controls = controls_beside([(name, result.controls) for name, result in self.named])
+        write_whole(file, trade_off([*runs, *controls]).file())
+
+    @property
+    def named(self) -> list[tuple[str, RunResult]]:
+        """Each run by what it is called beside the others: its profile where all differ in it, else its id without the
+        time that it begins with."""
+        results = [run.result for run in self.runs]
+        profiles = [result.run.profile for result in results]
+        ids = [result.run.id.partition("Z-")[2] or result.run.id for result in results]
+        return list(zip(profiles if len(set(profiles)) == len(profiles) else ids, results, strict=True))
 
 
 def compared(names: Sequence[str], runs: Path) -> Compared:
@@ -109,7 +125,7 @@ def since_last(result: RunResult, runs: Path | None) -> Comparison | None:
 
 def scores_by_split(result: RunResult) -> dict[str, dict[str, Measure]]:
     """A run's means with their intervals, by split and metric."""
-    return {split: scores_of(result.of(split), TABLED) for split in sorted({row.split for row in result.rows})}
+    return {split: scores_of(result.of(split), METRICS) for split in sorted({row.split for row in result.rows})}
 
 
 _NAME = "name two with papillon compare A B, papillon runs lists them"

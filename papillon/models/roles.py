@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 # DSPy fetches a table of model metadata over the network on first use, in every process, unless told not to.
@@ -246,15 +246,20 @@ def open_models(
     budget: Budget | None = None,
     ledger: Ledger | None = None,
     say: Callable[[str], None] = logger.warning,
+    besides: Mapping[str, ModelSettings] = MappingProxyType({}),
 ) -> Models:
-    """The models of a profile over the store in ``cache``; use them in a ``with``, or end with ``models.close()``."""
-    for each in profile.models.values():
+    """The models of a profile over the store in ``cache``; use them in a ``with``, or end with ``models.close()``.
+
+    ``besides`` are models of roles that an evaluation does not have.
+    """
+    settings = {**profile.models, **besides}
+    for each in settings.values():
         provider_of(each)
         if record != "none":
             made_known(each)
     store = Store(cache, read_only=record == "none")
     return Models(
-        profile.models,
+        settings,
         store=store,
         locks=None if record == "none" else KeyLocks.shared(cache),
         loop=ModelLoop(),

@@ -1,10 +1,10 @@
 """Prompt optimisation: DSPy's GEPA, MIPROv2 or SIMBA over the program, within a number of model calls.
 
-Private things stay where they were: whatever an optimizer asks on its own account (reflection, proposals, advice)
-shows queries and answers, so it is asked of the local model, which is trusted; the untrusted one receives
-``llm_request`` and nothing else here too. Optimizers see the train split alone: a part of it to learn from, the
-rest (validation) to choose by. Dev and test are never shown to them; scoring on dev is the caller's matter.
-What ends an optimizer early, and which candidate is the best, is for :mod:`papillon.optimization.candidates`.
+Private things stay where they were: whatever an optimizer asks on its own account (reflection, proposals, advice) shows
+queries and answers, so it is asked of the local model, or of another that the user trusts as much; the untrusted one
+receives ``llm_request`` and nothing else here too. Optimizers see the train split alone: a part of it to learn from,
+the rest (validation) to choose by. Dev and test are never shown to them; scoring on dev is the caller's matter. What
+ends an optimizer early, and which candidate is the best, is for :mod:`papillon.optimization.candidates`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["OPTIMIZERS", "Optimized", "Optimizer", "check_optimizer", "optimize"
 Optimizer = Literal["gepa", "mipro", "simba"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
 
-#: The least room for an answer, in tokens, where the local model writes about prompts instead of within them.
+#: The least room for an answer, in tokens, where a model writes about prompts instead of within them.
 REFLECTION_TOKENS = 400
 
 
@@ -82,6 +82,7 @@ def optimize(
     calls_per_example: int = 3,
     threads: int = 4,
     seed: int = 0,
+    reflecting: str = "local",
     log: Path,
     say: Callable[[str], None] = print,
 ) -> Optimized:
@@ -89,8 +90,9 @@ def optimize(
 
     ``examples`` are the train split's; ``metric`` gives a prediction with ``score`` (0..1) and ``feedback``, and its
     calls count too. ``calls_per_example`` is what one run with its judging takes; how many candidates, trials or steps
-    the optimizer plans follows from it. The same arguments over the same records give the same program without a call.
-    What the libraries print goes to the file ``log``. Raises UsageError where fewer than two examples differ.
+    the optimizer plans follows from it. ``reflecting`` is the role of the model that writes about prompts. The same
+    arguments over the same records give the same program without a call. What the libraries print goes to the file
+    ``log``. Raises UsageError where fewer than two examples differ.
     """
     runs = max(1, max_calls // calls_per_example)
     train, validation = _parts(examples, runs, seed)
@@ -108,8 +110,9 @@ def optimize(
         type(program),
     )
     local = watch.lm(models, "local")
-    room = models.settings["local"].max_tokens
-    reflection = local.copy(max_tokens=REFLECTION_TOKENS) if room and room < REFLECTION_TOKENS else local
+    room, reflection = models.settings[reflecting].max_tokens, watch.lm(models, reflecting)
+    if room and room < REFLECTION_TOKENS:
+        reflection = reflection.copy(max_tokens=REFLECTION_TOKENS)
     student = program.deepcopy()
     student.untrusted_model = watch.lm(models, "untrusted")
     student.set_lm(local)

@@ -88,22 +88,31 @@ def rule(d: str, strength: float) -> str:
     return f'<path d="{d}" fill="none" stroke="currentColor" stroke-opacity="{strength:g}"/>'
 
 
-def marker(x: float, y: float, shape: Shape, colour: Colour, said: str = "", *, hollow: bool = False) -> str:
-    """A sign at a place, which says something where a pointer rests on it; a ring is a ``hollow`` circle."""
+def marker(
+    x: float, y: float, shape: Shape, colour: Colour, said: str = "", *, hollow: bool = False, size: float = 1
+) -> str:
+    """A sign at a place, which says something where a pointer rests on it; a ring is a ``hollow`` circle.
+
+    ``size`` is how many times as wide as others it is.
+    """
     if shape in ("circle", "ring"):
-        place = f'<circle cx="{number(x)}" cy="{number(y)}" r="4"'
+        place = f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(4 * size)}"'
     else:
-        place = f'<path d="{_outline(x, y, shape)}"'
+        place = f'<path d="{_outline(x, y, shape, size)}"'
     hollow = hollow or shape == "ring"
     paint = f'fill="{"none" if hollow else COLOURS[colour]}" stroke="{COLOURS[colour]}" stroke-width="1.5"'
     name = f"><title>{escaped(said)}</title></{place[1:].split()[0]}>" if said else "/>"
     return f'{place} class="{colour}{" hollow" if hollow else ""}" {paint}{name}'
 
 
-def _outline(x: float, y: float, shape: Shape) -> str:
+def _outline(x: float, y: float, shape: Shape, size: float) -> str:
     x, y = round(x, 1), round(y, 1)
+
+    def n(length: float) -> str:
+        return number(length * size)
+
     if shape == "square":
-        return f"M{number(x - 4)} {number(y - 4)}h8v8h-8z"
+        return f"M{number(x - 4 * size)} {number(y - 4 * size)}h{n(8)}v{n(8)}h{n(-8)}z"
     if shape == "diamond":
-        return f"M{number(x)} {number(y - 5.5)}l5.5 5.5l-5.5 5.5l-5.5 -5.5z"
-    return f"M{number(x)} {number(y - 5)}l5 9h-10z"
+        return f"M{number(x)} {number(y - 5.5 * size)}l{n(5.5)} {n(5.5)}l{n(-5.5)} {n(5.5)}l{n(-5.5)} {n(-5.5)}z"
+    return f"M{number(x)} {number(y - 5 * size)}l{n(5)} {n(9)}h{n(-10)}z"

@@ -118,6 +118,18 @@ class TestCommand:
         assert said.endswith(f"\nQuality against leakage: {plot}\n")
         ElementTree.fromstring(plot.read_text())
 
+    def test_three_runs_go_by_their_profiles_where_they_differ_and_their_summary_begins_with_a_table(
+        self, runs: Path
+    ) -> None:
+        for number, profile in ((4, "tiny"), (5, "larger")):
+            left(runs, number, qualities(20, 0), profile=profile)
+        plot, summary = runs.parent / "plot.svg", runs.parent / "summary.md"
+        asked = [named(0), named(4), named(5), "--runs", str(runs), "--plot", str(plot), "--summary", str(summary)]
+        assert main(["compare", *asked]) == 0
+        rows = [line for line in summary.read_text().splitlines() if " | `dev` | 20 | 1.000 (" in line]
+        assert [row.split(" | ")[0] for row in rows] == ["| small", "| tiny", "| larger"]
+        assert "<title>larger: quality 1.000 (" in plot.read_text()
+
     @pytest.mark.parametrize(
         ("words", "said"),
         [

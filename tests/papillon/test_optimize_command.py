@@ -56,6 +56,22 @@ class TestTheCommand:
         assert f"evals -m dev --eval-profile={own} --eval-program {out}" in command
         assert main(["ask", "Hello, I am Ann.", "--profile", own, "--program", str(out)]) == 0
 
+    def test_another_profiles_local_model_writes_about_prompts_and_is_asked_nothing_else(
+        self, own: str, tmp_path: Path, server: ModelServer
+    ) -> None:
+        other = tmp_path / "other"
+        other.mkdir()
+        reflection = profile(other, server.base)
+        Path(reflection).write_text(Path(reflection).read_text().replace('"openai/local"', '"openai/larger"'))
+        out = tmp_path / "found.json"
+        given = ["--profile", own, "--reflection", reflection, "--max-calls", "70", "--out", str(out)]
+        assert main(["optimize", "--optimizer", "gepa", *given]) == 0
+        asked = server.asked("new_instruction")
+        assert asked
+        assert {body["model"] for body in asked} == {"larger"}
+        assert [body for body in server.bodies if body["model"] == "larger"] == asked
+        assert "instruction numbered" in out.read_text()
+
     @pytest.mark.slow
     def test_the_command_that_it_ends_with_evaluates_what_came_out(
         self, own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], server: ModelServer

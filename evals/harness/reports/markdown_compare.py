@@ -5,39 +5,47 @@ A view that decides nothing, and holds ids and figures alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from evals.harness.reports.markup import bullets, fence, fitted, name, prose, table
+from evals.harness.reports.markup import bullets, fence, fitted, name, prose, sentences, table
+from papillon.results import Measure, RunResult
 from papillon.results.comparison import Change, Comparison, Flipped, SplitComparison
 from papillon.results.words import (
     LEGEND,
     NOTHING_DIFFERS,
     changed,
+    corrected_changes,
     direction,
     first_of,
     flip_figures,
+    interval,
     looked_at,
     number,
     shared,
     sliced,
 )
 
-__all__ = ["comparisons_markdown", "since_block"]
+__all__ = ["comparisons_markdown", "scores_table", "since_block"]
+
+#: The metrics in the table of several runs.
+_SCORES = ("quality", "leakage", "overall", "carried", "errors")
 
 #: How many flipped examples are named for each split, in a page of its own and beside a run.
 FLIPS, FLIPS_BESIDE = 50, 20
 
 
-def comparisons_markdown(comparisons: Sequence[Comparison], most: int, command: str = "") -> str:
-    """Each later run beside the first, in at most ``most`` bytes; ``command`` does it again, as a shell takes it."""
+def comparisons_markdown(comparisons: Sequence[Comparison], most: int, command: str = "", *, scores: str = "") -> str:
+    """Each later run beside the first, in at most ``most`` bytes; ``command`` does it again, as a shell takes it, and
+    ``scores`` is a table of all of them."""
     words = [_word(split) for comparison in comparisons for split in comparison.splits]
-    blocks = [f"## {_headline(comparisons, words)}"]
+    blocks = [f"## {_headline(comparisons, words)}", scores]
     for comparison in comparisons:
         blocks += [f"{name(comparison.before)} → {name(comparison.after)}", _differing(comparison)]
         for split in comparison.splits:
             blocks += [
                 f"**{name(split.split)}**: {shared(split)}",
                 _changes(split),
+                sentences(corrected_changes(split)),
                 _flips(split, FLIPS),
                 _slices(split),
             ]
@@ -45,6 +53,24 @@ def comparisons_markdown(comparisons: Sequence[Comparison], most: int, command: 
         [*blocks, f"{LEGEND[0].upper()}{LEGEND[1:]}.", f"To see each example:\n\n{fence(command)}" if command else ""],
         most,
     )
+
+
+def scores_table(runs: Sequence[tuple[str, RunResult]], scores: Sequence[Mapping[str, Mapping[str, Measure]]]) -> str:
+    """Each named run's ``scores``, by split and metric, with their intervals, and the tokens that its calls took."""
+    body = []
+    for (called, run), splits in zip(runs, scores, strict=True):
+        tokens = f"{run.run.tokens.input:,} / {run.run.tokens.output:,}"
+        for split, of in splits.items():
+            n = max((measure.n for measure in of.values()), default=0)
+            figures = [_figure(of.get(metric)) for metric in _SCORES]
+            body.append([prose(called), name(split), str(n), *figures, tokens])
+    return table(["run", "split", ">n", *(f">{metric}" for metric in _SCORES), ">tokens in / out"], body)
+
+
+def _figure(measure: Measure | None) -> str:
+    if measure is None:
+        return "–"
+    return f"{number(measure.value)} ({interval(measure)})" if interval(measure) else number(measure.value)
 
 
 def since_block(comparison: Comparison) -> str:

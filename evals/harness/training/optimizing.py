@@ -14,7 +14,7 @@ from papillon.errors import BudgetSpent, PapillonError
 from papillon.learnable import make_learnable
 from papillon.models.roles import open_models
 from papillon.optimization.optimizing import Optimizer, optimize
-from papillon.profile import Profile
+from papillon.profile import ModelSettings, Profile
 from papillon.program import save_program
 from papillon.splits import split
 
@@ -22,18 +22,26 @@ __all__ = ["optimize_on_dev"]
 
 
 def optimize_on_dev(
-    profile: Profile, optimizer: Optimizer, out: Path, *, cache: Path, max_calls: int, seed: int
+    profile: Profile,
+    optimizer: Optimizer,
+    out: Path,
+    *,
+    cache: Path,
+    max_calls: int,
+    seed: int,
+    reflection: ModelSettings | None = None,
 ) -> None:
     """Improve the profile's program by its train examples, save it in ``out``, and print what that brought on dev.
 
-    Calls are recorded in ``cache``. Raises PapillonError where the models ended it before its calls were spent; the
-    best program so far is saved.
+    ``reflection`` is the model that writes about prompts, None for the local one. Calls are recorded in ``cache``.
+    Raises PapillonError where the models ended it before its calls were spent; the best program so far is saved.
     """
     dataset = load(profile.dataset)
     train = [to_dspy(dataset.rows[index]) for index in split(dataset.rows, profile.split)["train"]]
     dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
-    with open_models(profile, cache) as models:
-        for role in profile.models:
+    besides = {} if reflection is None else {"reflection": reflection}
+    with open_models(profile, cache, besides=besides) as models:
+        for role in models.settings:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
         program = make_learnable(profile, models.lm("untrusted"))
         print(f"scoring the program on {len(dev)} dev examples", flush=True)
@@ -50,6 +58,7 @@ def optimize_on_dev(
             calls_per_example=3 if profile.judge.kind == "lexical" else 6,
             threads=profile.concurrency,
             seed=seed,
+            reflecting="local" if reflection is None else "reflection",
             log=out.with_suffix(".log"),
             say=lambda line: print(line, file=screen, flush=True),
         )

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.harness.reports.markdown import MOST, run_markdown
-from evals.harness.reports.markdown_compare import FLIPS, comparisons_markdown, since_block
+from evals.harness.reports.markdown_compare import FLIPS, comparisons_markdown, scores_table, since_block
 from evals.harness.verdicts.comparison import compare
-from papillon.results import Row
+from papillon.results import Measure, Row
 from papillon.results.comparison import Comparison, Differing, Flipped
 from tests.harness.reports.test_markup import HOSTILE, html_of
 from tests.harness.verdicts.samples import qualities, row
@@ -50,6 +50,17 @@ class TestTheFirstLine:
     def test_runs_that_cannot_be_compared(self) -> None:
         refused = replace(WORSE, refused="they are over other data (a|b and c)", splits=())
         assert said(refused).startswith("## NOT COMPARABLE: they are over other data (a&#124;b and c)\n")
+
+
+def test_several_runs_are_a_table_with_intervals_and_tokens() -> None:
+    seen = {"quality": Measure(0.5, 0.3, 0.7, 20), "errors": Measure(0.1, n=20)}
+    runs = [("small", result()), ("a|b", result())]
+    table = scores_table(runs, [{"dev": seen, "test": seen}, {"dev": {}}])
+    assert table.splitlines()[0].startswith("| run | split | n | quality | leakage | overall | carried | errors | tok")
+    assert table.splitlines()[2] == ("| small | `dev` | 20 | 0.500 (0.300 … 0.700) | – | – | – | 0.100 | 1,200 / 80 |")
+    assert table.splitlines()[4] == "| a&#124;b | `dev` | 0 | – | – | – | – | – | 1,200 / 80 |"
+    whole = comparisons_markdown([WORSE, WORSE], MOST, scores=table)
+    assert whole.index(table) < whole.index("**`dev`**: 20 examples in both")
 
 
 def test_it_holds_changes_flips_and_what_differs() -> None:

@@ -49,6 +49,29 @@ def test_each_point_says_its_name_its_figures_and_their_intervals() -> None:
     assert picture.description == f"{said}; paper: quality 0.815, leakage 0.000."
 
 
+def test_a_third_figure_is_the_size_of_its_sign_and_stands_in_the_legend() -> None:
+    dots = [Dot("silent", 0, 0.1, size=0.0), Dot("whole", 0.9, 0.5, size=1.0), Dot("paper", 0.1, 0.8, published=True)]
+    picture = scatter("t", dots, "leakage", "quality", sized="carried")
+    said = ["silent: quality 0.100, leakage 0.000, carried 0.000", "whole: quality 0.500, leakage 0.900, carried 1.000"]
+    assert {*signs(picture)} == {*said, "paper: quality 0.800, leakage 0.100"}
+    assert picture.body.index(said[1]) < picture.body.index(said[0]), "what is small would be hidden"
+    assert picture.description.startswith("; ".join(said))
+    assert {name: figures for name, (_, figures) in legend(picture).items()} == {
+        "silent": ["0.100", "0.000", "0.000"],
+        "whole": ["0.500", "0.900", "1.000"],
+        "paper": ["0.800", "0.100", "–"],
+    }
+    assert "size: carried" in written(picture)
+    drawn = {
+        title.text.partition(":")[0]: each
+        for each in tree(picture).iter()
+        if (title := each.find(f"{SVG}title")) is not None
+    }
+    assert drawn["silent"].get("r") == "2"
+    assert "h12v12h-12z" in drawn["whole"].get("d", "")
+    assert "h8v8h-8z" in scatter("t", [Dot("a", 0, 0), Dot("b", 0, 0)], "x", "y").body
+
+
 def test_what_others_report_is_hollow_and_a_run_of_ones_own_is_filled() -> None:
     dots = [Dot("paper", 0.1, 0.8, published=True), Dot("last", 0.2, 0.7)]
     looks = named(scatter("t", dots, "x", "y"))

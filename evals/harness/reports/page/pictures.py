@@ -6,17 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from evals.harness.reports.trade_off import Scores, trade_off
+from evals.harness.reports.trade_off import Scores, controls_beside, trade_off
 from papillon.pictures import histogram
 from papillon.pictures.elements import Shape, marker, path, rule
-from papillon.results import ControlResult, GateResult, Measure, Row
+from papillon.results import ControlResult, GateResult, Row
 
 __all__ = ["delegation", "leakage_histogram", "strip"]
 
 _WIDE, _HIGH = 220, 28
 _MARKERS: dict[str, Shape] = {"pass": "circle", "fail": "square", "inconclusive": "diamond", "deferred": "ring"}
-#: The controls that answer; the others lie where their definition puts them.
-_LAID_BESIDE = ("verbatim", "redacted", "local-only")
 
 
 def strip(gate: GateResult) -> Markup:
@@ -54,13 +52,10 @@ def strip(gate: GateResult) -> Markup:
 
 def delegation(runs: Sequence[tuple[str, Scores]], controls: Sequence[ControlResult] = ()) -> Iterator[Markup]:
     """Quality against leakage for each split: the named runs, their controls that answer, and what others published."""
+    laid = [*runs, *controls_beside([("", controls)])]
     for split in dict.fromkeys(split for _, scores in runs for split, seen in scores.items() if "quality" in seen):
-        laid = [(name, {split: scores[split]}) for name, scores in runs if split in scores]
-        for control in controls:
-            if control.split == split and control.name in _LAID_BESIDE and control.quality is not None:
-                means = {"quality": Measure(control.quality), "leakage": Measure(control.leakage)}
-                laid.append((f"control {control.name}", {split: means}))
-        yield Markup(trade_off(laid).svg())  # noqa: S704 - texts are escaped there
+        of_split = [(name, {split: scores[split]}) for name, scores in laid if split in scores]
+        yield Markup(trade_off(of_split).svg())  # noqa: S704 - texts are escaped there
 
 
 def leakage_histogram(rows: Sequence[Row], split: str) -> Markup | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -119,6 +120,19 @@ def test_no_network_is_named_with_the_address_and_the_ways_out_at_once(
         "sha256, which asks for the same calls."
     )
     assert time.monotonic() - began < 2
+
+
+def test_a_network_that_swallows_everything_is_waited_for_no_longer_than_the_hubs_own_variable_says(
+    served: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{mute.getsockname()[1]}")
+        monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.3)
+        began = time.monotonic()
+        assert " cannot be reached (ReadTimeout); fetch it once" in refusal(FILE)
+    assert time.monotonic() - began < 3
 
 
 def test_a_hub_that_goes_away_before_the_file_is_named_the_same(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
