@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from evals.harness.verdicts.statistics import t_value
 
-__all__ = ["Estimate", "JudgedRow", "estimate"]
+__all__ = ["Estimate", "JudgedRow", "Line", "by_group", "estimate", "mean_with_pulls", "squares"]
 
 #: So many labels are added at each corner of (judge, label) before a variance is taken: a few labels that all agree
 #: with the judge would else claim to know that it never errs. Chosen by simulation (docs/decisions.md).
@@ -75,15 +75,15 @@ def estimate(rows: Sequence[JudgedRow], *, judged: bool = True) -> Estimate:
     fit = _Fit(unknown, judged)
     labels, judge = fit.label_pulls(), fit.judge_pulls()
     together = {group: labels.get(group, 0.0) + pull for group, pull in judge.items()}
-    of_labels, of_judge = _squares(labels) + fit.added, _squares(judge)
+    of_labels, of_judge = squares(labels) + fit.added, squares(judge)
     df = (of_labels + of_judge) ** 2 / (of_labels**2 / fit.df + of_judge**2 / max(len(judge) - 1, 1))
     t, value = t_value(0.975, df), min(max(fit.value, 0.0), 1.0)
-    low, high = _wilson(value, fit.middle * (1 - fit.middle) / (_squares(together) + fit.added), t)
+    low, high = _wilson(value, fit.middle * (1 - fit.middle) / (squares(together) + fit.added), t)
 
     scores = [row.judge if row.known else value for row in rows]
-    mean, shares = _mean_with_pulls(rows, scores)
+    mean, shares = mean_with_pulls(rows, scores)
     share = math.fsum(row.weight for row in unknown) / math.fsum(row.weight for row in rows)
-    of_share = _squares(shares)
+    of_share = squares(shares)
     return Estimate(
         value=mean,
         low=max(0.0, mean - math.hypot(share * (value - low), t * math.sqrt(of_share))),
@@ -97,8 +97,8 @@ def estimate(rows: Sequence[JudgedRow], *, judged: bool = True) -> Estimate:
     )
 
 
-class _Line:
-    """The least-squares line of weighted points (judge, label, weight); level where all have one score."""
+class Line:
+    """The least-squares line of weighted points (x, y, weight); level where x is the same in all."""
 
     def __init__(self, points: Sequence[tuple[float, float, float]]) -> None:
         total = math.fsum(weight for *_, weight in points)
@@ -110,8 +110,9 @@ class _Line:
         self.slope = 0.0 if self.level else along / self.spread
         self.start = mean - self.slope * self.x
 
-    def at(self, score: float) -> float:
-        return self.start + self.slope * score
+    def at(self, x: float) -> float:
+        """How high the line is."""
+        return self.start + self.slope * x
 
 
 class _Fit:
@@ -126,37 +127,37 @@ class _Fit:
         self._rows, self._judge = rows, [row.judge if judged else 0.0 for row in rows]
         points = _drawn(rows, self._judge)
         self._labelled = [row for row in rows if row.label is not None]
-        line = _Line(points)
-        mean = _mean_with_pulls(rows, self._judge)[0]
+        line = Line(points)
+        mean = mean_with_pulls(rows, self._judge)[0]
         tilt = 0.0 if line.level else (mean - line.x) / line.spread
         self._off = [(x, y, weight * (1 + tilt * (x - line.x))) for x, y, weight in points]
         self.value, self.slope = math.fsum(y * weight for _, y, weight in self._off), line.slope
 
-        size = 1 / _squares(_by_group(self._labelled, [weight for *_, weight in points]))  # Kish's: so many equal ones
+        size = 1 / squares(by_group(self._labelled, [weight for *_, weight in points]))  # Kish's: so many equal ones
         ends = {min(self._judge), max(self._judge)} if not line.level else {line.x}
         corners = [(end, label, ADDED / size) for end in sorted(ends) for label in (0.0, 1.0)]
-        self._line = _Line([*points, *corners])
+        self._line = Line([*points, *corners])
         share = 1 / (1 + math.fsum(weight for *_, weight in corners))
         self._root = math.sqrt(share)
         self.middle = min(max(self._line.at(mean), share * ADDED / size), 1 - share * ADDED / size)
         pulls = ((1 + tilt * (x - line.x)) * (y - self._line.at(x)) / size for x, y, _ in corners)
         self.added = share * ADDED * math.fsum(pull**2 for pull in pulls)
-        weights = _by_group(self._labelled, [weight for *_, weight in self._off])
-        self.df = max(1.0, 1 / _squares(weights) - len(ends))
+        weights = by_group(self._labelled, [weight for *_, weight in self._off])
+        self.df = max(1.0, 1 / squares(weights) - len(ends))
 
     def label_pulls(self) -> dict[str, float]:
         """What the labels of each group add to the error: how far they lie off the line."""
-        return _by_group(self._labelled, [self._root * weight * (y - self._line.at(x)) for x, y, weight in self._off])
+        return by_group(self._labelled, [self._root * weight * (y - self._line.at(x)) for x, y, weight in self._off])
 
     def judge_pulls(self) -> dict[str, float]:
         """What the judge's scores of each group, over all rows, add to it."""
-        return _mean_with_pulls(self._rows, [self.slope * score for score in self._judge])[1]
+        return mean_with_pulls(self._rows, [self.slope * score for score in self._judge])[1]
 
 
 def _drawn(rows: Sequence[JudgedRow], judge: Sequence[float]) -> list[tuple[float, float, float]]:
     """Each label beside the judge's score, with the share of all rows that it stands for among the labelled groups."""
-    whole = _by_group(rows, [row.weight for row in rows])
-    own = _by_group(rows, [0.0 if row.label is None else row.weight for row in rows])
+    whole = by_group(rows, [row.weight for row in rows])
+    own = by_group(rows, [0.0 if row.label is None else row.weight for row in rows])
     drawn = math.fsum(whole[group] for group, weight in own.items() if weight)
     if not drawn:
         raise ValueError("an estimate needs at least one label")
@@ -167,23 +168,25 @@ def _drawn(rows: Sequence[JudgedRow], judge: Sequence[float]) -> list[tuple[floa
     ]
 
 
-def _mean_with_pulls(rows: Sequence[JudgedRow], scores: Sequence[float]) -> tuple[float, dict[str, float]]:
+def mean_with_pulls(rows: Sequence[JudgedRow], scores: Sequence[float]) -> tuple[float, dict[str, float]]:
     """The weighted mean of scores, and what each group adds to its error (with G/(G-1), as ``GroupedMean`` has it)."""
     whole = math.fsum(row.weight for row in rows)
     mean = math.fsum(row.weight * score for row, score in zip(rows, scores, strict=True)) / whole
-    off = _by_group(rows, [row.weight * (score - mean) / whole for row, score in zip(rows, scores, strict=True)])
+    off = by_group(rows, [row.weight * (score - mean) / whole for row, score in zip(rows, scores, strict=True)])
     few = math.sqrt(len(off) / (len(off) - 1)) if len(off) > 1 else 1.0
     return mean, {group: few * pull for group, pull in off.items()}
 
 
-def _by_group(rows: Iterable[JudgedRow], values: Iterable[float]) -> dict[str, float]:
+def by_group(rows: Iterable[JudgedRow], values: Iterable[float]) -> dict[str, float]:
+    """The sum of the rows' values in each group."""
     sums: dict[str, float] = defaultdict(float)
     for row, value in zip(rows, values, strict=True):
         sums[row.group] += value
     return dict(sums)
 
 
-def _squares(pulls: Mapping[str, float]) -> float:
+def squares(pulls: Mapping[str, float]) -> float:
+    """The variance that the pulls of independent groups make."""
     return math.fsum(pull**2 for pull in pulls.values())
 
 
