@@ -17,10 +17,11 @@ from functools import partial
 from pathlib import Path
 
 from papillon import __version__
-from papillon.annotation.arguments import add_arguments
+from papillon.annotation import arguments as annotation
 from papillon.command_line import CommandParser
 from papillon.commands import evaluation, launcher
 from papillon.errors import PapillonError, UsageError
+from papillon.optimization import arguments as optimization
 from papillon.profile import CACHE, load_profile
 from papillon.program_class import named_program
 
@@ -41,9 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _history_arguments(commands.add_parser("history", help="show scores over time with their intervals"))
     _label_arguments(commands.add_parser("label", help="judge a run's rows yourself, on a page of this machine"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
-    _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
+    optimizing = commands.add_parser("optimize", help="improve the program's prompts to the gates' metric")
+    optimization.add_arguments(optimizing)
+    optimizing.set_defaults(run=_optimize)
     annotating = commands.add_parser("annotate", help="make a data set of queries alone, units reviewed by you")
-    add_arguments(annotating)
+    annotation.add_arguments(annotating)
     annotating.set_defaults(run=_annotate)
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
     given = parser.parse_args(arguments)
@@ -336,28 +339,6 @@ def _train(given: argparse.Namespace) -> int:
     print(f"Next: {evaluation(folder, named, profile.dataset)}")
     print(f"  or: {shlex.join([*ask, '--program', str(folder)])}")
     return 0
-
-
-def _optimize_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--optimizer", required=True, metavar="gepa|mipro|simba", help="which of DSPy's optimizers")
-    parser.add_argument("--profile", metavar="P", help="default: embedded, or PAPILLON_PROFILE")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE.json", help="for --eval-program (default: .papillon/optimized/OPTIMIZER.json)"
-    )
-    parser.add_argument(
-        "--max-calls",
-        type=int,
-        default=300,
-        metavar="N",
-        help="calls for the optimisation, made or replayed (default: 300); scoring dev comes on top",
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the optimizer's choices (default: 0)")
-    parser.add_argument(
-        "--reflection",
-        metavar="P",
-        help="a profile whose local model writes about prompts; it is shown queries and answers (default: --profile's)",
-    )
-    parser.set_defaults(run=_optimize)
 
 
 def _optimize(given: argparse.Namespace) -> int:

@@ -1,1 +1,2 @@
-"""Prompt optimisation: DSPy's optimizers over the program (optimizing), and the programs that they try (candidates)."""
+"""Prompt optimisation: DSPy's optimizers over the program (optimizing), the programs that they try (candidates), and
+what the command is typed with (arguments)."""

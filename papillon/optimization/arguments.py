@@ -1,0 +1,30 @@
+"""Arguments: what ``papillon optimize`` is typed with; light, since every command's help reads it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["add_arguments"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("--optimizer", required=True, metavar="gepa|mipro|simba", help="which of DSPy's optimizers")
+    parser.add_argument("--profile", metavar="P", help="default: embedded, or PAPILLON_PROFILE")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="for --eval-program (default: .papillon/optimized/OPTIMIZER.json)"
+    )
+    parser.add_argument(
+        "--max-calls",
+        type=int,
+        default=300,
+        metavar="N",
+        help="calls for the optimisation, made or replayed (default: 300); scoring dev comes on top",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the optimizer's choices (default: 0)")
+    parser.add_argument(
+        "--reflection",
+        metavar="P",
+        help="a profile whose local model writes about prompts; it is shown queries and answers (default: --profile's)",
+    )
