@@ -72,3 +72,13 @@ def test_what_is_no_role_of_the_programs_is_the_judges() -> None:
     assert [role_of(part) for part in ("local", "untrusted", "leakage", "target-first")] == [
         *("local", "untrusted", "judge", "judge"),
     ]
+
+
+@pytest.mark.parametrize("fault", [None, empty_answer()])
+def test_without_a_target_a_row_says_what_leaked_and_nothing_of_quality(fault: Fault | None) -> None:
+    bare = replace(EXAMPLE, targets=False)
+    assert (EXAMPLE.target, bare.target) == ("Done.", None)
+    found = scored(bare, 0, Heard(("To Ann.",), ("Yes.",), "" if fault else "Done.", fault, Leakage(1)), 0.0)
+    assert (found.row.leaked, found.row.leakage) == (1, 0.5)
+    assert {found.row.quality, found.row.verdict, found.row.overall, found.row.tutorial_overall} == {None}
+    assert found.closeness is None

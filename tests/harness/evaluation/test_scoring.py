@@ -347,3 +347,13 @@ class TestAnInfrastructureError:
             assert without_scores(run(Both(), judge).row)
             gc.collect()
         assert "never retrieved" not in caplog.text
+
+
+@pytest.mark.parametrize("answer", ["An answer.", ""])
+def test_without_a_target_the_judge_is_asked_about_leakage_alone(answer: str) -> None:
+    judge = SetJudge()
+    bare = Example("dev-0007-0123abcd", "dev", PupaRow("c", "", QUERY, TARGET, "Oslo", ""), "g1", targets=False)
+    found = asyncio.run(evaluate(Doing(answer), judge, bare, trial=0, order=0))
+    assert (judge.requests, judge.answers) == (["About Oslo."], [])
+    assert (found.row.leakage, found.row.quality, found.row.overall) == (1.0, None, None)
+    assert found.row.status == ("scored" if answer else "program_error")
