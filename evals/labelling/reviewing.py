@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evals.labelling.sitting import Outdated
 from papillon.annotation.proposals import Proposal
-from papillon.annotation.review import Decision, Review, Reviewed
+from papillon.annotation.review import Decision, Keep, Review, Reviewed
 from papillon.errors import UsageError
 from papillon.screen import visible
 
@@ -23,9 +23,9 @@ _MOST_ADDED = 500
 
 
 class Reviewing:
-    """The queries of a ``review``, asked one by one; ``keep`` writes each decision and gives it back as written."""
+    """The queries of a ``review``, asked one by one; ``keep`` writes what was decided before the next is shown."""
 
-    def __init__(self, review: Review, keep: Callable[[Decision], Decision]) -> None:
+    def __init__(self, review: Review, keep: Keep) -> None:
         self.review, self._keep = review, keep
         self._showing = secrets.token_hex(8)
 
@@ -56,17 +56,14 @@ class Reviewing:
             decisions = list(_decisions(row, accepted, added))
         except UsageError as error:  # the page says so, and nothing is lost
             raise ValueError(str(error)) from None
-        for decision in decisions:
-            self._take(decision)
-        self._take(self.review.rows[row.query.place].finish())
-        self._showing = secrets.token_hex(8)
+        # Every proposal has its answer by these.
+        self._take([*decisions, row.finish(after=decisions)])
 
     def undo(self) -> bool:
         """Take the last decision back: as a rule that a query was finished; False where there is none."""
         if (undone := self.review.undo()) is None:
             return False
-        self._take(undone)
-        self._showing = secrets.token_hex(8)
+        self._take([undone])
         return True
 
     def closing(self) -> list[str]:
@@ -78,8 +75,9 @@ class Reviewing:
             [*said, "End it here, and the command writes the data set."] if len(rows) == len(self.review.rows) else said
         )
 
-    def _take(self, decision: Decision) -> None:
-        self.review.take([self._keep(decision)])
+    def _take(self, decisions: Sequence[Decision]) -> None:
+        self.review.take(self._keep(decisions))
+        self._showing = secrets.token_hex(8)
 
 
 def _decisions(row: Reviewed, accepted: list[bool], added: list[str]) -> Iterator[Decision]:
@@ -131,7 +129,7 @@ def _pieces(row: Reviewed) -> Iterator[tuple[str, int | None]]:
         yield query[at:], None
 
 
-def on_page(review: Review, keep: Callable[[Decision], Decision], *, port: int = 0) -> bool:
+def on_page(review: Review, keep: Keep, *, port: int = 0) -> bool:
     """Review on a page of the loopback until the person ends it there, or by Ctrl-C; whether all is done.
 
     Raises UsageError for a port that is taken.

@@ -11,7 +11,7 @@ from pathlib import Path
 from papillon.annotation.proposals import Proposal, place_of_unit, together
 from papillon.annotation.queries import Query, read_queries
 from papillon.annotation.result import Making, sidecar_of, write_result
-from papillon.annotation.review import Decision, Review
+from papillon.annotation.review import Keep, Review
 from papillon.annotation.review_file import ReviewFile
 from papillon.annotation.rules import by_rules
 from papillon.annotation.targets import refuse_targets, said_of_targets, written_targets
@@ -29,7 +29,7 @@ ORIGINS = ("forms", "capitals", "model")
 _EVERY = 10.0
 
 #: Reviews everything, keeps each decision, and says whether all is done.
-Reviewer = Callable[[Review, Callable[[Decision], Decision]], bool]
+Reviewer = Callable[[Review, Keep], bool]
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _progress(whole: int, say: Callable[[str], None]) -> Callable[[int], None]:
     return told
 
 
-def at_terminal(review: Review, keep: Callable[[Decision], Decision]) -> bool:
+def at_terminal(review: Review, keep: Keep) -> bool:
     """The review by lines of standard input."""
     from papillon.annotation.terminal import review_at_terminal
 

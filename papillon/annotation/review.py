@@ -5,7 +5,7 @@ A decision is never changed: a later one on the same unit takes its place, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,7 +14,7 @@ from papillon.annotation.queries import Query
 from papillon.errors import UsageError
 from papillon.leaks import fold
 
-__all__ = ["Decision", "Review", "Reviewed"]
+__all__ = ["Decision", "Keep", "Review", "Reviewed"]
 
 What = Literal["accept", "reject", "open", "finish", "reopen"]
 
@@ -40,6 +40,10 @@ class Decision:
     def about(self) -> tuple[int | None, int | None, str | None]:
         """Which unit it is about, None three times for the query."""
         return self.start, self.end, self.text
+
+
+#: Writes decisions, and gives them back as they were written.
+Keep = Callable[[Sequence[Decision]], list[Decision]]
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,11 @@ class Reviewed:
         """The decision that takes back the one about that unit, or that the query is finished."""
         return self._decision("reopen" if about == (None, None, None) else "open", *about)
 
-    def finish(self) -> Decision:
-        """The decision that this query is done; UsageError while proposals are open."""
-        if self.open:
-            raise UsageError(f"Expected an answer to every proposal, and {len(self.open)} are open; answer them first.")
+    def finish(self, after: Sequence[Decision] = ()) -> Decision:
+        """The decision that this query is done, ``after`` others; UsageError while proposals are open."""
+        answered = {each.about for each in after if each.what in ("accept", "reject")}
+        if left := sum((each.start, each.end, None) not in answered for each in self.open):
+            raise UsageError(f"Expected an answer to every proposal, and {left} are open; answer them first.")
         return self._decision("finish")
 
     def _decision(

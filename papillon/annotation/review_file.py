@@ -1,7 +1,7 @@
-"""Review file: decisions as JSON lines, each on disk before the next question, so that a kill loses none.
+"""Review file: decisions as JSON lines, on disk before the next question, so that a kill loses none.
 
-It may hold what a person wrote, so its owner alone may read it. One line is one write; a last line that a kill tore is
-left out.
+It may hold what a person wrote, so its owner alone may read it. What was decided together is one write; a last line
+that a kill tore is left out.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -45,11 +46,11 @@ class ReviewFile:
         # What stands behind the last line end was torn off.
         return [self._decision(line, number) for number, line in enumerate(lines[:-1], 1) if line.strip()]
 
-    def add(self, decision: Decision) -> Decision:
-        """Write a decision, with who took it and when, and give it back so; raises UsageError where that fails."""
+    def add(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Write decisions, with who took them and when, and give them back so; raises UsageError where that fails."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        named = replace(decision, by=self.by, when=now)
-        line = json.dumps(asdict(named), ensure_ascii=True).encode() + b"\n"
+        named = [replace(decision, by=self.by, when=now) for decision in decisions]
+        lines = b"".join(json.dumps(asdict(each)).encode() + b"\n" for each in named)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -60,7 +61,7 @@ class ReviewFile:
                 torn = size > 0 and os.pread(number, 1, size - 1) != b"\n"
                 if torn:
                     os.ftruncate(number, _last_end(number, size))
-                os.write(number, line)
+                os.write(number, lines)
                 os.fsync(number)
             finally:
                 os.close(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from papillon.annotation.proposals import Proposal
-from papillon.annotation.review import Decision, Review, Reviewed
+from papillon.annotation.review import Decision, Keep, Review, Reviewed
 from papillon.asking import marked
 from papillon.errors import UsageError
 from papillon.screen import visible
@@ -20,14 +20,13 @@ HELP = (
 
 def review_at_terminal(
     review: Review,
-    keep: Callable[[Decision], Decision],
+    keep: Keep,
     read: Callable[[str], str | None],
     say: Callable[[str], None],
 ) -> bool:
     """Ask about every query that is not finished; whether all are at the end.
 
-    ``read`` shows a question and gives the line that was typed, None at the end of what can be read; ``keep`` writes a
-    decision and gives it back as it was written.
+    ``read`` shows a question and gives the line that was typed, None at the end of what can be read.
     """
     say(f"This shows private texts. {HELP}")
     shown: tuple[int, int] | None = None
@@ -49,8 +48,8 @@ def review_at_terminal(
             continue
         if not decisions:
             say(HELP)
-        for decision in decisions:
-            review.take([keep(decision)])
+        else:
+            review.take(keep(decisions))
         # What was accepted is marked from now on; the query need not be shown for that.
         if row.query.place < len(review.rows) and not review.rows[row.query.place].finished:
             shown = (row.query.place, len(review.rows[row.query.place].units))

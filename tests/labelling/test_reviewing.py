@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from evals.labelling.reviewing import Reviewing, on_page
+from evals.labelling.server import listening
 from evals.labelling.sitting import Outdated
 from papillon.annotation.proposals import Proposal
 from papillon.annotation.queries import Query
 from papillon.annotation.review import Decision, Review
+from papillon.errors import UsageError
 from tests.papillon.annotation.samples import QUERY, review
 
 
 class Kept(list[Decision]):
     """Keeps decisions as a file would."""
 
-    def __call__(self, decision: Decision) -> Decision:
-        self.append(decision)
-        return decision
+    def __call__(self, decisions: Sequence[Decision]) -> list[Decision]:
+        self.extend(decisions)
+        return list(decisions)
 
 
 def reviewing(*more: str) -> tuple[Reviewing, Kept]:
@@ -124,3 +128,21 @@ def test_nothing_is_asked_where_all_is_reviewed() -> None:
     found.take([found.rows[0].answered(each, True) for each in found.rows[0].proposals])
     found.take([found.rows[0].finish()])
     assert on_page(found, Kept())
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_is_shown() -> None:
+    with listening() as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"^--port: expected a free port on this machine, got {port}: "):
+            on_page(review(), Kept(), port=port)
+
+
+def test_one_of_five_thousand_queries_is_shown_and_answered_at_once() -> None:
+    queries = [Query(at, f"query {at}") for at in range(5000)]
+    asked = Reviewing(Review(queries, [()] * 5000), Kept())
+    asked.review.take([row.finish() for row in asked.review.rows[:4990]])
+    started = time.process_time()
+    for _ in range(10):
+        give(asked, [])
+    assert (time.process_time() - started) / 10 < 0.05
+    assert asked.state()["left"] == 0

@@ -15,7 +15,7 @@ from tests.papillon.annotation.samples import PROPOSED, review
 def test_each_decision_is_in_the_file_with_who_took_it(tmp_path: Path) -> None:
     file, row = ReviewFile(tmp_path / "sub" / "out.csv", "Bo"), review().rows[0]
     assert file.decisions() == []
-    kept = [file.add(row.answered(PROPOSED[0], True)), file.add(row.added("Annie"))]
+    kept = [*file.add([row.answered(PROPOSED[0], True)]), *file.add([row.added("Annie"), row.added("Oslo")])]
     assert ReviewFile(tmp_path / "sub" / "out.csv").decisions() == kept
     assert {each.by for each in kept} == {"Bo"}
     assert all(each.when for each in kept)
@@ -25,18 +25,18 @@ def test_each_decision_is_in_the_file_with_who_took_it(tmp_path: Path) -> None:
 
 def test_a_torn_last_line_is_left_out_and_the_next_one_is_not_lost(tmp_path: Path) -> None:
     file, row = ReviewFile(tmp_path / "out.csv"), review().rows[0]
-    first = file.add(row.answered(PROPOSED[0], True))
+    first = file.add([row.answered(PROPOSED[0], True)])
     with file.path.open("ab") as torn:
         torn.write(b'{"place": 0, "dig')
-    assert file.decisions() == [first]
-    second = file.add(row.answered(PROPOSED[1], False))
-    assert file.decisions() == [first, second]
+    assert file.decisions() == first
+    second = file.add([row.answered(PROPOSED[1], False)])
+    assert file.decisions() == [*first, *second]
 
 
 @pytest.mark.parametrize("line", ["{}", "no JSON", '{"place": 0, "digest": "a", "what": "maybe"}', "[" * 9999])
 def test_an_edited_line_is_named(line: str, tmp_path: Path) -> None:
     file = ReviewFile(tmp_path / "out.csv")
-    file.add(review().rows[0].answered(PROPOSED[0], True))
+    file.add([review().rows[0].answered(PROPOSED[0], True)])
     with file.path.open("a") as edited:
         edited.write(f"{line}\n")
     with pytest.raises(UsageError) as refused:
@@ -54,4 +54,4 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="it cannot be read"):
         file.decisions()
     with pytest.raises(UsageError, match="it cannot be written"):
-        file.add(review().rows[0].added("Annie"))
+        file.add([review().rows[0].added("Annie")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from papillon.annotation.review import Decision
 from papillon.annotation.terminal import HELP, review_at_terminal
 from tests.papillon.annotation.samples import PROPOSED, review
@@ -17,9 +19,9 @@ class Typed:
         self.seen.append(question)
         return f"{self.lines.pop(0)}\n" if self.lines else None
 
-    def keep(self, decision: Decision) -> Decision:
-        self.kept.append(decision)
-        return decision
+    def keep(self, decisions: Sequence[Decision]) -> list[Decision]:
+        self.kept += decisions
+        return list(decisions)
 
 
 def reviewed(*lines: str, more: tuple[str, ...] = ()) -> tuple[Typed, tuple[str, ...], bool]:
