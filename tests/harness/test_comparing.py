@@ -236,3 +236,14 @@ class TestItsFiles:
         out, err = capsys.readouterr()
         assert (out, err.startswith(f"papillon compare: {said}")) == ("", True), err
         assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_runs_without_targets_have_no_quality_to_draw(tmp_path: Path) -> None:
+    none = dict.fromkeys(("quality", "verdict", "overall", "tutorial_overall"))
+    for number in (0, 1):
+        left(tmp_path, number, [replace(each, **none) for each in qualities(20, 0)], targets=False)
+    with pytest.raises(UsageError) as refused:
+        compared([], tmp_path).plot(tmp_path / "plot.svg")
+    assert str(refused.value) == (
+        "--plot: expected runs with a quality to draw, but none was held against targets (targets = false)."
+    )

@@ -155,8 +155,12 @@ def _flips(split: SplitComparison, width: int, show: str) -> list[str]:
     other = len(split.flipped) - worse - better
     said += f", {other} changed without either" if other else ""
     shown = split.flipped[:SHOWN_FLIPS]
-    columns = [Column("example"), *map(Column, FLIPPING), Column("shown by")]
-    body = [[_escaped(flip.id), *flip_figures(flip).values(), f"{show} {shlex.quote(flip.id)}"] for flip in shown]
+    told = [name for name in FLIPPING if any(name in flip.before or name in flip.after for flip in shown)]
+    columns = [Column("example"), *map(Column, told), Column("shown by")]
+    body = []
+    for flip in shown:
+        figures = flip_figures(flip)
+        body.append([_escaped(flip.id), *(figures[name] for name in told), f"{show} {shlex.quote(flip.id)}"])
     flips = table(columns, body, width)
     if len(flips) == 1 + len(shown):
         lines = wrapped(f"{said}:", width) + flips

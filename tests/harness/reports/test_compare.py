@@ -173,3 +173,13 @@ class TestTable:
 def test_runs_without_rows_are_no_error() -> None:
     empty: RunResult = replace(run([row(0)]), rows=())
     assert compare(empty, empty).refused == "they share no example"
+
+
+def test_without_targets_an_example_flips_by_what_it_leaks() -> None:
+    none = dict.fromkeys(("quality", "verdict", "overall", "tutorial_overall"))
+    before = [replace(row(n), **none) for n in range(3)]
+    after = [before[0], replace(before[1], leaked=1, judge_leaked=1, leakage=1.0), before[2]]
+    text = said(compare(run(before, targets=False), run(after, "after", targets=False)))
+    assert "1 example of dev flipped: 1 became worse, 0 better:" in text
+    assert re.search(r"^example +leakage +errors +shown by$", text, re.MULTILINE)
+    assert not re.search("^(quality|overall|joint)", text, re.MULTILINE)
