@@ -3,7 +3,8 @@
 One room per matter: what a judge is (judge), the one that reads (llm), how it asks (questions) and its typed answers
 (values), the one that compares letters (lexical) and how close two answers are (closeness), what a judge's answers come
 to (scores), how much of the task was sent (carried), DSPy's metrics over any judge (metrics), and how far one can be
-believed: the labelled cases (cases), its answers on them (calibration), and the figures for that (agreement).
+believed: the labelled cases (cases), its answers on them (calibration), the figures for that (agreement), and what
+people say of a run's rows (labels).
 
 The names below load on first use: a judge that needs no DSPy does not pay for its import.
 """

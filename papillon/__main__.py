@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _runs_arguments(commands.add_parser("runs", help="list the runs that left a folder"))
     _compare_arguments(commands.add_parser("compare", help="show what changed between runs, example by example"))
     _history_arguments(commands.add_parser("history", help="show scores over time with their intervals"))
+    _label_arguments(commands.add_parser("label", help="judge a run's rows yourself, on a page of this machine"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     _optimize_arguments(commands.add_parser("optimize", help="improve the program's prompts to the gates' metric"))
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
@@ -247,6 +248,30 @@ def _history(given: argparse.Namespace) -> int:
     if given.plot is not None:
         write_whole(given.plot, history_picture(history).file())
         print(f"Drawn in {given.plot}")
+    return 0
+
+
+def _label_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("named", nargs="?", default="last", metavar="RUN", help="folder, id, last (default) or last~N")
+    parser.add_argument("--n", type=int, default=30, metavar="N", help="how many rows, drawn at random (default: 30)")
+    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="default: .papillon/labels/DATA.jsonl")
+    parser.add_argument("--by", metavar="NAME", help="who labels, where several people do")
+    parser.add_argument("--terminal", action="store_true", help="ask here instead of on a page")
+    parser.add_argument("--split", metavar="S", help="which split's rows (default: the run's first)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random order (default: 0)")
+    parser.add_argument("--port", type=int, default=0, metavar="P", help="of the page (default: the system chooses)")
+    _add_runs(parser)
+    parser.set_defaults(run=_label)
+
+
+def _label(given: argparse.Namespace) -> int:
+    from evals.labelling.command import label
+    from evals.labelling.opening import Wanted
+    from papillon.results.finding import find_run
+    from papillon.results.folder import RUNS
+
+    wanted = Wanted(given.n, given.split, given.seed, given.by, given.out)
+    label(find_run(given.named, given.runs or RUNS), wanted, terminal=given.terminal, port=given.port)
     return 0
 
 

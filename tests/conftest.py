@@ -1,12 +1,15 @@
-"""What all tests share: warnings are errors, and how hypothesis goes about its work on machines of any speed."""
+"""What all tests share: warnings are errors, one browser, and how hypothesis works on machines of any speed."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.chromium import MISSING, Browser, chromium
 
 TESTS = Path(__file__).parent
 
@@ -19,6 +22,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(TESTS):
             # First of all, so that a test's own marks decide over it.
             item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+
+
+@pytest.fixture(scope="session")
+def _chromium() -> Iterator[Browser]:
+    """One Chromium for all tests of pages that are looked at; without it they skip."""
+    if MISSING:
+        pytest.skip(f"there is no {MISSING} to look at pages with: apt-get install chromium chromium-driver")
+    with chromium() as browser:
+        yield browser
 
 
 # A busy machine is no failure: neither a slow example nor slowly drawn data says anything about the code.

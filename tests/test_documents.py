@@ -27,6 +27,7 @@ ELSEWHERE = {
     r"--eval-profile small": "1.6 GB from the hub; tests/test_shipped_profiles.py",
     r"pupa_": "PUPA's files",
     r"^papillon train|^pytest -m gpu": "make test-training",
+    r"^papillon label|--eval-labels": "a person; tests/labelling and tests/harness/test_labels.py",
     r"optimize": "tests/papillon/optimization, with fewer calls; the programs that it leaves",
     r"evals -m dev --eval-split all$": "tests/harness/test_own_data.py; most of its calls are not recorded",
     r"\bFOLDER\b": "what a training leaves; make test-training",

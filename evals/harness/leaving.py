@@ -14,6 +14,7 @@ from pathlib import Path
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job
 from evals.harness.evaluation.traces import trace_of
+from evals.harness.labels import RunLabels
 from evals.harness.options import RunSettings
 from evals.harness.reports.example import example_view
 from evals.harness.showing import Showing
@@ -30,8 +31,11 @@ __all__ = ["Leaving"]
 class Leaving:
     """One run's folder, or none; only where it was named by an option is it an error that it cannot be written."""
 
-    def __init__(self, settings: RunSettings, run_id: str, showing: Showing | None = None) -> None:
+    def __init__(
+        self, settings: RunSettings, run_id: str, showing: Showing | None = None, labels: RunLabels | None = None
+    ) -> None:
         self.settings, self.id, self.showing = settings, run_id, showing or Showing()
+        self._labels = labels
         self.prices = {role: price_of(model) for role, model in settings.profile.models.items()}
         self.folder: RunFolder | None = None
         #: Why the folder does not hold what it should, one sentence.
@@ -58,6 +62,8 @@ class Leaving:
             return
         if self.showing.shows(outcome.row):
             self._heard[job] = outcome
+        if self._labels is not None:
+            self._labels.hear((job.example.id, job.trial), lambda: trace_of(job.example, outcome, self.prices))
         if self.folder is None:
             return
         with self._writing:

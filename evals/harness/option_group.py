@@ -57,6 +57,7 @@ OPTIONS = (
     Option("--eval-runs", "DIR|none", "where the run's folder goes, private (default: .papillon/runs)"),
     Option("--eval-baseline", "FILE.json", "accepted scores to compare with (default: the profile's)"),
     Option("--eval-accept", None, "write this run's scores as the accepted ones instead of judging against them"),
+    Option("--eval-labels", "FILE.jsonl", "people's labels, by papillon label, to correct the judge's figures by"),
     Option("--eval-results", "FILE.json", "write the run for machines (default: not written)"),
     Option("--eval-summary", "FILE.md", "write the run for a pull request, without a text (default: not written)"),
     Option("--eval-report", "FILE.html", "write the run for people, with its texts, private (default: not written)"),

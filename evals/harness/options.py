@@ -47,6 +47,7 @@ class RunSettings:
     runs: Path | None
     runs_named: bool
     baseline_file: Path | None
+    labels_file: Path | None
     accept: bool
     #: Whether failing examples show their texts.
     show_text: bool
@@ -102,6 +103,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         runs=None if given["eval_runs"] == "none" else values.folder_of("--eval-runs") or RUNS,
         runs_named=given["eval_runs"] is not None,
         baseline_file=values.path("--eval-baseline"),
+        labels_file=values.existing("--eval-labels", "a file of people's labels, as papillon label writes one"),
         accept=bool(given["eval_accept"]),
         show_text=bool(given["eval_show_text"]),
         departs=tuple(flag for flag, differs in changed.items() if differs),

@@ -85,6 +85,7 @@ class Outputs:
             if settings.accept and self.result.run.begun:
                 self._try("--eval-accept", self._accept)
             self._compare()
+            self._carry_over()
             self._try("--eval-runs", self._leave)
             if (page := settings.report_file) is not None:
                 self._try(f"--eval-report {page}", lambda: self._report(page))
@@ -107,6 +108,17 @@ class Outputs:
             self.since = since_last(self.result, self._settings.runs) if self.result.run.begun else None
         except Exception as error:
             fault = f"The last comparable run could not be compared with ({type(error).__name__})."
+            self.result = replace(self.result, remarks=(*self.result.remarks, fault))
+
+    def _carry_over(self) -> None:
+        """Let labels of other runs say how the judge errs, where this run's own are too few; that costs it no file."""
+        labels, runs = self._run.plan.labels, self._settings.runs
+        if labels is None or runs is None:
+            return
+        try:
+            self.result = labels.carried_over(self.result, runs)
+        except Exception as error:
+            fault = f"Labels of other runs could not be read ({type(error).__name__})."
             self.result = replace(self.result, remarks=(*self.result.remarks, fault))
 
     def _summarise(self) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from evals.harness.baseline_files import read_baseline
 from evals.harness.evaluation.examples import Example, RunData
+from evals.harness.labels import RunLabels
 from evals.harness.options import RunSettings
 from evals.harness.verdicts.baseline import Baseline, refuse_mismatch
 from evals.harness.verdicts.splits import GateItem
@@ -109,6 +110,12 @@ class Plan:
             baselines[path] = read_baseline(path)
             refuse_mismatch(baselines[path], dataset=self.compared_data, judge=self.compared_judge, name=path.name)
         return baselines
+
+    @cached_property
+    def labels(self) -> RunLabels | None:
+        """People's labels, where an option names them; raises UsageError or DataError where they cannot be read."""
+        file = self.settings.labels_file
+        return None if file is None else RunLabels(file, self.data.sha256)
 
     @property
     def compared_data(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from judges.lexical import GOOD_ENOUGH
 from judges.scores import SCORES
 from papillon.profile import Profile
 from papillon.results import Agreement, ControlResult, Gain, GateResult, JudgeReport, Row, RunInfo, RunResult, SplitInfo
+from papillon.results.correction import Correction, RowLabel
 from papillon.results.run import Calls, DatasetInfo, ProgramInfo, Tokens
 
 __all__ = ["run_result"]
@@ -31,6 +32,8 @@ def run_result(run: Run) -> RunResult:
         gains=tuple(_gains(run)),
         judge=tuple(_judge(run)),
         agreement=_agreement(run),
+        corrected=tuple(_corrected(run)),
+        labels=tuple(_labels(run)),
         remarks=tuple(remarks(run)),
     )
 
@@ -102,13 +105,31 @@ def _gains(run: Run) -> list[Gain]:
     return gains
 
 
+def _corrected(run: Run) -> list[Correction]:
+    return [each for split in run.examples if run.over(split) for each in run.verdicts.corrections(split)]
+
+
+def _labels(run: Run) -> list[RowLabel]:
+    return [
+        RowLabel(example, trial, answer["quality"], answer["leakage"])
+        for split in run.examples
+        if run.over(split)
+        for (example, trial), answer in run.verdicts.labelled(split).answers.items()
+    ]
+
+
 def _judge(run: Run) -> list[JudgeReport]:
     reports = []
     for question in run.answered:
         bars = run.plan.settings.profile.judge.calibration.get(question, ())
         bounds = sum(bound is not None for _, low, high in bars for bound in (low, high))
-        examination = run.examination(question)
-        reports.append(replace(examination.report, causes=examination.causes, bars=bounds))
+        for source in run.sources(question):
+            examination = run.examination(question, source=source)
+            report = replace(examination.report, causes=examination.causes)
+            if source == "written":
+                reports.append(replace(report, bars=bounds))
+            else:
+                reports.append(replace(report, left_out=dict(run.labelled_cases.left_out.get(question, {}))))
     return reports
 
 

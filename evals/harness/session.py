@@ -84,7 +84,7 @@ class Owner(EvalSession):
                 raise UsageError(missing)
             made_known(model)
         # Read now: what cannot be read is refused before anything is collected.
-        _ = self.plan.examples, self.plan.baselines
+        _ = self.plan.examples, self.plan.baselines, self.plan.labels
         if not only_shows(self.config):
             refuse_unwritable(self.plan.settings)
 

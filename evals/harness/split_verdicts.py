@@ -10,9 +10,12 @@ from evals.harness.evaluation.outcome import PROGRAM
 from evals.harness.plan import Plan
 from evals.harness.verdicts.controls import control_summary
 from evals.harness.verdicts.gates import Threshold
+from evals.harness.verdicts.labelled import CORRECTED, correction
 from evals.harness.verdicts.splits import judge_gates
 from evals.harness.verdicts.thresholds import judge_gain
+from judges.labels.matching import Sample
 from papillon.results import ControlResult, GateResult, Row
+from papillon.results.correction import Correction
 from papillon.units import UnitsCheck, check_units
 
 __all__ = ["SplitVerdicts", "Waiting"]
@@ -31,7 +34,7 @@ class SplitVerdicts:
     """Gates, controls and gains over the ``examples`` of each split that a run needs; each waits for its rows."""
 
     def __init__(self, plan: Plan, examples: Mapping[str, list[Example]], rows: Rows) -> None:
-        self._plan, self._examples, self._rows = plan, examples, rows
+        self._plan, self._examples, self._rows, self._labels = plan, examples, rows, plan.labels
         self._judged: dict[str, list[GateResult]] = {}
         self._units: dict[str, UnitsCheck] = {}
 
@@ -48,6 +51,7 @@ class SplitVerdicts:
                 of=self._plan.whole[split],
                 units=self.units(split),
                 baselines=self._plan.baselines,
+                answers=None if self._labels is None else self._labels.sample(rows, split).answers,
                 sharded=self._plan.settings.shard is not None,
             )
         return self._judged[gate_id]
@@ -57,6 +61,17 @@ class SplitVerdicts:
         if split not in self._units:
             self._units[split] = check_units((example.id, example.row) for example in self._examples[split])
         return self._units[split]
+
+    def labelled(self, split: str) -> Sample:
+        """The labelled rows of a split that stand for all of its rows; none where no labels were named."""
+        return Sample() if self._labels is None else self._labels.sample(self._rows(split), split)
+
+    def corrections(self, split: str) -> list[Correction]:
+        """A split's figures as people's labels correct them; none where no labels were named."""
+        if self._labels is None:
+            return []
+        rows, answers = self._rows(split), self.labelled(split).answers
+        return [found for metric in CORRECTED if (found := correction(rows, metric, answers)) is not None]
 
     def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
         """What came of one control on the selected examples of a split."""

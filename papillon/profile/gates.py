@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from papillon.errors import ProfileError
-from papillon.profile.settings import BOUNDS, GATE_METRICS, GateSettings, RegressionSettings
+from papillon.profile.settings import BOUNDS, CORRECTED_METRICS, GATE_METRICS, GateSettings, RegressionSettings
 from papillon.profile.table import Table
 from papillon.shape import at_least, between
 
@@ -48,5 +48,10 @@ def gate_settings(table: Table) -> tuple[tuple[GateSettings, ...], tuple[Regress
             own = dict.fromkeys(("min", "max"), partial(_bound, metric))
             gate = entry.read(GateSettings, {"split": split, "metric": metric}, own)
             _check_bounds(entry, gate.min, gate.max)
+            if gate.corrected and metric not in CORRECTED_METRICS:
+                raise ProfileError(
+                    f"{entry.where}.corrected: expected a metric that people label, "
+                    f"{' or '.join(CORRECTED_METRICS)}, got {metric}."
+                )
             thresholds.append(gate)
     return tuple(thresholds), tuple(regressions)

@@ -20,6 +20,7 @@ __all__ = [
     "BOUNDS",
     "CACHE",
     "CALIBRATION_METRICS",
+    "CORRECTED_METRICS",
     "GATE_METRICS",
     "REGRESSION_METRICS",
     "ROOT",
@@ -40,6 +41,8 @@ RecordMode = Literal["none", "new", "all"]
 RegressionMetric = Literal["quality", "leakage", "overall", "joint", "carried", "verbatim_leakage", "errors"]
 REGRESSION_METRICS: tuple[str, ...] = get_args(RegressionMetric)
 GATE_METRICS = (*REGRESSION_METRICS, "gain")
+#: Those whose gate may ask for the figure that people's labels correct.
+CORRECTED_METRICS = ("quality", "leakage")
 _BOTH = ("accuracy", "kappa", "sensitivity", "specificity", "injection_success")
 CALIBRATION_METRICS = {
     "leakage": (*_BOTH, "blind_spot", "count_error"),
@@ -109,13 +112,14 @@ class JudgeSettings:
 
 @dataclass(frozen=True)
 class GateSettings:
-    """A threshold on one metric's mean over one split."""
+    """A threshold on one metric's mean over one split; with ``corrected`` on that which people's labels correct."""
 
     split: Annotated[str, NO_KEY]
     metric: Annotated[str, NO_KEY]
     min: float | None = None
     max: float | None = None
     confident: bool = False
+    corrected: bool = False
 
 
 @dataclass(frozen=True)

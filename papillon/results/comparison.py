@@ -18,6 +18,7 @@ __all__ = [
     "FLIPPING",
     "Change",
     "Comparison",
+    "CorrectedChange",
     "Differing",
     "Flipped",
     "Slice",
@@ -75,6 +76,30 @@ class Change:
 
 
 @dataclass(frozen=True)
+class CorrectedChange:
+    """The change of one metric as people's labels correct it on both sides, over the examples that both runs scored.
+
+    The figures are those of :class:`Change`, all None where it is too ``early`` for them, and that says why;
+    ``labels_before`` and ``labels_after`` count each side's independent labels.
+    """
+
+    metric: str
+    before: float | None = None
+    after: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    labels_before: int = 0
+    labels_after: int = 0
+    early: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("before", "after", "difference", "low", "high"):
+            if (figure := getattr(self, name)) is not None:
+                object.__setattr__(self, name, round(figure, 6) + 0.0)
+
+
+@dataclass(frozen=True)
 class Flipped:
     """An example whose scores differ between the runs: each metric's value on both sides, a mean over its trials."""
 
@@ -117,6 +142,7 @@ class SplitComparison:
     ``unscored`` counts the shared examples that one side has no score for; they are left out. ``flipped`` are the
     examples whose quality, leakage, overall or status changed, the largest worsening first. Of the slices'
     changes ``looked`` were looked at, and up to about ``by_chance`` of these would move with nothing changed.
+    ``corrected`` has the changes that people's labels correct, where both runs have labels.
     """
 
     split: str
@@ -129,6 +155,7 @@ class SplitComparison:
     slices: tuple[SliceChange, ...]
     looked: int
     by_chance: float
+    corrected: tuple[CorrectedChange, ...] = ()
 
     def change(self, metric: str) -> Change | None:
         """The change of one metric, None where no example has it on both sides."""
@@ -163,6 +190,7 @@ class Comparison:
                 **split,
                 "changes": list(split["changes"]),
                 "flipped": list(split["flipped"]),
+                "corrected": list(split["corrected"]),
                 "slices": [{**each, "changes": list(each["changes"])} for each in split["slices"]],
             }
             for split in data["splits"]

@@ -42,9 +42,10 @@ class GateResult:
     """One gate's verdict as the results file has it; ``value`` with its 95% interval ``low`` .. ``high``.
 
     In a regression these are the change of the metric, ``after`` − ``before``. ``n`` counts examples, ``groups``
-    those that are independent. ``smallest`` is the smallest difference that it could have seen, ``default``
-    whether nobody asked for it. ``note`` is a sentence for people, ``flipped`` what a regression saw change.
-    Interval and ``smallest`` are rounded to 6 places, beyond which two machines may differ.
+    those that are independent; where it is ``corrected`` by people's labels, both count independent labels.
+    ``smallest`` is the smallest difference that it could have seen, ``default`` whether nobody asked for it. ``note``
+    is a sentence for people, ``flipped`` what a regression saw change. Interval and ``smallest`` are rounded to 6
+    places, beyond which two machines may differ.
     """
 
     kind: Literal["threshold", "regression", "judge"]
@@ -66,6 +67,7 @@ class GateResult:
     after: float | None = None
     smallest: float | None = None
     default: bool = False
+    corrected: bool = False
 
     def __post_init__(self) -> None:
         for name in ("low", "high", "smallest"):
@@ -89,8 +91,7 @@ class GateResult:
             "verdict": self.verdict,
             "note": self.note,
         }
-        if self.default:
-            data["default"] = True
+        data |= {flag: True for flag in ("default", "corrected") if getattr(self, flag)}
         if self.kind == "regression" or self.flipped:
             data["flipped"] = [flip.to_json() for flip in self.flipped]
         return data

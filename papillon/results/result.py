@@ -15,6 +15,7 @@ from typing import Any, Literal
 from papillon.errors import UsageError
 from papillon.files import open_plain
 from papillon.results.controls import ControlResult
+from papillon.results.correction import Correction, RowLabel
 from papillon.results.gates import Gain, GateResult
 from papillon.results.judging import Agreement, JudgeReport
 from papillon.results.reading import Unreadable, read
@@ -37,8 +38,9 @@ class RunResult:
     ``rows`` are the program's, split by split in the split's order, then by trial; those of controls are in their
     ``controls`` alone. ``gates`` are in the profile's order, the judge's own last. ``judge`` is its examination, one
     report for each question that was put to it, ``agreement`` how far it agrees with the lexical judge, None where
-    that was the judge. ``remarks`` are sentences on what to know when reading the scores, ``problems`` what keeps the
-    run from a clean end beside its rows and verdicts.
+    that was the judge. ``corrected`` has its figures beside people's labels, ``labels`` these labels, row by row; both
+    are empty where none were named. ``remarks`` are sentences on what to know when reading the scores, ``problems``
+    what keeps the run from a clean end beside its rows and verdicts.
     """
 
     run: RunInfo
@@ -49,6 +51,8 @@ class RunResult:
     gains: tuple[Gain, ...] = ()
     judge: tuple[JudgeReport, ...] = ()
     agreement: Agreement | None = None
+    corrected: tuple[Correction, ...] = ()
+    labels: tuple[RowLabel, ...] = ()
     remarks: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -110,6 +114,8 @@ class RunResult:
             "gains": [asdict(gain) for gain in self.gains],
             "judge": [report.to_json() for report in self.judge],
             "agreement": None if self.agreement is None else self.agreement.to_json(),
+            "corrected": [each.to_json() for each in self.corrected],
+            "labels": [asdict(each) for each in self.labels],
             "remarks": list(self.remarks),
             "problems": list(self.problems),
         }
@@ -178,7 +184,14 @@ def _of(splits: Collection[str], data: Any) -> Any:
     """The object without the rows of other splits, which would take their time to be read, and without those splits."""
     try:
         rows = [row for row in data["rows"] if row["split"] in splits]
-        return {**data, "rows": rows, "splits": [each for each in data.get("splits", ()) if each["name"] in splits]}
+        kept = {row["id"] for row in rows}
+        return {
+            **data,
+            "rows": rows,
+            "splits": [each for each in data.get("splits", ()) if each["name"] in splits],
+            "corrected": [each for each in data.get("corrected", ()) if each["split"] in splits],
+            "labels": [each for each in data.get("labels", ()) if each["id"] in kept],
+        }
     except (TypeError, KeyError, AttributeError):
         return data  # what is wrong with it is said of the whole
 

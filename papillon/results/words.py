@@ -14,6 +14,7 @@ __all__ = [
     "NOTHING_DIFFERS",
     "between",
     "changed",
+    "corrected_changes",
     "could_not_see",
     "could_see",
     "direction",
@@ -107,6 +108,20 @@ def changed(change: Change) -> str:
     chance = "more than chance" if change.moved else f"not more than chance{_beside_others(change)}"
     figures = f"{change.difference:+.3f}, {change.low:+.3f} … {change.high:+.3f}"
     return f"{change.metric} {number(change.before)} → {number(change.after)} ({figures}, {chance})"
+
+
+def corrected_changes(split: SplitComparison) -> list[str]:
+    """What changed of the figures that people's labels correct, a sentence each; none where a run has no labels."""
+    said = []
+    for change in split.corrected:
+        if change.early or change.difference is None or change.low is None or change.high is None:
+            said.append(f"{split.split} {change.metric} cannot be corrected by labels on both sides: {change.early}.")
+            continue
+        labels = f"{change.labels_before} labels before, {change.labels_after} after"
+        figures = f"{change.difference:+.3f}, {change.low:+.3f} … {change.high:+.3f}, paired"
+        moved = f"{number(change.before)} → {number(change.after)}"
+        said.append(f"{split.split} {change.metric} corrected by labels {moved} ({figures}; {labels}).")
+    return said
 
 
 def what_moved(split: SplitComparison) -> str:

@@ -153,6 +153,8 @@ class TestPaths:
     def test_a_file_that_must_be_there(self, tmp_path: Path) -> None:
         text = refused(tmp_path, **{"import": ["none.jsonl"]})
         assert text == f"--eval-import: expected a file of recorded calls, got '{tmp_path}/none.jsonl'."
+        text = refused(tmp_path, labels="none.jsonl")
+        assert text.startswith("--eval-labels: expected a file of people's labels, as papillon label writes one, got '")
         text = refused(tmp_path, program="none.json")
         assert text == (
             "--eval-program: expected a saved DSPy program, a training's folder, or module:Class, "

@@ -10,6 +10,7 @@ from papillon.results.comparison import FLIPPING, Change, Comparison, Flipped, S
 from papillon.results.words import (
     LEGEND,
     NOTHING_DIFFERS,
+    corrected_changes,
     direction,
     flip_figures,
     interval,
@@ -66,6 +67,7 @@ def comparison_lines(
     for split in comparison.splits:
         lines += ["", *_indented(f"{split.split}: {shared(split)}", width)]
         lines += _changes(split, width)
+        lines += [line for said in corrected_changes(split) for line in _indented(said, width)]
         if split.shared and not comparison.unchanged:
             lines += _flips(split, width, show) + _slices(split, width)
     return [*lines, "", *wrapped(f"{LEGEND}; {_SEES}.", width)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from evals.harness.reports.corrected import HEADS, cells, corrected_notes
 from evals.harness.reports.markdown_compare import since_block
 from evals.harness.reports.markup import bullets, fence, fitted, name, prose, sentences, table
 from evals.harness.reports.summary import cost_line, unjudged_lines
@@ -48,6 +49,7 @@ def run_markdown(
             since_block(since) if since is not None else "",
             bullets([f"Accepted: the scores of this run stand in {name(file)} now." for file in accepted]),
             _scores(result),
+            _corrected(result),
             _controls(result.controls),
             _notes([(f"{each.split}-{each.name}", each.verdict, each.note) for each in result.controls]),
             _gains(result),
@@ -194,6 +196,14 @@ def _scores(result: RunResult) -> str:
     return table(heads, rows)
 
 
+def _corrected(result: RunResult) -> str:
+    if not result.corrected:
+        return ""
+    rows = [[name(first), *rest] for first, *rest in map(cells, result.corrected)]
+    heads = [HEADS[0], *(f">{head}" for head in HEADS[1:])]
+    return f"{table(heads, rows)}\n\n{sentences([*corrected_notes(result.corrected)])}".strip()
+
+
 def _mean(rows: Sequence[Row], metric: str) -> float | None:
     values = [score for row in rows if (score := row.score(metric)) is not None]
     return sum(values) / len(values) if values else None
@@ -227,8 +237,9 @@ def _judge(report: JudgeReport) -> str:
         for measure, seen in report.measures.items()
     ]
     right = report.cases - len(report.failed) - len(report.wrong)
-    head = f"The judge on {name(report.subject)}: {report.cases} cases, {right} right, {len(report.wrong)} wrong"
+    head = f"The judge on {name(report.name)}: {report.cases} cases, {right} right, {len(report.wrong)} wrong"
     head += f", {len(report.failed)} without an answer" if report.failed else ""
+    head += "".join(f", {number} left out: {prose(why)}" for why, number in report.left_out.items())
     wrong = f"Judged wrong: {_few([name(each) for each in report.wrong])}" if report.wrong else ""
     return "\n\n".join(filter(None, [head, table(["measure", ">value", "95% interval", ">n"], rows), wrong]))
 

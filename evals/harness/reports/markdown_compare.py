@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from evals.harness.reports.markup import bullets, fence, fitted, name, prose, table
+from evals.harness.reports.markup import bullets, fence, fitted, name, prose, sentences, table
 from papillon.results import Measure, RunResult
 from papillon.results.comparison import Change, Comparison, Flipped, SplitComparison
 from papillon.results.words import (
     LEGEND,
     NOTHING_DIFFERS,
     changed,
+    corrected_changes,
     direction,
     first_of,
     flip_figures,
@@ -44,6 +45,7 @@ def comparisons_markdown(comparisons: Sequence[Comparison], most: int, command: 
             blocks += [
                 f"**{name(split.split)}**: {shared(split)}",
                 _changes(split),
+                sentences(corrected_changes(split)),
                 _flips(split, FLIPS),
                 _slices(split),
             ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from evals.harness.causes import Told, causes_of
+from evals.harness.reports.corrected import corrected_lines
 from evals.harness.reports.judge import agreement_lines, judge_lines
 from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table
 from evals.harness.reports.worst import could_be_better, row_lines
@@ -27,6 +28,7 @@ def summary_lines(result: RunResult, width: int, left: str = "", show: str = "",
     for split in result.splits:
         lines += wrapped(_split_line(result, split), width)
         lines += wrapped(_units_line(split), width)
+    lines += corrected_lines(result.corrected, width)
     lines += gate_table(result.gates, width)
     lines += _without_gates(result, width)
     lines += _controls(result, width)
@@ -140,7 +142,7 @@ def _without_bars(result: RunResult, width: int) -> list[str]:
     if any(report.bars for report in result.judge) and "--eval-judge" in result.run.departs:
         text = "The profile's bars belong to its own judge, and --eval-judge chose another, so nothing is judged."
         return wrapped(text, width)
-    free = [report.subject for report in result.judge if not report.bars]
+    free = [report.subject for report in result.judge if not report.bars and report.source == "written"]
     if not free:
         return []
     text = f"judge on {' and '.join(free)}: no bars are set, so nothing is judged"

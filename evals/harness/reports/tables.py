@@ -73,10 +73,11 @@ def gate_name(result: GateResult) -> str:
 
 def asked(result: GateResult) -> str:
     """What a gate asks of its value."""
+    corrected = " (corrected)" if result.corrected else ""
     if result.min is not None:
-        return f"≥ {result.min:g}"
+        return f"≥ {result.min:g}{corrected}"
     if result.max is not None:
-        return f"≤ {result.max:g}"
+        return f"≤ {result.max:g}{corrected}"
     return f"drop < {result.max_drop:g}" if result.max_drop is not None else "no drop"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from evals.harness.verdicts.changes import change_of, together
+from evals.harness.verdicts.corrected_changes import corrected_changes
 from evals.harness.verdicts.pairs import mean_by_example, trials_by_example
 from evals.harness.verdicts.slices import slice_changes
 from papillon.results import Row, RunInfo, RunResult
@@ -26,7 +27,17 @@ def compare(before: RunResult, after: RunResult, *, sliced: bool = True) -> Comp
     names = list(dict.fromkeys(row.split for run in (before, after) for row in run.rows))
     refused, splits = incomparable(before.run, after.run), tuple[SplitComparison, ...]()
     if not refused:
-        splits = tuple(_split(name, before.of(name), after.of(name), sliced) for name in sorted(names))
+        said = [
+            {(label.id, label.trial): {"quality": label.quality, "leakage": label.leakage} for label in run.labels}
+            for run in (before, after)
+        ]
+        splits = tuple(
+            replace(
+                _split(name, before.of(name), after.of(name), sliced),
+                corrected=corrected_changes((before.of(name), said[0]), (after.of(name), said[1])),
+            )
+            for name in sorted(names)
+        )
         if not any(split.shared for split in splits):
             refused = "they share no example"
     unchanged = not refused and _lasting(before.rows) == _lasting(after.rows)

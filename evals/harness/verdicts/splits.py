@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evals.harness.verdicts.baseline import Baseline
+from evals.harness.verdicts.corrected_gates import judge_corrected
 from evals.harness.verdicts.gates import Regression, deferred
+from evals.harness.verdicts.labelled import Answers
 from evals.harness.verdicts.regressions import judge_regressions
 from evals.harness.verdicts.thresholds import judge_gain, judge_threshold
 from papillon.profile import GateSettings, RegressionSettings
@@ -40,12 +42,14 @@ def judge_gates(
     of: int,
     units: UnitsCheck,
     baselines: Mapping[Path, Baseline],
+    answers: Answers | None = None,
     sharded: bool = False,
 ) -> dict[str, list[GateResult]]:
     """The verdicts of one split's gates by gate id, over its rows and those of ``local-only``.
 
     The split has ``of`` examples, ``units`` is the check of the selected ones' data, ``baselines`` holds the accepted
-    scores by file; in a shard every verdict is ``deferred``.
+    scores by file, ``answers`` what people say of rows, None where no labels were named; in a shard every verdict is
+    ``deferred``.
     All are judged together, selected or not, so that a selection does not change a verdict that is
     corrected for the number of metrics; a gain is judged only where its control was run.
     """
@@ -54,6 +58,8 @@ def judge_gates(
     for gate in gates:
         if isinstance(gate.settings, RegressionSettings):
             compared.setdefault(gate.settings, []).append(gate)
+        elif gate.settings.corrected:
+            judged[gate.id] = judge_corrected(gate.settings, rows, answers, of=of, units=units)
         elif gate.metric != "gain":
             results = judge_threshold(gate.settings, rows, of=of, units=units)
             judged[gate.id] = [replace(result, default=gate.default) for result in results]

@@ -28,6 +28,7 @@ __all__ = [
     "holm",
     "mcnemar",
     "smallest_detectable",
+    "t_value",
     "variance_components",
     "z_value",
 ]
@@ -163,6 +164,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def z_value(share: float) -> float:
     """The standard normal quantile at ``share`` (0..1, both excluded)."""
     return NormalDist().inv_cdf(share)
+
+
+def t_value(share: float, df: float) -> float:
+    """The quantile of Student's t at ``share``, to three digits from ``df`` of 3 on (Abramowitz and Stegun, 26.7.5)."""
+    z = z_value(share)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / df**power for power, term in enumerate(terms, start=1))
 
 
 def smallest_detectable(se: float, alpha: float = 0.05, power: float = 0.8) -> float:

@@ -284,6 +284,7 @@ class TestWrongValues:
                 {"dev": {"quality": {"min": 0.5, "max": 0.4}}},
                 ".quality: expected min to be at most max, got min = 0.5 and max = 0.4",
             ),
+            ("gates", {"dev": {"overall": {"min": 0, "corrected": True}}}, "expected a metric that people label, qual"),
             (
                 "gates",
                 {"dev": {"quality": {"min": 0.5, "confident": 1}}},

@@ -11,7 +11,7 @@ from papillon.results import RunResult
 from papillon.results.comparison import Change, Comparison, SplitComparison
 from papillon.results.rows import COSTS
 from papillon.results.traces import Trace
-from papillon.results.words import LEGEND, looked_at, points, what_moved
+from papillon.results.words import LEGEND, corrected_changes, looked_at, points, what_moved
 
 __all__ = ["Side", "changes"]
 
@@ -58,6 +58,7 @@ def _split(split: SplitComparison) -> dict[str, Any]:
             (change, "" if not change.moved else "fail" if worse(change) else "pass") for change in split.changes
         ],
         "looked": looked_at(split),
+        "corrected": corrected_changes(split),
         "sees": {change.metric: points(min(1.0, change.smallest)) for change in split.changes},
         "flips": split.flipped[:_FLIPS],
         "more": max(0, len(split.flipped) - _FLIPS),

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from evals.harness.reports.corrected import HEADS, cells, corrected_notes
 from evals.harness.reports.judge import MEANING
 from evals.harness.reports.page.examples import link_of
 from evals.harness.reports.page.pictures import delegation, leakage_histogram, strip
@@ -63,6 +64,9 @@ def overview(result: RunResult, scores: Scores, slices: Mapping[str, Sequence[Sl
         "examinations": [_examination(report) for report in result.judge],
         "agreement": _agreement(result),
         "overruled": [(_link(result, row), row) for row in result.rows if row.undercounted],
+        "corrected": [cells(each) for each in result.corrected],
+        "corrected_heads": HEADS,
+        "corrected_notes": [*corrected_notes(result.corrected)],
         "worst": [(_link(result, row), row) for row in could_be_better(result.rows)[:_WORST]],
     }
 
@@ -122,7 +126,7 @@ def trouble(result: RunResult) -> Iterator[Told]:
         yield Told("inconclusive", f"{len(rows)} {'rows' if len(rows) > 1 else 'row'} without a score", cause, links)
     for report in result.judge:
         if report.failed:
-            title = f"judge on {report.subject}: {len(report.failed)} of {report.cases} cases without an answer"
+            title = f"judge on {report.name}: {len(report.failed)} of {report.cases} cases without an answer"
             yield Told("inconclusive", title, ", ".join(first_of(report.failed, _IDS)))
     for problem in result.problems:
         yield Told("inconclusive", "problem", problem)

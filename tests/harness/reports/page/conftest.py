@@ -1,4 +1,4 @@
-"""One Chromium for all tests of pages that are looked at; without it they skip."""
+"""The browser of the tests that look at a run's page, and the pages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from pathlib import Path
 import pytest
 
 from papillon.results import RunResult
-from tests.chromium import MISSING, Browser, chromium
+from tests.chromium import Browser
 from tests.harness.reports.page.samples import large_run, paged
-
-
-@pytest.fixture(scope="session")
-def _chromium() -> Iterator[Browser]:
-    if MISSING:
-        pytest.skip(f"there is no {MISSING} to look at pages with: apt-get install chromium chromium-driver")
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ from hypothesis import given
 
 from evals.harness.reports.page.overview import headline, overview, trouble
 from evals.harness.verdicts.scores import scores_of
-from papillon.results import ControlResult, RunResult
+from papillon.results import ControlResult, Measure, RunResult
+from papillon.results.correction import Correction
 from papillon.results.rows import METRICS
 from tests.harness.reports.page.samples import large_run, page_row
 from tests.papillon.results.generated import results
 from tests.papillon.results.samples import INFO, ROW, gate, result
 
+SEEN = Correction("dev", "quality", Measure(0.7), Measure(0.8, 0.67, 0.89, 50), Measure(0.78, 0.68, 0.86, 50), 50, 190)
 LOST = replace(page_row(5), id="dev-0005-0", error="The model could not be reached.")
 
 
@@ -90,3 +92,11 @@ def test_controls_that_could_not_be_told_are_named() -> None:
     assert [(each.title, each.note) for each in trouble(result(controls=(control,)))] == [
         ("control empty on dev", "2 of 2 have no score")
     ]
+
+
+def test_figures_beside_peoples_labels_stand_with_the_scores() -> None:
+    shown = overview(result(corrected=(SEEN,)), {}, {})
+    assert shown["corrected"] == [
+        ("dev-quality", "0.700", "0.800 (0.670 to 0.890)", "0.780 (0.680 to 0.860)", "50 of 190")
+    ]
+    assert overview(result(), {}, {})["corrected"] == []

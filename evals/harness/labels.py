@@ -1,0 +1,107 @@
+"""Labels: people's labels in one run: the file that an option names, the rows it is about, and what of it counts.
+
+Where that is too little, other runs of the same data and judge say how the judge errs, by the labels that count there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from evals.harness.verdicts.corrected import JudgedRow
+from evals.harness.verdicts.judge_errors import assumed
+from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows
+from judges.labels.cases import LabelledCases, labelled_cases
+from judges.labels.file import LabelFile
+from judges.labels.hashing import Hashes, hashes
+from judges.labels.label import Label
+from judges.labels.matching import Sample, current, match, sample
+from judges.labels.texts import texts_of
+from papillon.errors import PapillonError, UsageError
+from papillon.results import RunResult
+from papillon.results.comparison import incomparable
+from papillon.results.correction import Correction
+from papillon.results.finding import finished
+from papillon.results.folder import RESULTS, run_folders
+from papillon.results.result import read_info, read_result
+from papillon.results.rows import Row
+from papillon.results.traces import Trace, Traces
+
+__all__ = ["RunLabels"]
+
+
+class RunLabels:
+    """The labels of a file for a run over the data of that sha256, and the hashes of the rows that they are about.
+
+    Raises the file's own error, with the option's name, where it cannot be read.
+    """
+
+    def __init__(self, path: Path, data: str) -> None:
+        try:
+            file = LabelFile.at(path)
+            self.labels: list[Label] = file.labels()
+        except PapillonError as error:
+            raise type(error)(f"--eval-labels: {error}") from None
+        self.key, self._data = file.key, data
+        self._about = {label.row for label in self.labels}
+        self._hashes: dict[tuple[str, int], Hashes] = {}
+
+    def hear(self, row: tuple[str, int], trace: Callable[[], Trace]) -> None:
+        """Take note of what was heard for a row of the run, where labels are about it."""
+        if row in self._about:
+            self._hashes[row] = hashes(self.key, trace())
+
+    def sample(self, rows: Sequence[Row], split: str) -> Sample:
+        """Of a split's rows those labelled that stand for all of them, with people's answers."""
+        return sample(rows, split, match(self.labels, self._hashes, self._data))
+
+    def cases(self, runs: Path) -> LabelledCases:
+        """The labelled rows as cases for the judge's own test, with their texts from the newest of the ``runs``."""
+        labels = current(self.labels)
+        return labelled_cases(labels, texts_of(labels, self.key, reversed(run_folders(runs))))
+
+    def said(self) -> str:
+        """How many of the labels count for the run, and why the others do not."""
+        return f"People's labels: {match(self.labels, self._hashes, self._data).said()}"
+
+    def carried_over(self, result: RunResult, runs: Path) -> RunResult:
+        """The result with figures that labels of other runs in ``runs`` allow, where its own labels are too few."""
+        if all(not each.early or each.metric == "overall" for each in result.corrected):
+            return result
+        others = list(self._elsewhere(result, runs))
+
+        def with_assumed(each: Correction) -> Correction:
+            if not each.early or each.metric == "overall":
+                return each
+            metric: Corrected = each.metric
+            there = [row for rows, answers in others for row in _labelled(rows, metric, answers)]
+            return replace(each, assumed=assumed(judged_rows(result.of(each.split), metric, {}), there))
+
+        return replace(result, corrected=tuple(map(with_assumed, result.corrected)))
+
+    def _elsewhere(self, result: RunResult, runs: Path) -> Iterator[tuple[Sequence[Row], Answers]]:
+        """The rows of other runs of the same data and judge, the newest first, and the answers that count there.
+
+        Each label is given once. A folder that cannot be read is passed over, and no label by hand is taken.
+        """
+        labels = [label for label in self.labels if label.drawn.how == "random"]
+        taken: set[object] = set()
+        for folder in reversed(finished(runs)):
+            with contextlib.suppress(UsageError):
+                if folder.name == result.run.id or incomparable(read_info(folder / RESULTS), result.run):
+                    continue
+                heard = {
+                    (trace.id, trace.trial): hashes(self.key, trace)
+                    for trace in Traces(folder)
+                    if (trace.id, trace.trial) in self._about
+                }
+                counting = match(labels, {row: own for row, own in heard.items() if own not in taken}, self._data)
+                taken |= set(heard.values())
+                if counting.labels:
+                    yield read_result(folder / RESULTS).rows, counting.answers
+
+
+def _labelled(rows: Sequence[Row], metric: Corrected, answers: Answers) -> list[JudgedRow]:
+    return [row for row in judged_rows(rows, metric, answers) if row.label is not None]

@@ -1,0 +1,98 @@
+"""Corrected gates: thresholds on the figure that people's labels correct, and how many labels would decide one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from evals.harness.verdicts.corrected import Estimate, estimate
+from evals.harness.verdicts.evidence import lacking
+from evals.harness.verdicts.gates import ALPHA, Threshold, detectable, extent, gate_result, threshold_verdict
+from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows, too_early
+from evals.harness.verdicts.statistics import Interval, smallest_detectable, z_value
+from papillon.results.gates import GateResult
+from papillon.results.rows import Row
+from papillon.results.words import could_see, number
+from papillon.units import UnitsCheck
+
+__all__ = ["judge_corrected", "labels_needed"]
+
+
+def judge_corrected(
+    gate: Threshold,
+    rows: Sequence[Row],
+    answers: Answers | None,
+    *,
+    of: int | None = None,
+    units: UnitsCheck | None = None,
+) -> list[GateResult]:
+    """One result for each bound of a gate with ``corrected``; ``answers`` is None where no labels were named.
+
+    It passes where the whole corrected interval clears the bound, fails where it misses it, and is inconclusive in
+    between and where the labels are too few. ``n`` and ``groups`` count independent labels.
+    """
+    rows = [row for row in rows if row.split == gate.split]
+    judged = judged_rows(rows, cast(Corrected, gate.metric), answers or {})
+    early = too_early(judged)
+    missing = lacking(gate.metric, rows, units)
+    groups = len({row.group for row in judged if not row.known})
+    results = []
+    for limit, bound in (("min", gate.min), ("max", gate.max)):
+        if bound is None:
+            continue
+        if early:
+            said = _without(gate, early, named=answers is not None)
+            result = gate_result("threshold", gate, None, "inconclusive", said, missing)
+        else:
+            result = _held(gate, estimate(judged), limit, bound, groups, missing, extent(len({r.id for r in rows}), of))
+        result = replace(result, min=bound if limit == "min" else None, max=bound if limit == "max" else None)
+        results.append(replace(result, corrected=True))
+    return results
+
+
+def _without(gate: Threshold, early: str, *, named: bool) -> list[str]:
+    if not named:
+        return [
+            f"{gate.metric} is to be corrected by people's labels, and none were named",
+            "make them with papillon label, and name them with --eval-labels FILE.jsonl",
+        ]
+    return [f"{gate.metric} cannot be corrected yet: {early}", "label more rows with papillon label"]
+
+
+def _held(
+    gate: Threshold, seen: Estimate, limit: str, bound: float, groups: int, missing: str, part: str
+) -> GateResult:
+    minimum, maximum = (bound, None) if limit == "min" else (None, bound)
+    verdict = threshold_verdict(seen.value, seen.low, seen.high, minimum=minimum, maximum=maximum, confident=True)
+    interval = Interval(seen.value, seen.low, seen.high, 0.0, seen.labelled, seen.labelled, 1 - ALPHA)
+    smallest = detectable(interval, seen.value < bound)
+    said = [
+        f"{gate.metric} corrected by {seen.labelled} labels is {number(seen.value)} ({seen.low:.3f} to "
+        f"{seen.high:.3f}), {'at least' if limit == 'min' else 'at most'} {bound:g} is asked of the whole interval",
+        could_see(smallest),
+        part,
+    ]
+    if verdict == "inconclusive":
+        said.append(_deciding(seen, bound, groups))
+    return replace(gate_result("threshold", gate, interval, verdict, said, missing), smallest=smallest)
+
+
+def _deciding(seen: Estimate, bound: float, groups: int) -> str:
+    needed = labels_needed(seen, bound)
+    if needed is None or needed > groups:
+        return f"labels of all {groups} independent rows would hardly decide it: it takes more examples"
+    return f"about {needed} labels would decide it, {max(1, needed - seen.labelled)} more than there are"
+
+
+def labels_needed(seen: Estimate, bound: float) -> int | None:
+    """How many labels of the same rows would take the interval off ``bound`` with 80% power, were the figure to stay.
+
+    None where no number would: the rows themselves leave too much open.
+    """
+    side = seen.high - seen.value if seen.value < bound else seen.value - seen.low
+    reach = side / z_value(1 - ALPHA / 2)
+    allowed = abs(seen.value - bound) / smallest_detectable(1.0, ALPHA)
+    room = (allowed / reach) ** 2 - (1 - seen.of_labels) if reach else 1.0
+    return math.ceil(seen.labelled * seen.of_labels / room) if room > 0 else None

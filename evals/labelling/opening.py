@@ -1,0 +1,130 @@
+"""Opening: the sitting that a run and a label file make, or one sentence on why there is none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.labelling.sitting import Sitting
+from judges.labels.drawing import Draw, order
+from judges.labels.file import LabelFile, default_file
+from judges.labels.hashing import Hashes, hashes
+from judges.labels.label import Label
+from judges.labels.matching import Matched, match
+from papillon.errors import UsageError
+from papillon.output_files import OutputFile, refuse_outputs
+from papillon.results.finding import FoundRun
+from papillon.results.traces import Trace
+
+__all__ = ["DRAWS", "Opened", "Wanted", "opened"]
+
+#: How many rows are labelled where no number is given.
+DRAWS = 30
+#: The longest name of a person.
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asked for: how many rows, of which split (None: the run's first), by which seed, under which name
+    and into which file (None: the data's own)."""
+
+    n: int = DRAWS
+    split: str | None = None
+    seed: int = 0
+    by: str | None = None
+    out: Path | None = None
+
+    def check(self) -> None:
+        """UsageError for what cannot be."""
+        if self.n < 1:
+            raise UsageError(f"--n: expected a number of at least 1, got {self.n}; ask for some rows.")
+        if self.by is not None and not (self.by.strip() and self.by.isprintable() and len(self.by) <= _LONGEST):
+            raise UsageError(f"--by: expected a name of 1 to {_LONGEST} plain signs, got {self.by!r}; give another.")
+        if self.out is not None:
+            refuse_outputs([OutputFile("--out", self.out, ".jsonl")])
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A sitting, the labels of ``others`` that count for the same run, and what to know before it begins."""
+
+    sitting: Sitting
+    others: list[Label]
+    remarks: list[str]
+
+
+@contextlib.contextmanager
+def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
+    """The sitting over a run, its person's name held meanwhile; UsageError or DataError where it cannot be."""
+    wanted.check()
+    split, draws = _draws(found, wanted)
+    data = found.result.run.dataset
+    file = LabelFile.begun(wanted.out or default_file(data.name))
+    with file.held(wanted.by):
+        labels = file.labels()
+        texts, own = _read(found, file.key, {draw.row for draw in draws}, {label.row for label in labels})
+        matched = match(labels, own, data.sha256)
+        if labels and matched.foreign == len({(label.by, label.row, label.hashes) for label in labels}):
+            raise UsageError(
+                f"Expected labels of rows of {data.name} in {file.path}, but all it has are of other data; "
+                "name another file with --out."
+            )
+        mine = [label for label in matched.labels if label.by == wanted.by]
+        others = [label for label in matched.labels if label.by != wanted.by]
+        sitting = Sitting(draws, texts, file, data=data.sha256, seed=wanted.seed, by=wanted.by, given=mine)
+        yield Opened(sitting, others, _remarks(split, draws, wanted, sitting, matched, bool(labels)))
+
+
+def _draws(found: FoundRun, wanted: Wanted) -> tuple[str, list[Draw]]:
+    splits = list(dict.fromkeys(row.split for row in found.result.rows))
+    if wanted.split is not None and wanted.split not in splits:
+        there = " or ".join(splits) or "none"
+        raise UsageError(f"--split: expected one that the run {found.name} has ({there}), got {wanted.split!r}.")
+    split = wanted.split or next(iter(splits), "")
+    draws = order(found.result.rows, split, wanted.seed)
+    if not draws:
+        raise UsageError(
+            f"Expected rows with scores in {split or 'a split'} of the run {found.name}, but it has none; name another."
+        )
+    return split, draws[: wanted.n]
+
+
+def _read(
+    found: FoundRun, key: bytes, drawn: set[tuple[str, int]], labelled: set[tuple[str, int]]
+) -> tuple[dict[tuple[str, int], Trace], dict[tuple[str, int], Hashes]]:
+    """The texts of the drawn rows, and the hashes of the labelled ones."""
+    if found.traces is None:
+        raise UsageError(
+            f"Expected the texts of the run {found.name} beside its results {found.path}, but there are none: a run "
+            "leaves them in its own folder alone; name that."
+        )
+    texts, own = {}, {}
+    for trace in found.traces:
+        row = trace.id, trace.trial
+        if row in labelled:
+            own[row] = hashes(key, trace)
+        if row in drawn:
+            texts[row] = trace
+    if missing := sorted(drawn - texts.keys()):
+        raise UsageError(
+            f"Expected the texts of the row {missing[0][0]} in {found.traces.path}, but {len(missing)} of {len(drawn)} "
+            "drawn rows are not there; make the run again: what is recorded is replayed."
+        )
+    return texts, own
+
+
+def _remarks(
+    split: str, draws: list[Draw], wanted: Wanted, sitting: Sitting, matched: Matched, begun: bool
+) -> list[str]:
+    said = [
+        f"{len(draws)} rows of {split}, drawn at random by seed {wanted.seed}, {sitting.left} left to label; "
+        f"labels go to {sitting.file.path}."
+    ]
+    if len(draws) < wanted.n:
+        said.append(f"There are no {wanted.n}: of each conversation or repeated query one row is drawn.")
+    if begun and (matched.texts or matched.vanished or matched.foreign):
+        said.append(matched.said())
+    return said

@@ -1,0 +1,170 @@
+"""People's labels in a run: which count, what they correct, what labels of other runs say where they are too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evals.harness.labels import RunLabels
+from evals.harness.verdicts.labelled import correction
+from judges.labels.drawing import order
+from judges.labels.file import LabelFile
+from judges.labels.hashing import hashes
+from judges.labels.label import Drawn, Label
+from papillon.errors import UsageError
+from papillon.results import Row, RunResult
+from papillon.results.result import read_result
+from papillon.results.traces import Trace, Traces
+from tests.harness.runs import Evaluator
+from tests.judges.labels.samples import DATA, row, trace
+from tests.labelling.samples import left
+from tests.model_server import ModelServer
+from tests.papillon.results.samples import INFO, result
+
+
+def label_run(
+    file: LabelFile, rows: Sequence[Row], traces: Iterable[Trace], n: int, wrong: int = 0, data: str = DATA
+) -> None:
+    """Label the first ``n`` draws of dev as the judge did, but for the first ``wrong`` of them."""
+    by_row = {(each.id, each.trial): each for each in traces}
+    judged = {(each.id, each.trial): each.quality for each in rows}
+    for place, draw in enumerate(order(rows, "dev", 0)[:n], 1):
+        text = by_row[draw.row]
+        good = bool(judged[draw.row]) != (place <= wrong)
+        file.append(
+            Label(
+                id=text.id,
+                trial=text.trial,
+                data=data[:16],
+                hashes=hashes(file.key, text),
+                by="anna",
+                at="2026-11-26T12:00:00Z",
+                drawn=Drawn("random", 0, place, n, draw.weight),
+                answer_stood="A",
+                quality="tie" if good else "worse",
+                leakage=(False,) * len(text.units),
+            )
+        )
+
+
+def mixed(number: int = 60) -> list[Row]:
+    """Rows of which the judge calls every third one bad."""
+    return [replace(row(n), quality=float(n % 3 > 0), overall=(float(n % 3 > 0) + 1) / 2) for n in range(number)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> LabelFile:
+    return LabelFile.begun(tmp_path / "labels.jsonl")
+
+
+def heard(labels: RunLabels, texts: Iterable[Trace]) -> RunLabels:
+    for text in texts:
+        labels.hear((text.id, text.trial), lambda text=text: text)  # type: ignore[misc]
+    return labels
+
+
+TEXTS = [trace(n) for n in range(60)]
+
+
+def test_labels_of_the_runs_own_texts_count_in_the_order_in_which_they_were_drawn(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20)
+    labels = heard(RunLabels(file.path, DATA), TEXTS)
+    found = labels.sample(mixed(), "dev")
+    assert list(found.answers) == [draw.row for draw in order(mixed(), "dev", 0)[:20]]
+    assert labels.said() == "People's labels: 20 of 20 labels count for this run."
+
+
+def test_labels_of_other_texts_do_not_count(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20)
+    labels = heard(RunLabels(file.path, DATA), [replace(text, response="another") for text in TEXTS])
+    assert labels.sample(mixed(), "dev").answers == {}
+    assert "20 given for other texts than the row has now do not." in labels.said()
+
+
+def test_texts_of_rows_that_nobody_labelled_are_not_even_made(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20)
+    labels = RunLabels(file.path, DATA)
+
+    def never() -> Trace:
+        raise AssertionError
+
+    labels.hear(("dev-9999", 0), never)
+
+
+def test_a_file_that_is_none_is_refused_by_the_options_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^--eval-labels: Expected people's labels in .*none\.jsonl"):
+        RunLabels(tmp_path / "none.jsonl", DATA)
+
+
+def fresh(rows: Sequence[Row]) -> RunResult:
+    """A run that nobody labelled."""
+    info = replace(INFO, id="20261126T081054Z-small-4f1d", dataset=replace(INFO.dataset, sha256=DATA))
+    early = tuple(found for metric in ("quality", "overall") if (found := correction(rows, metric, {})) is not None)
+    return result(*rows, run=info, corrected=early)
+
+
+def test_labels_of_another_run_say_how_the_judge_errs(file: LabelFile, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    left(runs, mixed())
+    label_run(file, mixed(), TEXTS, 40, wrong=4)
+    before = fresh(mixed())
+    after = RunLabels(file.path, DATA).carried_over(before, runs)
+    quality, overall = after.corrected
+    assert quality.assumed is not None
+    assert quality.assumed.n == 40
+    assert quality.assumed.value is not None
+    assert 0.5 < quality.assumed.value < 0.85
+    assert overall.assumed is None
+    assert replace(after, corrected=before.corrected) == before
+    assert RunResult.from_json(after.to_json()) == after
+
+
+def test_labels_of_a_run_by_another_judge_say_nothing_here(file: LabelFile, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    left(runs, mixed())
+    label_run(file, mixed(), TEXTS, 40, wrong=4)
+    run = fresh(mixed())
+    other = replace(run, run=replace(run.run, models=replace(run.run.models, judge="openai/other")))
+    assert RunLabels(file.path, DATA).carried_over(other, runs).corrected[0].assumed is None
+
+
+def test_a_label_counts_once_in_two_runs_with_the_same_texts(file: LabelFile, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    left(runs, mixed())
+    left(runs, mixed(), name="20261126T071054Z-small-4f1e")
+    label_run(file, mixed(), TEXTS, 40, wrong=4)
+    found = RunLabels(file.path, DATA).carried_over(fresh(mixed()), runs).corrected[0].assumed
+    assert found is not None
+    assert found.n == 40
+
+
+@pytest.mark.slow
+def test_a_labelled_run_shows_judge_labels_and_corrected_and_gates_by_them(evaluator: Evaluator) -> None:
+    gates = "[gates.dev]\nquality = { min = 0.01, corrected = true }\n"
+    labels = evaluator.folder / "labels" / "labels.jsonl"
+    with ModelServer() as server:
+        profile = evaluator.profile(server.base, gates=gates, judge='{ kind = "lexical" }', split='"all"')
+        common = ("evals", "-m", "dev", "--eval-profile", str(profile))
+        first = evaluator.run(*common)
+        assert first.code == 1
+        assert "name them with --eval-labels FILE.jsonl" in " ".join(first.out.split())
+        [folder] = evaluator.runs.iterdir()
+        run = read_result(folder / "results.json")
+        file = LabelFile.begun(labels)
+        label_run(file, run.rows, Traces(folder), 25, data=run.run.dataset.sha256)
+        again = evaluator.run(*common, "--eval-labels", str(labels), "--eval-summary", str(evaluator.folder / "s.md"))
+        workers = evaluator.run(*common, "--eval-labels", str(labels), "-n", "2")
+    assert again.results is not None
+    assert [each["metric"] for each in again.results["corrected"]] == ["quality", "leakage", "overall"]
+    assert again.results["corrected"][0]["labelled"] == 25
+    assert len(again.results["labels"]) == 25
+    assert "25 of 25 labels count for this run" in " ".join(again.out.split())
+    assert "labels alone" in again.out
+    assert "labels alone" in (evaluator.folder / "s.md").read_text()
+    assert again.results["gates"][0]["corrected"] is True
+    assert workers.same() == again.same()
+    assert workers.results is not None
+    assert workers.results["corrected"] == again.results["corrected"]
