@@ -130,7 +130,17 @@ FLOORS = (
             "items",
             "properties",
         ),
-        *("baseline_files", "plan", "selection", "showing", "needs", "row_cache", "leaving", "split_verdicts"),
+        *(
+            "baseline_files",
+            "labels",
+            "plan",
+            "selection",
+            "showing",
+            "needs",
+            "row_cache",
+            "leaving",
+            "split_verdicts",
+        ),
     ),
     ("run",),
     (
