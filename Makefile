@@ -15,8 +15,10 @@ PLUGINS := .venv-plugins
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
 
-# Recorded calls alone, in a cache of their own: neither a model nor what somebody else recorded takes part.
+# Recorded calls alone, in a cache of their own and anew each time: neither a model nor what is recorded elsewhere, or was
+# recorded before, takes part.
 demo: $(READY)
+	@rm -rf .papillon/demo
 	$(BIN)/python -m pytest evals -m "dev or test" --eval-profile demo --eval-record none --eval-cache .papillon/demo \
 		--eval-import fixtures/recorded/demo-mini.jsonl.gz --eval-report .papillon/demo.html $(ARGS)
 

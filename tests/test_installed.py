@@ -110,6 +110,7 @@ def test_the_wheel_holds_code_and_shipped_data_and_nothing_at_its_top_but_three_
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"papillon", "judges", "evals"}
     shipped = {name.removeprefix("papillon/shipped/") for name in names if name.startswith("papillon/shipped/")}
     assert {"pyproject.toml", "fixtures/mini.csv", "fixtures/baselines/embedded.json"} <= shipped
+    assert {"fixtures/baselines/demo.json", "fixtures/recorded/demo-mini.jsonl.gz"} <= shipped
     assert {"fixtures/calibration/leakage.jsonl", "fixtures/calibration/quality.jsonl"} <= shipped
     assert "judges/quality.txt" in names
 
@@ -162,6 +163,21 @@ def test_shipped_profiles_data_and_cases_come_along_and_ones_own_name_wins(mine:
     collected = mine.run("pytest", "--pyargs", "evals", "--collect-only", "-q", "--eval-profile", "embedded")
     assert "regression" not in collected
     assert "test_gate[test-quality]" in collected
+
+
+def test_the_recorded_demo_comes_along(installed: Installed) -> None:
+    where = "from papillon.project import FIXTURES; print(FIXTURES)"
+    python = str(installed.environment / "bin" / "python")
+    fixtures = subprocess.run(
+        [python, "-c", where], cwd=installed.repository, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    out = installed.run(
+        *("pytest", "--pyargs", "evals", "-m", "dev or test", "--eval-profile", "demo", "--eval-record", "none"),
+        *("--eval-import", f"{fixtures}/recorded/demo-mini.jsonl.gz"),
+        HF_HOME=str(installed.repository / "nothing"),
+    )
+    assert "dev-quality-regression" in out
+    assert "\n0 calls made" in out
 
 
 def test_ask_runs_it_on_one_query(mine: Installed) -> None:

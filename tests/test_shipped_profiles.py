@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 
 from papillon.models.providers import identity_of
 from papillon.profile import ROOT, load_profile
-from tests.harness.runs import Evaluator
+from tests.harness.runs import EvalRun, Evaluator
 from tests.hub import Hub, hub
 from tests.test_documents import files
 from tests.tiny_gguf import write_tiny
@@ -43,16 +44,19 @@ def as_toml(table: dict[str, Any], heading: str = "") -> str:
 class Small:
     """The profile in a file, with the sha256 of what the stand-in serves, and the stand-in."""
 
+    folder: Path
     profile: Path
     hub: Hub
-    home: Path
 
-    def environment(self, **more: str) -> dict[str, str]:
-        return {"HF_ENDPOINT": self.hub.address, "HF_HOME": str(self.home), **more}
+    def evaluate(self, *more: str, home: str = "home") -> EvalRun:
+        """A run on dev; the hub's own files go to the folder ``home``."""
+        asked = ("evals", "-m", "dev", f"--eval-profile={self.profile}", *more)
+        environment = {"HF_ENDPOINT": self.hub.address, "HF_HOME": str(self.folder / home)}
+        return Evaluator(self.folder).run(*asked, timeout=600, **environment)
 
-    def fetched(self) -> list[str]:
-        """The names of the files that were sent, in order."""
-        return [re.sub(r".*/", "", each) for each in self.hub.requests if each.startswith("GET ")]
+    def sent(self) -> list[str]:
+        """The names of the files that the hub sent, sorted."""
+        return sorted(each.rpartition("/")[2] for each in self.hub.requests if each.startswith("GET "))
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def small(tmp_path: Path) -> Iterator[Small]:
     path = tmp_path / "small.toml"
     path.write_text(as_toml(profile))
     with hub(served, repositories) as standing:
-        yield Small(path, standing, tmp_path / "home")
+        yield Small(tmp_path, path, standing)
 
 
 def test_the_guides_profile_with_paths_asks_the_calls_of_demo(tmp_path: Path) -> None:
@@ -84,19 +88,30 @@ def test_the_guides_profile_with_paths_asks_the_calls_of_demo(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_small_fetches_each_file_once_and_a_replay_needs_none(small: Small, tmp_path: Path) -> None:
-    evaluator = Evaluator(tmp_path)
-    asked = ("evals", "-m", "dev", "--eval-profile", str(small.profile), "--eval-limit", "2")
-    run = evaluator.run(*asked, **small.environment())
-    assert sorted(small.fetched()) == ["qwen2.5-0.5b-instruct-q4_k_m.gguf", "qwen2.5-1.5b-instruct-q4_k_m.gguf"]
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        "mini",
+        pytest.param(
+            "pupa_new",
+            marks=pytest.mark.skipif(
+                not os.environ.get("PUPA_DIR"), reason="PUPA_DIR names no folder with PUPA's files."
+            ),
+        ),
+    ],
+)
+def test_small_fetches_each_file_once_and_a_replay_needs_none(small: Small, dataset: str) -> None:
+    asked = (f"--eval-dataset={dataset}", "--eval-limit=2")
+    run = small.evaluate(*asked)
+    assert small.sent() == ["qwen2.5-0.5b-instruct-q4_k_m.gguf", "qwen2.5-1.5b-instruct-q4_k_m.gguf"]
     assert "Fetching qwen2.5-0.5b-instruct-q4_k_m.gguf in Qwen/Qwen2.5-0.5B-Instruct-GGUF at 9217f5db" in run.out
     assert {row["status"] for row in run.rows} <= {"scored", "program_error"}, run.out
-    assert {gate.partition("-")[2] for gate in run.verdicts()} == {"errors", "overall", "leakage"}
+    assert run.verdicts().keys() == {"dev-errors", "dev-overall", "dev-leakage"}
     told = " ".join(run.out.split())
     assert re.search(r"/qwen2\.5-0\.5b-instruct-q4_k_m\.gguf \(sha256 [0-9a-f]{12}\) as local;", told)
     assert re.search(r"/qwen2\.5-1\.5b-instruct-q4_k_m\.gguf \(sha256 [0-9a-f]{12}\) as untrusted and judge\.", told)
     small.hub.requests.clear()
-    again = evaluator.run(*asked, "--eval-record", "none", **small.environment(HF_HOME=str(tmp_path / "empty")))
+    again = small.evaluate(*asked, "--eval-record=none", home="nothing")
     assert again.same() == run.same()
     assert (again.calls["made"], small.hub.requests) == (0, [])
 
@@ -105,9 +120,7 @@ def test_small_fetches_each_file_once_and_a_replay_needs_none(small: Small, tmp_
 def test_another_file_under_the_name_is_refused_by_its_sha256(small: Small, tmp_path: Path) -> None:
     for name in small.hub.files:
         small.hub.files[name] = write_tiny(tmp_path / "other.gguf", seed=7).read_bytes()
-    run = Evaluator(tmp_path).run(
-        *("evals", "-m", "dev", "--eval-profile", str(small.profile), "--eval-limit", "1"), **small.environment()
-    )
+    run = small.evaluate("--eval-limit=1")
     assert run.code == 1
     (error,) = {row["error"] for row in run.rows}
     assert re.match(
