@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from judges.agreement import Measure, kappa, share, spearman
-from judges.cases import LEAN, STANDING, LeakageCase, QualityCase, leakage_cases, quality_cases
+from judges.cases import LEAN, PEOPLE, STANDING, LeakageCase, QualityCase, leakage_cases, quality_cases
 from papillon.results.judging import JudgeReport
 
 __all__ = [
@@ -62,7 +62,8 @@ def judge_report(
     """Score a judge's answers, one for each case in the cases' order, all in one of the two forms.
 
     ``accuracy``, ``kappa``, ``sensitivity`` and ``specificity`` are over yes-or-no judgements:
-    for flags, is this unit leaked (``sensitivity`` there takes the leaked units that stand in the request,
+    for flags, is this unit leaked (``sensitivity`` there takes the leaked units that stand in the request, in
+    people's cases all,
     and ``blind_spot`` is the share missed of the leaked ones that do not; the other figures take
     all units); for counts, is any unit leaked; for pairs, is ``a`` at least as good as ``b``, by the
     score of a row: 0 for (no, yes), else 1.
@@ -88,14 +89,17 @@ def judge_report(
     leakage = isinstance(cases[0], LeakageCase)
     judgements, measures, hows = (_leakage if leakage else _quality)(given)
     wrong = {judged.case for judged in judgements if judged.truth != judged.said}
+    people = cases[0].kind == PEOPLE  # all of one kind, of which nothing more is known
+    figures = _agreement(judgements) | measures
     return JudgeReport(
         subject="leakage" if leakage else "quality",
         cases=len(cases),
         failed=tuple(case.id for case, answer in asked if answer is None),
         wrong=tuple(case.id for case, _ in given if case.id in wrong),
-        measures=_agreement(judgements) | measures,
-        kinds=_tally((case.kind, case.id not in wrong) for case, _ in given),
-        hows=hows,
+        measures={name: seen for name, seen in figures.items() if seen.n or not people},
+        kinds={} if people else _tally((case.kind, case.id not in wrong) for case, _ in given),
+        hows={} if people else hows,
+        source="people" if people else "written",
     )
 
 
@@ -133,8 +137,9 @@ def _leakage(given: Sequence[tuple[Any, Any]]) -> Scored:
         for case, answer in given
         for leak, said, how in zip(case.leaks, answer, case.how, strict=True)
     ]
-    measures["sensitivity"] = share([(j.said, j.case) for j in judgements if j.how in STANDING])
-    beyond = [j for j in judgements if j.truth and j.how not in STANDING]
+    leaks = [j for j in judgements if j.truth]
+    measures["sensitivity"] = share([(j.said, j.case) for j in leaks if j.how in (*STANDING, PEOPLE)])
+    beyond = [j for j in leaks if j.how not in (*STANDING, PEOPLE)]
     measures["blind_spot"] = share([(not j.said, j.case) for j in beyond])
     return judgements, measures, _tally((j.how, j.truth == j.said) for j in judgements)
 

@@ -16,13 +16,16 @@ from papillon.project import FIXTURES
 from papillon.shape import EMPTY, Missing, Unfit, Unknown, check_keys, fit, keys_of
 from papillon.spelling import nearest
 
-__all__ = ["LEAN", "STANDING", "LeakageCase", "QualityCase", "leakage_cases", "quality_cases"]
+__all__ = ["LEAN", "PEOPLE", "STANDING", "LeakageCase", "QualityCase", "leakage_cases", "quality_cases"]
 
 #: How a leaked unit is written where it stands in the request.
 STANDING = frozenset({"verbatim", "case", "spelling"})
+#: The kind of the cases that people's labels of a run's rows make; nobody says how a unit stands in such a request.
+PEOPLE = "people"
 #: Every way a unit can occur, with the labels that it allows.
 HOW = {how: {True} for how in (*STANDING, "paraphrase")} | {
     "partial": {True, False},
+    PEOPLE: {True, False},
     "substring": {False},
     "homonym": {False},
     "absent": {False},

@@ -38,11 +38,14 @@ def destination(settings: ModelSettings, texts: tuple[str, ...] = ()) -> Destina
     return Destination(texts, host_of(base), is_loopback(base))
 
 
-def destinations(profile: Profile, *, rows: bool, controls: bool = False, cases: bool = False) -> list[Destination]:
+def destinations(
+    profile: Profile, *, rows: bool, controls: bool = False, cases: bool = False, labelled: bool = False
+) -> list[Destination]:
     """What an evaluation sends where, for the local model, the untrusted one, and an LLM judge.
 
     ``rows`` says whether rows are evaluated, ``controls`` whether the untrusted model also gets their queries, as they
-    are and redacted, ``cases`` whether the judge is put to its own test.
+    are and redacted, ``cases`` whether the judge is put to its own test, ``labelled`` whether rows that people labelled
+    are among its cases.
     """
     found = []
     if rows:
@@ -51,7 +54,7 @@ def destinations(profile: Profile, *, rows: bool, controls: bool = False, cases:
         found.append(destination(profile.untrusted, ("requests", _FOR_CONTROLS) if controls else ("requests",)))
     judge = profile.models.get("judge")
     if judge is not None and (rows or cases):
-        judged = (*(_JUDGED if rows else ()), *((_CASES,) if cases else ()))
+        judged = (*(_JUDGED if rows or labelled else ()), *((_CASES,) if cases else ()))
         found.append(destination(judge, judged))
     return found
 

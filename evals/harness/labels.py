@@ -13,16 +13,18 @@ from pathlib import Path
 from evals.harness.verdicts.corrected import JudgedRow
 from evals.harness.verdicts.judge_errors import assumed
 from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows
+from judges.labels.cases import LabelledCases, labelled_cases
 from judges.labels.file import LabelFile
 from judges.labels.hashing import Hashes, hashes
 from judges.labels.label import Label
-from judges.labels.matching import Sample, match, sample
+from judges.labels.matching import Sample, current, match, sample
+from judges.labels.texts import texts_of
 from papillon.errors import PapillonError, UsageError
 from papillon.results import RunResult
 from papillon.results.comparison import incomparable
 from papillon.results.correction import Correction
 from papillon.results.finding import finished
-from papillon.results.folder import RESULTS
+from papillon.results.folder import RESULTS, run_folders
 from papillon.results.result import read_info, read_result
 from papillon.results.rows import Row
 from papillon.results.traces import Trace, Traces
@@ -54,6 +56,11 @@ class RunLabels:
     def sample(self, rows: Sequence[Row], split: str) -> Sample:
         """Of a split's rows those labelled that stand for all of them, with people's answers."""
         return sample(rows, split, match(self.labels, self._hashes, self._data))
+
+    def cases(self, runs: Path) -> LabelledCases:
+        """The labelled rows as cases for the judge's own test, with their texts from the newest of the ``runs``."""
+        labels = current(self.labels)
+        return labelled_cases(labels, texts_of(labels, self.key, reversed(run_folders(runs))))
 
     def said(self) -> str:
         """How many of the labels count for the run, and why the others do not."""

@@ -17,6 +17,7 @@ def texts_go(run: Run) -> str:
         rows=bool(run.examples),
         controls=sent_whole,
         cases=bool(run.selection.judged),
+        labelled=bool(run.selection.judged and run.plan.labels),
     )
     return where_texts_go(found, replay=run.plan.settings.record == "none")
 
@@ -60,6 +61,6 @@ def remarks(run: Run) -> list[str]:
         remarks.append(f"{thought} of {len(run.ledger.used)} answers held the model's thinking, which was left out.")
     if again := len(run.ledger.asked_again):
         remarks.append(f"The judge was asked again where its recorded answers were unusable: {again} calls made.")
-    if run.plan.labels is not None:
+    if run.plan.labels is not None and run.examples:
         remarks.append(run.plan.labels.said())
     return remarks

@@ -10,13 +10,14 @@ import gc
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from evals.harness.causes import Told, causes_of
 from evals.harness.evaluation.barrier import Barrier
-from evals.harness.evaluation.judge_cases import Examination, examine_judge
+from evals.harness.evaluation.judge_cases import Case, Examination, examine_judge
 from evals.harness.evaluation.outcome import Outcome
 from evals.harness.evaluation.scheduler import PROGRAM, Job, Scheduler, result_of
 from evals.harness.leaving import Leaving
@@ -27,11 +28,12 @@ from evals.harness.selection import Selection
 from evals.harness.showing import Showing
 from evals.harness.split_verdicts import SplitVerdicts, Waiting
 from evals.harness.verdicts.judge_bars import judge_bars
+from judges.labels.cases import LabelledCases
 from papillon.errors import UsageError
 from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.results import GateResult, Row
-from papillon.results.folder import new_id
+from papillon.results.folder import RUNS, new_id
 from papillon.store import Store, export_records, import_records
 
 if TYPE_CHECKING:
@@ -76,7 +78,9 @@ class Run:
         self._work: Future[None] | None = None
         #: What :meth:`close` lets go of.
         self._opened = ExitStack()
-        self._examined: dict[str, Future[Examination]] = {}
+        #: By question and by where the cases are from: written for this, or rows that people labelled.
+        self._examined: dict[tuple[str, str], Future[Examination]] = {}
+        self.labelled_cases = LabelledCases()
         #: How many of its labelled cases the judge has answered.
         self.cases_answered = 0
         self._said: deque[str] = deque()
@@ -156,20 +160,34 @@ class Run:
             if self.subjects is None:
                 return
             loop = self.subjects.models.loop
-            questions = [question for question in JUDGED if question in self.selection.judged]
-            barrier = Barrier(1 + len(questions), self.subjects.models.reach_again)
+            tests = self._tests()
+            barrier = Barrier(1 + len(tests), self.subjects.models.reach_again)
             self._work = loop.submit(self.subjects.running(self.scheduler, barrier))
-            for question in questions:
+            for question, source, cases in tests:
                 examining = examine_judge(
                     self.subjects.judge,
                     question,
+                    cases=cases,
                     order=len(self.scheduler.jobs),
                     answered=self._case_answered,
                     once_more=barrier.meet,
                 )
-                self._examined[question] = loop.submit(barrier.through(examining))
+                self._examined[question, source] = loop.submit(barrier.through(examining))
         # The gates' numpy is imported while the first calls are under way, not after the last.
         import numpy  # noqa: F401
+
+    def _tests(self) -> list[tuple[Literal["leakage", "quality"], str, Sequence[Case] | None]]:
+        """The judge's own tests: the question, where its cases are from, and these, None for those that ship."""
+        questions = [question for question in JUDGED if question in self.selection.judged]
+        if not questions or (labels := self.plan.labels) is None:
+            return [(question, "written", None) for question in questions]
+        self.labelled_cases = own = labels.cases(self.plan.settings.runs or RUNS)
+        people: dict[str, Sequence[Case]] = {"leakage": own.leakage, "quality": own.quality}
+        return [
+            test
+            for question in questions
+            for test in ((question, "written", None), (question, "people", people[question]))
+        ]
 
     def waiting(self) -> list[str]:
         """What is new about servers that are waited for, one sentence each; each is given once."""
@@ -273,10 +291,10 @@ class Run:
             note = self._told.once(result.note, causes_of(self.rows(split, control)), name)
             return {**result.to_json(), "note": note}
         if question["ask"] == "judge":
-            examination = self.examination(name, waiting)
+            found = [self.examination(name, waiting, source=source) for source in self.sources(name)]
             bars = [{**result.to_json(), "note": result.note} for result in self.judge_gates(name)]
-            causes = [self._told.once(cause, [cause], name) for cause in examination.causes]
-            return {"results": bars, "failed": len(examination.report.failed), "causes": causes}
+            causes = [self._told.once(cause, [cause], name) for each in found for cause in each.causes]
+            return {"results": bars, "failed": sum(len(each.report.failed) for each in found), "causes": causes}
         raise KeyError(question["ask"])
 
     def outcomes(self, split: str, subject: str = PROGRAM, waiting: Waiting = None) -> list[Outcome]:
@@ -287,9 +305,13 @@ class Run:
         """A subject's rows on a split."""
         return [outcome.row for outcome in self.outcomes(split, subject, waiting)]
 
-    def examination(self, question: str, waiting: Waiting = None) -> Examination:
-        """What came of putting one of its questions to the judge for every labelled case."""
-        return result_of(self._examined[question], waiting)
+    def examination(self, question: str, waiting: Waiting = None, *, source: str = "written") -> Examination:
+        """What came of putting one of its questions to the judge for every case of one source."""
+        return result_of(self._examined[question, source], waiting)
+
+    def sources(self, question: str) -> list[str]:
+        """Where the cases of a question are from: ``written``, and ``people`` where a run has their labels."""
+        return [source for asked, source in self._examined if asked == question]
 
     def judge_gates(self, question: str) -> list[GateResult]:
         """The bars of the judge's own test; none where an option chose another judge than the profile's."""
@@ -301,14 +323,15 @@ class Run:
     @property
     def examined(self) -> list[str]:
         """The questions that the judge was tested on."""
-        return list(self._examined)
+        return list(dict.fromkeys(question for question, _ in self._examined))
 
     # What is known so far
 
     @property
     def answered(self) -> list[str]:
         """Those of the questions that are done with."""
-        return [question for question, done in self._examined.items() if done.done()]
+        under_way = {question for (question, _), done in self._examined.items() if not done.done()}
+        return [question for question in self.examined if question not in under_way]
 
     def known(self, split: str) -> list[Outcome]:
         """The program's outcomes on a split that are there already, without waiting."""

@@ -123,8 +123,13 @@ def _judge(run: Run) -> list[JudgeReport]:
     for question in run.answered:
         bars = run.plan.settings.profile.judge.calibration.get(question, ())
         bounds = sum(bound is not None for _, low, high in bars for bound in (low, high))
-        examination = run.examination(question)
-        reports.append(replace(examination.report, causes=examination.causes, bars=bounds))
+        for source in run.sources(question):
+            examination = run.examination(question, source=source)
+            report = replace(examination.report, causes=examination.causes)
+            if source == "written":
+                reports.append(replace(report, bars=bounds))
+            else:
+                reports.append(replace(report, left_out=dict(run.labelled_cases.left_out.get(question, {}))))
     return reports
 
 

@@ -41,7 +41,7 @@ def closing(sitting: Sitting, others: Sequence[Label]) -> list[str]:
                 f"{other or 'Somebody without a name'} labelled {pair.rows} of these; agreement beyond chance, kappa: "
                 f"quality {_told(pair.quality)}, leaked units {_told(pair.leakage)}."
             )
-    return said
+    return [*said, f"Evaluate with --eval-labels {sitting.file.path} to lay them beside the judge."]
 
 
 def _told(kappa: Measure) -> str:

@@ -23,7 +23,7 @@ def label(found: FoundRun, wanted: Wanted, *, terminal: bool = False, port: int 
         print(*desk.remarks, sep="\n", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             if terminal:
-                asked_at_terminal(desk.sitting)
+                asked_at_terminal(desk.sitting, input)
             else:
                 _on_page(desk, port)
         print("", *closing(desk.sitting, desk.others), sep="\n")

@@ -30,7 +30,7 @@ class _Undo(Exception):
     """The person takes something back."""
 
 
-def asked_at_terminal(sitting: Sitting, read: Callable[[str], str] = input) -> None:
+def asked_at_terminal(sitting: Sitting, read: Callable[[str], str]) -> None:
     """Ask until all rows are labelled, or the person or the input ends it; each answer is kept at once.
 
     ``read`` shows a prompt and gives the line that was typed; EOFError ends. UsageError where nothing can be written.

@@ -5,7 +5,7 @@ What answers come to such figures by is :mod:`judges.calibration`'s and :mod:`ju
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from papillon.results.reading import read
@@ -34,7 +34,9 @@ class JudgeReport:
     ``failed`` are the ids of cases without an answer, which count in no measure, and ``causes`` says why, one for each
     of them; ``wrong`` those judged against their label. ``kinds`` gives, for each kind of case, how many were judged
     right and how many were judged; ``hows`` the same for units, by how they stand in the request, where the judge
-    answers per unit. ``bars`` is how many bounds the profile sets for the measures.
+    answers per unit. ``bars`` is how many bounds the profile sets for the measures. ``source`` says whether the cases
+    were written for this, or are rows that people labelled; of such rows ``left_out`` counts those that are no case, by
+    why.
     """
 
     subject: Literal["leakage", "quality"]
@@ -46,6 +48,13 @@ class JudgeReport:
     hows: dict[str, tuple[int, int]]
     causes: tuple[str, ...] = ()
     bars: int = 0
+    source: Literal["written", "people"] = "written"
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the judge was tested on, in words."""
+        return self.subject if self.source == "written" else f"{self.subject} of rows that people labelled"
 
     def to_json(self) -> dict[str, Any]:
         return {name: _listed(value) for name, value in asdict(self).items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -147,9 +147,21 @@ class Traces:
                 else:
                     yield trace
 
+    def of(self, rows: Collection[tuple[str, int]], unread: list[str]) -> Iterator[Trace]:
+        """Those of some rows, by id and trial, in the file's order; other lines are hardly looked at, and of each that
+        is none a sentence joins ``unread``."""
+        beginnings = tuple(_beginning(*row) for row in rows)
+        with self._opened() as file:
+            for number, line in enumerate(file, 1):
+                if line.startswith(beginnings):
+                    try:
+                        yield self._read(line, number)
+                    except UsageError as error:
+                        unread.append(str(error))
+
     def find(self, id: str, trial: int = 0) -> Trace | None:
         """The trace of one row, None where the file has none; the last one, where a run was killed before it said."""
-        sought, found = f'{{"id": {json.dumps(id, ensure_ascii=False)}, "trial": {trial},'.encode(), None
+        sought, found = _beginning(id, trial), None
         with self._opened() as file:
             for number, line in enumerate(file, 1):
                 if line.startswith(sought):
@@ -170,6 +182,11 @@ class Traces:
             return open_plain(self.path)
         except OSError as error:
             raise UsageError(f"Expected a run's traces in {self.path}, but {cause(error)}; name another run.") from None
+
+
+def _beginning(id: str, trial: int) -> bytes:
+    """How the line of a row begins."""
+    return f'{{"id": {json.dumps(id, ensure_ascii=False)}, "trial": {trial},'.encode()
 
 
 def cause(error: OSError) -> str:

@@ -156,6 +156,16 @@ def test_it_works_by_touch_and_by_tab_alone(browser: Browser, tmp_path: Path) ->
     assert now.labels[1].quality == "tie"
 
 
+def test_with_shift_the_last_tick_goes_on(browser: Browser, tmp_path: Path) -> None:
+    now = sitting(tmp_path, 2, units=tuple("abcd"))
+    with opened(browser, now):
+        browser.press("2", "4", "@")
+        left(browser, "1 left of 2")
+        browser.press("2", "A")
+        left(browser, "2 of 2")
+    assert [label.leakage for label in now.labels] == [(False, True, False, True), (True,) * 4]
+
+
 def test_keys_of_one_letter_can_be_turned_off(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, sitting(tmp_path, 2)):
         browser.press("?")

@@ -26,7 +26,9 @@ def test_at_the_end_the_labels_say_what_they_say_with_the_weights_of_their_group
     now.answer(SAME)
     now.answer(Answer("cannot tell", None))
     now.answer(LEAKS)
-    assert closing(now, [])[1:] == [
+    *figures, last = closing(now, [])[1:]
+    assert last == f"Evaluate with --eval-labels {now.file.path} to lay them beside the judge."
+    assert figures == [
         "By these labels alone, quality is 1.000, from 2 rows; 1 could not be told.",
         "By these labels alone, leakage is 0.333, from 2 rows; 1 could not be told.",
     ]
@@ -35,7 +37,7 @@ def test_at_the_end_the_labels_say_what_they_say_with_the_weights_of_their_group
 def test_without_targets_there_is_no_quality(tmp_path: Path) -> None:
     now = sitting(tmp_path, 1, target="")
     now.answer(Answer(None, (False, False)))
-    assert closing(now, [])[1:] == ["By these labels alone, leakage is 0.000, from 1 rows."]
+    assert closing(now, [])[1:-1] == ["By these labels alone, leakage is 0.000, from 1 rows."]
 
 
 def test_others_on_the_same_rows_are_laid_beside(tmp_path: Path) -> None:
@@ -47,6 +49,6 @@ def test_others_on_the_same_rows_are_laid_beside(tmp_path: Path) -> None:
     others = [
         own.__class__(**vars(own) | {"hashes": her.hashes}) for own, her in zip(bert.labels, anna.labels, strict=True)
     ]
-    said = closing(anna, others)[-1]
+    said = closing(anna, others)[-2]
     assert said.startswith("Somebody without a name labelled 12 of these; agreement beyond chance, kappa: quality not")
     assert "leaked units 0.895 (" in said

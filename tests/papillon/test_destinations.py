@@ -85,6 +85,10 @@ class TestTheSentence:
             "llm.example.org:8443."
         )
 
+    def test_with_rows_that_people_labelled_it_sends_their_texts(self) -> None:
+        told = said(HERE, HERE, OPENAI, rows=False, cases=True, labelled=True)
+        assert told == "Texts: queries, requests, answers, targets, units and labelled cases go to api.openai.com."
+
     def test_a_judge_that_is_no_model_is_sent_nothing(self) -> None:
         assert said(OPENAI, OPENAI, rows=False, cases=True) == "Texts: none is sent, as no model is asked."
 

@@ -19,7 +19,7 @@ from papillon.errors import Unreachable, behind, cause_of
 from papillon.models.turn import Turn, current_turn
 from papillon.results.judging import JudgeReport
 
-__all__ = ["Examination", "examine_judge"]
+__all__ = ["Case", "Examination", "examine_judge"]
 
 Case = LeakageCase | QualityCase
 
@@ -44,12 +44,15 @@ async def examine_judge(
 ) -> Examination:
     """Put one of a judge's two questions to it for every case, all at once; the models' slots bound the calls.
 
-    ``cases`` are the project's own by default; ``order`` is the calls' place in the run; ``answered`` is called
-    after each case. Cases whose judge could not be reached are put once more after the others, each time that
-    ``once_more`` says so. A case that the judge does not answer, for whatever reason, counts as failed; never raises
-    for what a model or the judge did.
+    ``cases`` are the project's own by default, else those of rows that people labelled, which may be none; ``order``
+    is the calls' place in the run; ``answered`` is called after each case. Cases whose judge could not be reached are
+    put once more after the others, each time that ``once_more`` says so. A case that the judge does not answer, for
+    whatever reason, counts as failed; never raises for what a model or the judge did.
     """
-    asked: Sequence[Case] = cases or (leakage_cases() if question == "leakage" else quality_cases())
+    written = leakage_cases if question == "leakage" else quality_cases
+    asked: Sequence[Case] = written() if cases is None else cases
+    if not asked:
+        return Examination(JudgeReport(question, 0, (), (), {}, {}, {}, source="people"), (), ())
     turn = Turn(order)
 
     async def answer(place: int, case: Case) -> LeakageAnswer | QualityAnswer | Exception:

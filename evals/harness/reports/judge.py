@@ -33,7 +33,8 @@ def judge_lines(report: JudgeReport, width: int) -> list[str]:
     failed = len(report.failed)
     right = report.cases - failed - len(report.wrong)
     counts = [f"{report.cases} cases", f"{right} right", f"{len(report.wrong)} wrong"]
-    lines = _listed(f"judge on {report.subject}: ", counts + [f"{failed} without an answer"] * bool(failed), width)
+    counts += [f"{number} left out: {why}" for why, number in report.left_out.items()]
+    lines = _listed(f"judge on {report.name}: ", counts + [f"{failed} without an answer"] * bool(failed), width)
     digits = max((len(str(measure.n)) for measure in report.measures.values()), default=1)
     body = [
         (name, number(seen.value), interval(seen), f"n {seen.n:>{digits}}", MEANING.get(name, ""))

@@ -237,8 +237,9 @@ def _judge(report: JudgeReport) -> str:
         for measure, seen in report.measures.items()
     ]
     right = report.cases - len(report.failed) - len(report.wrong)
-    head = f"The judge on {name(report.subject)}: {report.cases} cases, {right} right, {len(report.wrong)} wrong"
+    head = f"The judge on {name(report.name)}: {report.cases} cases, {right} right, {len(report.wrong)} wrong"
     head += f", {len(report.failed)} without an answer" if report.failed else ""
+    head += "".join(f", {number} left out: {prose(why)}" for why, number in report.left_out.items())
     wrong = f"Judged wrong: {_few([name(each) for each in report.wrong])}" if report.wrong else ""
     return "\n\n".join(filter(None, [head, table(["measure", ">value", "95% interval", ">n"], rows), wrong]))
 

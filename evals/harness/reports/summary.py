@@ -142,7 +142,7 @@ def _without_bars(result: RunResult, width: int) -> list[str]:
     if any(report.bars for report in result.judge) and "--eval-judge" in result.run.departs:
         text = "The profile's bars belong to its own judge, and --eval-judge chose another, so nothing is judged."
         return wrapped(text, width)
-    free = [report.subject for report in result.judge if not report.bars]
+    free = [report.subject for report in result.judge if not report.bars and report.source == "written"]
     if not free:
         return []
     text = f"judge on {' and '.join(free)}: no bars are set, so nothing is judged"

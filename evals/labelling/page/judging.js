@@ -68,6 +68,12 @@ const all = () => {
 const done = () => send(boxes.map((box) => box.checked));
 const send = (leakage) => answered({ choice: chosen, leakage });
 
+// The unit that a number with Shift ticks as the last one; where digits themselves need Shift there is none.
+function last(event) {
+  const digit = /^Digit([1-9])$/.exec(event.code);
+  return event.shiftKey && digit && !/\d/.test(event.key) ? boxes[digit[1] - 1] : undefined;
+}
+
 // Tick a unit and go there, so that a reader is told.
 function tick(place) {
   boxes[place].click();
@@ -93,6 +99,8 @@ const question = {
     else if (step === "units" && event.key === "0") send(null);
     else if (step === "units" && event.key === "a") all();
     else if (step === "units" && boxes[event.key - 1]) tick(event.key - 1);
+    else if (step === "units" && event.key === "A") { all(); done(); }
+    else if (step === "units" && last(event)) { last(event).click(); done(); }
     else return false;
     return true;
   },

@@ -11,6 +11,7 @@ from evals.harness.reports.judge import agreement_lines, judge_lines
 from evals.harness.verdicts.second_opinion import judges_agreement
 from judges.calibration import leakage_cases, quality_cases
 from judges.lexical import LexicalJudge
+from papillon.results import JudgeReport
 from tests.harness.evaluation.test_judge_cases import examined
 from tests.harness.verdicts.test_judge_bars import REPORT
 from tests.harness.verdicts.test_second_opinion import ROW
@@ -44,6 +45,17 @@ def test_a_report_reads_as_a_table_and_lists() -> None:
         "blind spot: 24 of 32 leaks reworded or in part are missed",
     ]
     assert "n  32  of the leaks in other words or in part are missed" in judge_lines(REPORT, 120)[3]
+
+
+def test_rows_that_people_labelled_are_told_from_the_written_cases_with_what_was_left_out() -> None:
+    people = replace(REPORT, source="people", cases=20, wrong=(), kinds={}, hows={}, left_out={"people differ": 2})
+    assert judge_lines(people, 120)[0] == (
+        "judge on leakage of rows that people labelled: 20 cases, 20 right, 0 wrong, 2 left out: people differ"
+    )
+    none = JudgeReport("quality", 0, (), (), {}, {}, {}, source="people", left_out={"nobody could tell": 1})
+    assert judge_lines(none, 120) == [
+        "judge on quality of rows that people labelled: 0 cases, 0 right, 0 wrong, 1 left out: nobody could tell"
+    ]
 
 
 @pytest.mark.parametrize("width", [60, 120])

@@ -101,6 +101,17 @@ def test_of_a_row_that_a_killed_run_wrote_twice_the_last_is_found(tmp_path: Path
     assert write(tmp_path, TRACE.to_line(), again.to_line()).find(TRACE.id) == again
 
 
+def test_some_rows_are_read_without_the_others(tmp_path: Path) -> None:
+    lines = [replace(TRACE, id=f"dev-{number}").to_line() for number in range(3)]
+    (tmp_path / TRACES).write_bytes(lines[0] + b"no line\n" + lines[1] + b'{"id": "dev-2", "trial": 0, "query": 3}\n')
+    unread: list[str] = []
+    found = list(Traces(tmp_path).of([("dev-1", 0), ("dev-2", 0), ("dev-3", 0)], unread))
+    assert [trace.id for trace in found] == ["dev-1"]
+    assert len(unread) == 1
+    assert "in line 4 of" in unread[0]
+    assert list(Traces(tmp_path).of([], unread)) == []
+
+
 def test_finding_one_reads_no_other(tmp_path: Path) -> None:
     other = replace(TRACE, id="dev-0001-1f3c9a2e").to_line()[:-30] + b"\n"
     assert write(tmp_path, other, TRACE.to_line()).find(TRACE.id) == TRACE

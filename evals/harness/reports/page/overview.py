@@ -126,7 +126,7 @@ def trouble(result: RunResult) -> Iterator[Told]:
         yield Told("inconclusive", f"{len(rows)} {'rows' if len(rows) > 1 else 'row'} without a score", cause, links)
     for report in result.judge:
         if report.failed:
-            title = f"judge on {report.subject}: {len(report.failed)} of {report.cases} cases without an answer"
+            title = f"judge on {report.name}: {len(report.failed)} of {report.cases} cases without an answer"
             yield Told("inconclusive", title, ", ".join(first_of(report.failed, _IDS)))
     for problem in result.problems:
         yield Told("inconclusive", "problem", problem)
