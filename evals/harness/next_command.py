@@ -33,6 +33,7 @@ _REPEATED = (
     "--eval-record",
     "--eval-cache",
     "--eval-runs",
+    "--eval-labels",
     "--eval-max-calls",
     "--eval-max-cost",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -64,6 +65,7 @@ def test_a_port_in_use_exits_4(words: list[str], capsys: pytest.CaptureFixture[s
     assert "Address already in use; name another, or none." in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_page_is_served_until_ctrl_c_and_what_was_answered_stays(words: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "papillon", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as going:
@@ -82,3 +84,21 @@ def test_the_page_is_served_until_ctrl_c_and_what_was_answered_stays(words: list
         f"0 of 3 rows are labelled in {tmp_path / 'labels.jsonl'}; figures come when all are.",
     )
     assert first[0] == "This shows private texts: queries, requests, answers and targets.\n"
+
+
+@pytest.mark.slow
+def test_what_the_page_kept_survives_kill_9_and_it_goes_on_there(words: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "papillon", *words]
+    for left_before in (3, 2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as going:
+            assert going.stdout is not None
+            first = [going.stdout.readline() for _ in range(3)]
+            assert f" {left_before} left to label" in first[1]
+            address = first[2].removeprefix("Open ").strip()
+            with urllib.request.urlopen(f"{address}state") as reply:
+                item = json.load(reply)["item"]
+            said = {"showing": item["showing"], "choice": "same", "leakage": [False] * len(item["units"])}
+            with urllib.request.urlopen(f"{address}answer", json.dumps(said).encode()) as reply:
+                assert json.load(reply)["left"] == left_before - 1
+            going.kill()
+    assert len(LabelFile.at(tmp_path / "labels.jsonl").labels()) == 2

@@ -167,6 +167,7 @@ def test_what_cannot_be_written_is_not_counted_and_its_row_stays(
     assert len(LabelFile.at(now.file.path).labels()) == 2
 
 
+@pytest.mark.slow
 def test_a_sitting_over_five_thousand_rows_answers_at_once(tmp_path: Path) -> None:
     import time
 

@@ -23,6 +23,7 @@ function problem(words) {
   at("problem").hidden = words === "";
   at("problem").firstElementChild.textContent = words;
   at("again").hidden = words !== LOST;
+  if (words !== "") at("problem").scrollIntoView({ block: "nearest" });
 }
 
 function show(state) {
