@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from papillon.annotation.proposals import Proposal, place_of_unit, together
@@ -60,6 +61,11 @@ class Annotation:
             raise UsageError(
                 f"--out: expected another file than the one with the queries, got {self.out}; name another."
             )
+        if self.out.exists() and not (sidecar_of(self.out).exists() or ReviewFile(self.out).path.exists()):
+            raise UsageError(
+                f"--out: expected a new file, or one that was made so before, got {self.out}, which has no review "
+                "beside it; name another."
+            )
         refuse_targets(profile, self.targets, send_queries=self.send_queries)
 
 
@@ -112,11 +118,14 @@ def _proposed(
     record: RecordMode,
     say: Callable[[str], None],
 ) -> tuple[Making, list[tuple[Proposal, ...]]]:
-    making = Making(asked.source, len(queries), asked.origins, asked.regions)
+    digest = sha256(asked.source.read_bytes()).hexdigest()
+    making = Making(asked.source.name, digest, len(queries), asked.origins, asked.regions)
     own = [_of_file(query) for query in queries]
     forms, capitals = ("forms" in asked.origins), ("capitals" in asked.origins)
     for query, found in zip(queries, own, strict=True):
         found += by_rules(query.text, forms=forms, capitals=capitals, regions=asked.regions)
+    if nowhere := sum(place_of_unit(unit, query.text) is None for query in queries for unit in query.units):
+        say(f"{nowhere} units that the file names stand nowhere in their query, and are not proposed.")
     if "model" in asked.origins:
         from papillon.annotation.local_model import asking, by_model
         from papillon.models.roles import open_models

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import hashlib
 import io
 import json
 import os
@@ -30,11 +29,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Making:
-    """How a data set is made: the ``source`` file of so many ``queries``, who was asked to propose (``origins``), phone
-    numbers of which ``regions``, the ``model`` that proposed, how many units that it named were ``unusable`` and how
-    many of its answers ``unparsed``, and which model wrote ``targets``; a model is "" for none."""
+    """How a data set is made: the name of the ``source`` file, its ``sha256`` and number of ``queries``, who was asked
+    to propose (``origins``), phone numbers of which ``regions``, the ``model`` that proposed, how many units that it
+    named were ``unusable`` and how many of its answers ``unparsed``, and which model wrote ``targets``; "" for none."""
 
-    source: Path
+    source: str
+    sha256: str
     queries: int
     origins: tuple[str, ...]
     regions: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ def _made(
         "schema": SCHEMA,
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "papillon": papillon.__version__,
-        "source": {"name": making.source.name, "sha256": hashlib.sha256(making.source.read_bytes()).hexdigest()},
+        "source": {"name": making.source, "sha256": making.sha256},
         "queries": making.queries,
         "rows": len(rows),
         "sha256": data.sha256,

@@ -51,9 +51,9 @@ class Session:
         self.folder, self.out = folder, folder / "data.csv"
         self._monkeypatch, self._capsys = monkeypatch, capsys
 
-    def run(self, *words: str, typed: str = "") -> tuple[int, str]:
+    def run(self, *words: str, typed: str = "", file: str = "queries.txt") -> tuple[int, str]:
         self._monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        code = main(["annotate", str(self.folder / "queries.txt"), "--out", str(self.out), "--terminal", *words])
+        code = main(["annotate", str(self.folder / file), "--out", str(self.out), "--terminal", *words])
         shown = self._capsys.readouterr()
         return code, shown.out + shown.err
 
@@ -185,6 +185,23 @@ def test_the_result_is_a_csv_beside_its_source(session: Session) -> None:
     (session.folder / "queries.txt").unlink()
     (session.folder / "queries.txt").symlink_to(session.out)
     assert "--out: expected another file than the one with the queries" in session.run()[1]
+
+
+def test_a_file_that_was_not_made_so_is_not_written_over(session: Session) -> None:
+    session.out.write_text("precious")
+    code, out = session.run("--from", "forms", typed="a\n\n\n\n")
+    assert code == 4
+    assert f"--out: expected a new file, or one that was made so before, got {session.out}" in out
+    assert session.out.read_text() == "precious"
+
+
+def test_units_that_a_file_names_are_proposed_where_they_stand(session: Session) -> None:
+    (session.folder / "queries.csv").write_text("user_query,pii_units\ni am ann,ann||bo\n")
+    code, out = session.run("--from", "forms", typed="a\n\n", file="queries.csv")
+    assert code == 0
+    assert "1 units that the file names stand nowhere in their query, and are not proposed." in out
+    assert "Private? ann (by file)" in out
+    assert load(session.out, targets=False).rows[0].units == ("ann",)
 
 
 def test_a_long_query_is_asked_about_in_parts_that_cut_no_word() -> None:
