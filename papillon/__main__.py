@@ -20,7 +20,7 @@ from papillon import __version__
 from papillon.annotation import arguments as annotation
 from papillon.command_line import CommandParser
 from papillon.commands import evaluation, launcher
-from papillon.errors import PapillonError, UsageError
+from papillon.errors import DataError, PapillonError, UsageError
 from papillon.optimization import arguments as optimization
 from papillon.profile import CACHE, load_profile
 from papillon.program_class import named_program
@@ -106,11 +106,18 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _data(given: argparse.Namespace) -> int:
-    from papillon.data import NAMES, load
+    from papillon.data import load
     from papillon.data_report import data_report
 
-    # Of a user's file it is said how many rows have no target; a named set leaves such rows out.
-    print(data_report(load(given.dataset, targets=given.dataset in NAMES), width=shutil.get_terminal_size().columns))
+    try:
+        data = load(given.dataset)
+    except DataError as error:
+        try:
+            # Where targets are all that is missing, the report counts the rows without one.
+            data = load(given.dataset, targets=False)
+        except DataError:
+            raise error from None
+    print(data_report(data, width=shutil.get_terminal_size().columns))
     return 0
 
 

@@ -159,7 +159,7 @@ class TestTheCommandItself:
     def test_an_interruption_is_no_traceback(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        def interrupted(name: str, **_: object) -> None:
+        def interrupted(name: str) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("papillon.data.load", interrupted)
