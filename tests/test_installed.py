@@ -173,7 +173,7 @@ def test_the_recorded_demo_comes_along(installed: Installed) -> None:
     ).stdout.strip()
     out = installed.run(
         *("pytest", "--pyargs", "evals", "-m", "dev or test", "--eval-profile", "demo", "--eval-record", "none"),
-        *("--eval-import", f"{fixtures}/recorded/demo-mini.jsonl.gz"),
+        f"--eval-import={fixtures}/recorded/demo-mini.jsonl.gz",
         HF_HOME=str(installed.repository / "nothing"),
     )
     assert "dev-quality-regression" in out

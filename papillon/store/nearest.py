@@ -36,7 +36,8 @@ BEFORE, AFTER = 20, 40
 
 @dataclass(frozen=True)
 class Nearest:
-    """The key of a recorded call, the dotted paths of the fields that differ, and the first of them shown."""
+    """The key of a recorded call, the dotted paths of the fields that differ, and an excerpt of the first of them: of a
+    message, which may hold private texts, only where it differs."""
 
     key: str
     fields: tuple[str, ...]
@@ -77,8 +78,9 @@ class Neighbours:
         differing = list(_differences(record.call, identity, ""))
         if not differing:
             return Nearest(record.key, (), "no field differs")
-        _, recorded, asked = differing[0]
-        return Nearest(record.key, tuple(path for path, _, _ in differing), _excerpt(recorded, asked))
+        path, recorded, asked = differing[0]
+        excerpt = _place(recorded, asked) if path.startswith("messages") else _excerpt(recorded, asked)
+        return Nearest(record.key, tuple(path for path, _, _ in differing), excerpt)
 
 
 class _Absent:
@@ -130,11 +132,24 @@ def _differences(recorded: Any, asked: Any, path: str) -> Iterator[tuple[str, An
         yield path, recorded, asked
 
 
+def _place(recorded: Any, asked: Any) -> str:
+    """Where two messages begin to differ, without a word of either."""
+    if recorded is ABSENT or asked is ABSENT:
+        return f"it is absent from the {'recorded' if recorded is ABSENT else 'asked'} one"
+    one, other = _text(recorded), _text(asked)
+    return f"from character {_alike(one, other) + 1} on, of {len(one)} recorded and {len(other)} asked"
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    shorter = min(len(one), len(other))
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shorter)
+
+
 def _excerpt(recorded: Any, asked: Any) -> str:
     """Both values around the first character in which they differ, in one line, nothing unprintable."""
     one, other = _text(recorded), _text(asked)
-    same = next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
-    start = max(0, min(same, len(other)) - BEFORE)
+    start = max(0, _alike(one, other) - BEFORE)
     return f"recorded {_quoted(one, start)}, asked {_quoted(other, start)}"
 
 

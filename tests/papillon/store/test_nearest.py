@@ -40,11 +40,12 @@ def changed(number: int, path: str, value: Any) -> dict[str, Any]:
         ("model", "m-360", 'recorded "m-135", asked "m-360"'),
         ("trial", 1, 'recorded "0", asked "1"'),
         ("sampling.top_p", 0.9, 'recorded "absent", asked "0.9"'),
-        ("messages.0.content", "Craft a request.", 'recorded "Craft a request that gives nothing away.", asked "Craft'),
+        ("schema", {"title": "T" * 90}, 'recorded "'),
+        ("messages.0.content", "Craft a request.", "from character 16 on, of 40 recorded and 16 asked"),
         (
             "messages.1.content",
             "Where did the 17. letter to Mr\nÖdegård go? 手紙",
-            'recorded "… the 17. letter to Ms Ödegård go? 手紙", asked "… the 17. letter to Mr\\nÖdegård go? 手紙"',
+            "from character 30 on, of 45 recorded and 45 asked",
         ),
     ],
 )
@@ -55,6 +56,23 @@ def test_the_field_that_differs_is_named_and_shown(store: Store, path: str, valu
     assert found.fields == (path,)
     assert found.excerpt.startswith(excerpt)
     assert str(found).startswith(f"the nearest recorded call, {found.key[:12]}, differs in {path}: {excerpt}")
+
+
+def test_no_word_of_a_message_is_shown(store: Store) -> None:
+    identity = dict(a_call(17).identity)
+    system, user = identity["messages"]
+    for messages, said in (
+        ([{**system, "content": "Quartermain"}, user], "from character 1 on, of 40 recorded and 11 asked"),
+        (
+            [system, {**user, "content": f"{user['content']} Quartermain"}],
+            "from character 46 on, of 45 recorded and 57",
+        ),
+        ([system], "it is absent from the asked one"),
+        ([system, user, {"role": "user", "content": "Quartermain"}], "it is absent from the recorded one"),
+    ):
+        found = Neighbours(store).nearest({**identity, "messages": messages})
+        assert found is not None
+        assert found.excerpt.startswith(said)
 
 
 def test_a_text_without_spaces_is_found_by_its_characters(tmp_path: Path) -> None:
