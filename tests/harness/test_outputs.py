@@ -88,7 +88,8 @@ class TestOutputs:
     @pytest.fixture
     def run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         asked = replace(settings(tmp_path, eval_export="x.jsonl", eval_results="r.json"), accept=True)
-        run = SimpleNamespace(plan=SimpleNamespace(settings=asked), export=lambda: None, leave=lambda text: None)
+        plan = SimpleNamespace(settings=asked, labels=None)
+        run = SimpleNamespace(plan=plan, export=lambda: None, leave=lambda text: None)
         files = {tmp_path / name: baseline([row(0)]) for name in ("a.json", "b.json")}
         monkeypatch.setattr(outputs, "accepted_baselines", lambda result, plan: files)
         return run

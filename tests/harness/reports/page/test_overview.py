@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 
 from evals.harness.reports.page.overview import headline, overview, trouble
+from evals.harness.reports.page.writing import write_page
 from evals.harness.verdicts.scores import scores_of
 from papillon.results import ControlResult, Measure, RunResult
 from papillon.results.correction import Correction
@@ -100,3 +102,14 @@ def test_figures_beside_peoples_labels_stand_with_the_scores() -> None:
         ("dev-quality", "0.700", "0.800 (0.670 to 0.890)", "0.780 (0.680 to 0.860)", "50 of 190")
     ]
     assert overview(result(), {}, {})["corrected"] == []
+
+
+def test_the_page_has_them_as_a_table_and_says_what_they_lack(tmp_path: Path) -> None:
+    run, traces = large_run(3)
+    early = replace(SEEN, labels=None, corrected=None, labelled=3, early="3 rows have a label, and 10 are needed")
+    write_page(tmp_path / "page.html", replace(run, corrected=(SEEN, early)), traces, {}, {})
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert "<h3>Beside people’s labels</h3>" in text
+    assert '<th scope="row">dev-quality</th><td data-label="judge">0.700</td>' in text
+    assert '<td data-label="corrected">0.780 (0.680 to 0.860)</td>' in text
+    assert "it is too early to correct it: 3 rows have a label, and 10 are needed." in text
