@@ -184,9 +184,8 @@ def test_every_form_of_the_same_rows_gives_the_same_rows_and_hash(
     assert [one.rows for one in loaded] == [tuple(rows)] * len(files)
     assert len({one.sha256 for one in loaded}) == 1
 
-    def test_a_file_without_targets_is_shown_with_what_to_do(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        path = write(tmp_path / "a.csv", "user_query,pii_units\nI am Ann.,Ann\n")
-        assert main(["data", str(path)]) == 0
-        assert "1 of 1 rows have no target" in " ".join(capsys.readouterr().out.split())
+
+def test_a_file_without_targets_is_shown_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "a.csv", "user_query,pii_units\nI am Ann.,Ann\n")
+    assert main(["data", str(path)]) == 0
+    assert "1 of 1 rows have no target" in " ".join(capsys.readouterr().out.split())
