@@ -55,8 +55,8 @@ class Calls:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens over every distinct recorded call that the rows rest on; ``cached`` are those of ``input`` that an earlier
-    call had read, so that they were not read again.
+    """Tokens over every distinct recorded call that the rows rest on; ``cached`` are those of ``input`` that
+    are read once for all calls that begin alike.
     """
 
     input: int

@@ -116,7 +116,7 @@ def ask(calls: list[dict[str, Any]], files: dict[str, str]) -> None:
             tokens[place] += count
         tokens[2] += usage["prompt_tokens_details"]["cached_tokens"]
     share = tokens[2] / tokens[0]
-    print(f"llama.cpp's own server: {tokens[0]} tokens in ({share:.0%} read before), {tokens[1]} out", flush=True)
+    print(f"llama.cpp's own server: {tokens[0]} tokens in ({share:.0%} kept), {tokens[1]} out", flush=True)
     # llama.cpp's threads need not be waited for.
     os._exit(0)
 

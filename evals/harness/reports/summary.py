@@ -188,7 +188,7 @@ def cost_line(result: RunResult) -> str:
     if calls.retried or calls.failed:
         counts += f", {calls.retried} retried, {calls.failed} failed"
     tokens = run.tokens
-    cached = f" ({tokens.cached / tokens.input:.0%} of them read before)" if tokens.cached else ""
+    cached = f" ({tokens.cached / tokens.input:.0%} of them read once for all calls)" if tokens.cached else ""
     return f"{counts}; {tokens.input} tokens in{cached}, {tokens.output} out; {price}; {_took(run.wall_seconds)}"
 
 

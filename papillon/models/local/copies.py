@@ -126,7 +126,8 @@ class Copies:
         try:
             assert copy is not None
             while True:
-                reply = self.openings.begin(copy, body) or copy.ask(body)
+                # Without an opening nothing that the copy read last takes part.
+                reply = copy.ask({**body, "cache_prompt": self.openings.begin(copy, body)})
                 room, needed = copy.room, prompt_tokens(reply) + body["max_tokens"]
                 if not room < needed <= self.weights.context:
                     return reply
@@ -151,6 +152,7 @@ class Copies:
                 if not copy.asked:
                     # llama.cpp waits for ever for one that is let go of before its loop has begun.
                     copy.ask({"messages": [{"role": "user", "content": "."}], "max_tokens": 1})
+            self._made -= len(self._idle)
             self._idle.clear()
         self.openings.close()
 
@@ -174,7 +176,8 @@ class Copies:
     def _put(self, copy: _Copy | None) -> None:
         """Give back a copy, or the place of one that is lost."""
         with self._free:
-            if copy is not None:
+            # One that nobody asked yet cannot be let go of (close).
+            if copy is not None and not (self.closed and copy.asked):
                 self._idle.append(copy)
             else:
                 self._made -= 1
@@ -185,7 +188,8 @@ class Copies:
         if (free := memory.available()) is None:
             return None
         files = {self.weights.key: self.weights.file, **_loaded_files()}
-        needed = sum(file.stat().st_size for file in files.values()) + self.weights.copy_size(room)
+        # One that was loaded and removed since still stands in memory, but nobody knows its size any more.
+        needed = sum(file.stat().st_size for file in files.values() if file.exists()) + self.weights.copy_size(room)
         if needed <= free:
             return None
         others = f" beside {len(files) - 1} other model{'s' * (len(files) > 2)}" if len(files) > 1 else ""
@@ -211,6 +215,8 @@ class Copies:
             params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
             params.n_batch, params.n_ubatch = 512, _BATCH
             params.cache_prompt, params.cache_ram_mib = True, 0
+            # A sliding window would drop tokens of an opening that a call goes on from.
+            params.swa_full = True
             params.endpoint_slots, params.slot_save_path = True, self.openings.files.folder
             params.no_extra_bufts = not self.weights.rearranged
             params.warmup = False

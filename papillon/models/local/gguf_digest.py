@@ -31,6 +31,10 @@ def digest_of(path: Path, say: Callable[[str], None] = lambda sentence: None, me
     ``say`` hears of a large file that is about to be read. Raises EndpointError where it cannot be read.
     """
     path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise EndpointError(
+            f"Expected the weights of a model in {path}, got a folder, a pipe or a device there; check the path."
+        )
     with _computing:
         try:
             mark = _mark(path)

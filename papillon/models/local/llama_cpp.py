@@ -126,8 +126,6 @@ class LlamaCpp(ABC):
             "repeat_last_n": 64,
             # The highest 32-bit number asks llama.cpp for a seed of its own choice.
             "seed": chosen["seed"] % (2**32 - 1),
-            # The copy is in the state of the prompt's opening when it is asked (openings), and goes on from there.
-            "cache_prompt": True,
         }
         if config.stop:
             body["stop"] = list(config.stop)

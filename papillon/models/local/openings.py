@@ -25,6 +25,8 @@ __all__ = ["MOST_KEPT", "Openings", "Reader"]
 
 #: The bytes of states that are kept for one model; those that were not asked for longest go first.
 MOST_KEPT = 128_000_000
+#: How many there are at most.
+MOST_FILES = 64
 
 
 class Reader(Protocol):
@@ -63,52 +65,65 @@ class Openings:
         """The bytes that are kept."""
         return sum(state.size for state in self._states.values())
 
-    def begin(self, copy: Reader, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    def begin(self, copy: Reader, body: Mapping[str, Any]) -> bool:
         """Bring ``copy`` to where the opening of ``body`` has been read.
 
-        Returns llama.cpp's reply where it refused to read it, else None.
+        False where the model refuses it: it is too long for the copy, or the template allows no empty message.
         """
         *before, last = body["messages"]
         opening = [*before, {**last, "content": ""}]
-        state = self._state(hashlib.sha256(json.dumps(opening).encode()).digest())
+        key = hashlib.sha256(json.dumps(opening).encode()).digest()
+        state = self._state(key)
         # Another copy that needs the same opening waits here until it is kept, instead of reading it too.
         with state.used:
-            if state.name is None or not copy.resume(state.name):
+            if not self._resumed(copy, state):
                 # From nothing: tokens that it shares with what the copy read last would else stand in other batches.
-                reply = copy.ask({"messages": opening, "max_tokens": 1, "cache_prompt": False})
+                try:
+                    reply = copy.ask({"messages": opening, "max_tokens": 1, "cache_prompt": False})
+                except ValueError:  # the template allows no empty message
+                    return False
                 if "error" in reply:
-                    return reply
-                self._keep(state, copy)
+                    return False
+                self._keep(key, state, copy)
+                # A state that was taken up may hold less than the one that was kept, so this call does so as well.
+                self._resumed(copy, state)
         self._let_go()
-        return None
+        return True
 
     def close(self) -> None:
         """Let go of all that is kept; what a copy uses at the moment goes when it has begun."""
         self._most = 0
         self._let_go()
 
-    def _state(self, opening: bytes) -> _State:
+    def _state(self, key: bytes) -> _State:
         with self._changing:
-            state = self._states.setdefault(opening, _State())
-            self._states.move_to_end(opening)
+            state = self._states.setdefault(key, _State())
+            self._states.move_to_end(key)
             return state
 
-    def _keep(self, state: _State, copy: Reader) -> None:
+    def _resumed(self, copy: Reader, state: _State) -> bool:
+        # llama.cpp would end the whole process over a file that is shorter than it was.
+        return state.name is not None and self.files.size(state.name) == state.size and copy.resume(state.name)
+
+    def _keep(self, key: bytes, state: _State, copy: Reader) -> None:
         self._drop(state)
         name = self.files.new()
-        if copy.keep(name) and (size := self.files.size(name)) <= self._most:
-            state.name, state.size = name, size
-        else:
-            self.files.remove(name)
+        kept = copy.keep(name) and (size := self.files.size(name)) <= self._most
+        with self._changing:
+            if kept and self._states.get(key) is state:
+                state.name, state.size = name, size
+            else:
+                self.files.remove(name)
 
     def _let_go(self) -> None:
-        """Drop the states that were not asked for longest until the others are within the bound."""
+        """Drop the states that were not asked for longest until the others are within the bounds."""
         with self._changing:
-            for state in self._states.values():
-                if self.kept <= self._most:
+            for key, state in list(self._states.items()):
+                if self.kept <= self._most and len(self._states) <= MOST_FILES:
                     return
                 if state.used.acquire(blocking=False):
                     self._drop(state)
+                    del self._states[key]
                     state.used.release()
 
     def _drop(self, state: _State) -> None:

@@ -50,7 +50,7 @@ def test_it_says_what_ran_and_what_came_of_it() -> None:
         "gain over local only on dev: +0.250 (+0.125 … +0.375, paired)",
         "judge on leakage: no bars are set, so nothing is judged",
         "dev-0002-1f3c9a2e overall 0.25 quality 0 leaked 1/2 not in format",
-        "6 calls made, 0 replayed; 1200 tokens in (75% of them read before), 80 out; 0.0012 USD; 2.2 s",
+        "6 calls made, 0 replayed; 1200 tokens in (75% of them read once for all calls), 80 out; 0.0012 USD; 2.2 s",
     ):
         assert part in said, said
 

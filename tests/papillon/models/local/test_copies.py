@@ -121,6 +121,29 @@ def test_a_model_that_was_loaded_and_never_asked_can_be_let_go_of(copies_of: Cal
         assert model.rooms == []
 
 
+def test_a_model_that_was_let_go_of_answers_whoever_still_holds_it(copies_of: Callable[..., Copies]) -> None:
+    model = copies_of()
+    model.ask(BODY)
+    model.close()
+    answered = []
+    thread = threading.Thread(target=lambda: answered.append(model.ask(BODY)), daemon=True)
+    thread.start()
+    thread.join(timeout=30)
+    assert "choices" in answered[0]
+    assert model.rooms == []
+
+
+def test_a_loaded_models_file_may_have_been_removed(copies_of: Callable[..., Copies], tmp_path: Path) -> None:
+    other = write_tiny(tmp_path / "other.gguf", seed=1)
+    loaded = copies.copies_of("Other", Weights(other, "other", 4096, 128, 259), None)
+    try:
+        loaded.load()
+        other.unlink()
+        assert "choices" in copies_of().ask(BODY)
+    finally:
+        copies.let_go(loaded)
+
+
 def test_other_loaded_models_count(
     copies_of: Callable[..., Copies], tmp_path: Path, free: Callable[[int | None], None]
 ) -> None:

@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 
 from papillon.models.local import openings
 from papillon.models.local.copies import Copies, Weights
-from papillon.models.local.openings import Openings
-from tests.tiny_gguf import write_lora, write_tiny
+from papillon.models.local.gguf_file import read_header
+from papillon.models.local.openings import MOST_FILES, Openings
+from tests.tiny_gguf import CHATML, write_lora, write_sliding, write_tiny
 
 
 class Copy:
@@ -69,9 +71,9 @@ def copies_of(tmp_path: Path) -> Iterator[Callable[..., Copies]]:
 def test_an_opening_is_read_once_for_all_calls_that_begin_with_it(kept: Openings) -> None:
     first, second = Copy(kept.files.folder), Copy(kept.files.folder)
     for copy in (first, second, first):
-        assert kept.begin(copy, call("1234")) is None
+        assert kept.begin(copy, call("1234"))
     assert (first.read, second.read) == (["1234"], [])
-    assert (first.resumed, second.resumed) == (1, 1)
+    assert (first.resumed, second.resumed) == (2, 1)
 
 
 def test_the_opening_asked_for_longest_ago_goes_where_there_is_no_room(kept: Openings) -> None:
@@ -101,10 +103,29 @@ def test_a_state_that_cannot_be_written_or_taken_up_is_read_again(kept: Openings
     assert copy.read == ["1234"] * 3
 
 
-def test_what_llama_cpp_says_of_an_opening_that_it_refuses_is_the_calls_reply(kept: Openings) -> None:
+def test_an_opening_that_is_too_long_for_the_copy_is_refused(kept: Openings) -> None:
     copy = Copy(kept.files.folder)
     copy.ask = lambda body: {"error": {"n_prompt_tokens": 9000}}
-    assert kept.begin(copy, call("1234")) == {"error": {"n_prompt_tokens": 9000}}
+    assert not kept.begin(copy, call("1234"))
+
+
+def test_a_file_that_was_cut_short_is_not_taken_up(kept: Openings) -> None:
+    copy = Copy(kept.files.folder)
+    kept.begin(copy, call("1234"))
+    (state,) = kept._states.values()
+    os.truncate(kept.files.folder + state.name, 2)
+    before = copy.resumed
+    kept.begin(copy, call("1234"))
+    assert copy.read == ["1234", "1234"]
+    assert copy.resumed == before + 1
+
+
+def test_however_small_openings_are_few_are_kept(kept: Openings) -> None:
+    copy = Copy(kept.files.folder)
+    copy.keep = lambda name: Path(kept.files.folder + name).write_text("") == 0
+    for number in range(3 * MOST_FILES):
+        kept.begin(copy, call(str(number)))
+    assert len(kept._states) == MOST_FILES
 
 
 def test_two_copies_that_need_an_opening_at_once_read_it_once(kept: Openings) -> None:
@@ -145,7 +166,7 @@ def test_files_on_disk_are_private_and_go_with_the_process(monkeypatch: pytest.M
     assert not folder.exists()
 
 
-ASKED = {"seed": 0, "cache_prompt": True, "temperature": 1.0}
+ASKED = {"seed": 0, "temperature": 1.0}
 
 
 @pytest.mark.parametrize("place", [openings._InMemory, openings._OnDisk])
@@ -165,6 +186,27 @@ def test_answers_are_the_same_in_any_order_and_however_many_copies_there_are(
                 read_before.add(reply["usage"]["prompt_tokens_details"]["cached_tokens"])
     assert [len(answers) for answers in seen.values()] == [1, 1, 1]
     assert min(read_before) > 120
+
+
+def test_a_sliding_window_does_not_make_answers_depend_on_what_ran_before(tmp_path: Path) -> None:
+    file = write_sliding(tmp_path / "sliding.gguf")
+    weights = Weights(file, str(file), 4096, read_header(file).per_token, 259)
+    asked = {**call("Rhyme. " * 20, "abc"), **ASKED, "logprobs": True}
+    with closing(Copies("Model gguf/x", weights, None, size=1)) as model:
+        replies = [model.ask(asked) for _ in range(3)]
+    numbers = [[token["logprob"] for token in each["choices"][0]["logprobs"]["content"]] for each in replies]
+    assert numbers[0] == numbers[1] == numbers[2]
+    assert {each["usage"]["prompt_tokens_details"]["cached_tokens"] for each in replies} == {203}
+
+
+@pytest.mark.parametrize("allowed", ["true", "messages[-1]['content']"])
+def test_a_template_without_empty_messages_is_asked_without_an_opening(tmp_path: Path, allowed: str) -> None:
+    refusing = "{% if not (" + allowed + ") %}{{ raise_exception('Messages may not be empty') }}{% endif %}" + CHATML
+    file = write_tiny(tmp_path / "refusing.gguf", template=refusing)
+    with closing(Copies("Model gguf/x", Weights(file, str(file), 4096, 128, 259), None, size=1)) as model:
+        usage = [model.ask({**call("Rhyme. " * 20), **ASKED})["usage"] for _ in range(2)]
+    cached = [each["prompt_tokens_details"]["cached_tokens"] for each in usage]
+    assert cached == ([0, 0] if "messages" in allowed else [203, 203])
 
 
 def test_a_model_and_the_same_with_an_adapter_do_not_share_openings(
