@@ -145,7 +145,7 @@ class TestAsk:
         ("arguments", "complaint"),
         [
             (["ask", "  "], "Expected a query, got an empty one; say what you want to ask."),
-            (["ask", "hello", "--profile", "none"], "Unknown profile 'none': expected one of arbor, embedded,"),
+            (["ask", "hello", "--profile", "none"], "Unknown profile 'none': expected one of arbor, demo, embedded,"),
             (["ask", "hello", "--profile", "none.toml"], "it cannot be read"),
             (["ask", "hello", "--profile", "openai"], "environment variable OPENAI_API_KEY, which is not set"),
         ],
