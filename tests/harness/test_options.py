@@ -209,7 +209,9 @@ class TestWrongValues:
         assert refused(**{option.dest.removeprefix("eval_"): nothing}).startswith(f"{option.flag}: expected ")
 
     def test_an_unknown_profile(self) -> None:
-        assert "Unknown profile 'opnai': expected one of arbor, demo, embedded, openai, small, vllm" in refused(profile="opnai")
+        assert "Unknown profile 'opnai': expected one of arbor, demo, embedded, openai, small, vllm" in refused(
+            profile="opnai"
+        )
 
     def test_a_profile_file_that_is_not_there(self, tmp_path: Path) -> None:
         assert f"Expected a profile in {tmp_path}/none.toml, but it cannot be read" in refused(
