@@ -1,12 +1,13 @@
 """Files and folders that are written whole or not at all: a reader sees the old ones or the new, never half of them.
 
-The one place where that is done. What is new is written beside its place and renamed into it. And a file in a place
-that others can write is opened only if it is a plain one.
+The one place where that is done. What is new is written beside its place and renamed into it, or added to a file as
+whole lines. And a file in a place that others can write is opened only if it is a plain one.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -17,7 +18,7 @@ from typing import IO
 
 from papillon.errors import UsageError
 
-__all__ = ["open_plain", "standing", "whole_file", "whole_folder", "write_whole"]
+__all__ = ["append_lines", "open_plain", "standing", "whole_file", "whole_folder", "write_whole"]
 
 
 def open_plain(path: Path) -> IO[bytes]:
@@ -27,6 +28,24 @@ def open_plain(path: Path) -> IO[bytes]:
         os.close(number)
         raise OSError(errno.ELOOP, "no plain file")
     return os.fdopen(number, "rb")
+
+
+def append_lines(path: Path, lines: bytes) -> None:
+    """Add whole lines to a private file and have them on disk, whoever else adds to it at the same time.
+
+    What a killed writer left of its last line is dropped: nobody was told that it is kept. Raises OSError.
+    """
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        end = file.seek(0, os.SEEK_END)
+        while end and os.pread(file.fileno(), 1, end - 1) != b"\n":
+            end -= 1
+        file.truncate(end)
+        left = memoryview(lines)
+        while left:
+            written = os.pwrite(file.fileno(), left, end)
+            left, end = left[written:], end + written
+        os.fsync(file.fileno())
 
 
 def write_whole(path: Path, text: str) -> None:

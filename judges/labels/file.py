@@ -20,7 +20,7 @@ from pathlib import Path
 from judges.labels.hashing import KEY_BYTES
 from judges.labels.label import Label
 from papillon.errors import DataError, UsageError
-from papillon.files import open_plain
+from papillon.files import append_lines, open_plain
 from papillon.profile import CACHE
 from papillon.project import keep_out_of_git
 from papillon.results.folder import has_results
@@ -149,14 +149,7 @@ class LabelFile:
     @staticmethod
     def _append(path: Path, line: bytes) -> None:
         try:
-            with open(_opened(path), "r+b", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                end = file.seek(0, os.SEEK_END)
-                whole = _whole(file.fileno(), end)
-                if whole < end:
-                    file.truncate(whole)  # whoever wrote that was never told that it is kept
-                os.pwrite(file.fileno(), line, whole)
-                os.fsync(file.fileno())
+            append_lines(path, line)
         except OSError as error:
             raise UsageError(
                 f"Expected to write {path}, but it cannot be written ({error.strerror}); mend that and go on."
@@ -182,13 +175,6 @@ class LabelFile:
                     f"Expected to write {path}, but it cannot be written ({error.strerror}); name another --out."
                 ) from error
             yield
-
-
-def _whole(number: int, end: int) -> int:
-    """Where the last whole line ends."""
-    while end and os.pread(number, 1, end - 1) != b"\n":
-        end -= 1
-    return end
 
 
 def _key(path: Path) -> Path:

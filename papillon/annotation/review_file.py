@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from papillon.annotation.review import Decision
 from papillon.errors import UsageError
-from papillon.files import open_plain
+from papillon.files import append_lines, open_plain
 from papillon.results.reading import Unreadable, read
 
 __all__ = ["ReviewFile"]
@@ -53,18 +52,7 @@ class ReviewFile:
         lines = b"".join(json.dumps(asdict(each)).encode() + b"\n" for each in named)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            number = os.open(self.path, flags, 0o600)
-            try:
-                size = os.fstat(number).st_size
-                # A line that a kill tore is ended, or the next one would be lost with it.
-                torn = size > 0 and os.pread(number, 1, size - 1) != b"\n"
-                if torn:
-                    os.ftruncate(number, _last_end(number, size))
-                os.write(number, lines)
-                os.fsync(number)
-            finally:
-                os.close(number)
+            append_lines(self.path, lines)
         except OSError as error:
             raise UsageError(f"Expected to write {self.path}, but it cannot be written: {error.strerror}.") from error
         return named
@@ -78,9 +66,3 @@ class ReviewFile:
                 f"Expected a decision in line {number} of {self.path}, got something else; take that line out, "
                 "or name another --out to begin anew."
             ) from None
-
-
-def _last_end(number: int, size: int) -> int:
-    """Where the last whole line of a file ends."""
-    text = os.pread(number, size, 0)
-    return text.rfind(b"\n") + 1

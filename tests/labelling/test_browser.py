@@ -55,15 +55,6 @@ class Served:
         return not self._thread.is_alive()
 
 
-@pytest.fixture
-def browser(_chromium: Browser) -> Iterator[Browser]:
-    _chromium.size(1280, 900)
-    _chromium.said()
-    _chromium.asked()
-    yield _chromium
-    _chromium.driver.get("about:blank")
-
-
 @contextmanager
 def opened(browser: Browser, now: Sitting) -> Iterator[Served]:
     served = Served(now)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from evals.labelling.pages import page
@@ -25,15 +23,6 @@ class ServedReview(Served):
     def server(self) -> LabellingServer:
         asked: Reviewing = self.now  # type: ignore[assignment]
         return LabellingServer(asked, page("reviewing"), asked.closing)
-
-
-@pytest.fixture
-def browser(_chromium: Browser) -> Iterator[Browser]:
-    _chromium.size(1280, 900)
-    _chromium.said()
-    _chromium.asked()
-    yield _chromium
-    _chromium.driver.get("about:blank")
 
 
 MARK = """

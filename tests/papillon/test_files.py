@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.files import standing, whole_file, whole_folder, write_whole
+from papillon.files import append_lines, standing, whole_file, whole_folder, write_whole
 
 
 def test_a_file_is_replaced_in_one_go(tmp_path: Path) -> None:
@@ -123,3 +123,22 @@ def test_a_writer_that_was_killed_leaves_a_whole_folder_which_the_next_one_repla
         (new / "new").touch()
     assert standing(folder) == folder
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["folder", "folder/new"]
+
+
+@pytest.mark.parametrize("torn", [b"", b"half a line", b"x" * 5000])
+def test_lines_are_added_in_place_of_one_that_was_torn_off(tmp_path: Path, torn: bytes) -> None:
+    append_lines(tmp_path / "lines", b"one\ntwo\n")
+    with (tmp_path / "lines").open("ab") as file:
+        file.write(torn)
+    append_lines(tmp_path / "lines", b"three\n")
+    assert (tmp_path / "lines").read_bytes() == b"one\ntwo\nthree\n"
+    assert stat.S_IMODE((tmp_path / "lines").stat().st_mode) == 0o600
+
+
+def test_a_system_that_writes_a_part_at_a_time_is_asked_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwrite
+    monkeypatch.setattr("os.pwrite", lambda number, data, place: write(number, bytes(data[:3]), place))
+    append_lines(tmp_path / "lines", b"one and two\n")
+    assert (tmp_path / "lines").read_bytes() == b"one and two\n"
