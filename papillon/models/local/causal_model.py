@@ -81,7 +81,10 @@ class CausalModel:
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> tuple[int, ...]:
         """The tokens that ask for the assistant's answer to ``messages``."""
-        return tuple(self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=True))
+        tokens = self.tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        return tuple(tokens)
 
     def tokens(self, text: str, *, finished: bool = True) -> tuple[int, ...]:
         """A completion's text as tokens, closed as the model closes its own where it ``finished``."""
