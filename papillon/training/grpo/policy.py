@@ -75,8 +75,8 @@ class Policy(CausalModel):
             past_key_values=cache,
             logits_to_keep=after.size(1) + 1,
         )
-        # A completion at a time, and anew for the gradient: kept in float32 for all at once, these numbers, one for each
-        # word at each place, weigh more than all else.
+        # A completion at a time, and anew for the gradient: kept in float32 for all of them at once, a number for each
+        # word at each place weighs more than all else.
         rows = [
             checkpoint(_chances, logits, tokens, temperature, use_reentrant=False, preserve_rng_state=False)
             for logits, tokens in zip(out.logits.unbind(0), after.unbind(0), strict=True)
