@@ -67,12 +67,19 @@ class TestParts:
         monkeypatch.setattr(parts, "ROOT", tmp_path)
         monkeypatch.setattr(parts, "FOLDER", tmp_path / "study")
         monkeypatch.setattr(parts, "CALLS", tmp_path / "study" / "calls")
-        part = PARTS[0]
+        part = next(part for part in PARTS if part.calls == "beside")
         assert not [word for word in part.command if word.startswith("--eval-import")]
         (tmp_path / "study" / "calls").mkdir(parents=True)
         (tmp_path / "study" / "calls" / "other.jsonl.gz").touch()
         assert "--eval-import=study/calls/other.jsonl.gz" in part.command
         assert part.command[-1] == f"--eval-export=study/calls/{part.name}.jsonl.gz"
+
+    def test_what_profile_demo_has_recorded_is_not_kept_twice(self) -> None:
+        replayed = [part.command for part in PARTS if part.calls == "demo"]
+        assert replayed
+        for command in replayed:
+            assert "--eval-import=fixtures/recorded/demo-mini.jsonl.gz" in command
+            assert not [word for word in command if word.startswith("--eval-export")]
 
     def test_every_profile_and_program_that_a_part_names_is_there_or_comes_from_an_earlier_one(self) -> None:
         made = set[str]()

@@ -185,7 +185,6 @@ def _llm() -> str:
     return _scores(
         ("by the lexical judge", "mini-05b"),
         ("by the 1.5 B judge", "mini-05b-llm"),
-        ("with controls", "mini-05b-llm-controls"),
         ("PUPA's 15 rows by the 1.5 B judge", "pupa15-05b-llm"),
     )
 
