@@ -97,7 +97,7 @@ PARTS = (
         "gepa",
         "prompts of 0.5 B optimised, 1.5 B reflecting",
         tuple(
-            f"papillon optimize --optimizer gepa --max-calls 1000 --profile {_SMALL} --reflection {_LARGER} "
+            f"papillon optimize --optimizer gepa --max-calls 400 --profile {_SMALL} --reflection {_LARGER} "
             f"--out {_OPTIMISED}".split()
         ),
     ),
