@@ -18,7 +18,7 @@ from papillon.errors import UsageError
 from papillon.models.local.gguf_hub import file_here
 from papillon.profile import ModelSettings, Profile, load_profile
 from papillon.project import ROOT
-from papillon.results import ControlResult, Measure
+from papillon.results import ControlResult, Gain, Measure
 from papillon.results.judging import Agreement
 from tests.harness.verdicts.samples import qualities
 from tests.papillon.results.samples import INFO, result
@@ -181,9 +181,10 @@ class TestFigures:
         (tmp_path / "results").mkdir()
         control = ControlResult("verbatim", "dev", 0.4, 0.9, 0.9, 0.9, 0.25, "pass", carried=0.99)
         some = Measure(0.5, 0.2, 0.8, 12)
+        gain = Gain("dev", -0.15, -0.3, 0.05, 20, 20)
         judged = Agreement(12, some, some, some, some, Measure(0.25, n=12))
         for name, run in (
-            ("mini-05b", result(*qualities(5, 15), controls=(control,))),
+            ("mini-05b", result(*qualities(5, 15), controls=(control,), gains=(gain,))),
             ("mini-05b-llm", result(*qualities(9, 3), agreement=judged)),
             ("mini-15b", result(*qualities(1, 0))),
             ("mini-05b-gepa", result(*qualities(20, 0), run=replace(INFO, id="after"))),
@@ -199,6 +200,7 @@ class TestFigures:
         assert "| 0.5 B | `dev` | 20 | 0.250 (" in page
         assert "135 M; 1.5 B: not yet run." in page
         assert "| 0.5 B | dev | verbatim | 0.400 | 0.900 | 0.900 | 0.990 | 0.250 | pass |" in page
+        assert "| 0.5 B | dev | 20 | -0.150 (-0.300 … +0.050) |" in page
         assert "| quality, kappa | 0.500 (0.200 to 0.800) | not yet run |" in page
         assert "| rows that both judged | 12 | not yet run |" in page
         assert "BETTER: `dev-quality` +0.750: better" in page
