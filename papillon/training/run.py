@@ -49,7 +49,7 @@ class Trained:
     def __str__(self) -> str:
         scores = ""
         if self.score_before is not None and self.score_after is not None:
-            scores = f", validation {self.score_before:.1f} before and {self.score_after:.1f} after"
+            scores = f", validation {self.score_before / 100:+.3f} before and {self.score_after / 100:+.3f} after"
         return f"Trained {self.rounds} rounds{scores}: {self.folder}"
 
 
