@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -216,6 +217,21 @@ def test_a_resumed_training_learns_what_an_unbroken_one_does(tmp_path: Path) -> 
     ]
     for name, weight in adapter(tmp_path / "whole").items():
         assert torch.equal(weight, adapter(tmp_path / "cut")[name]), name
+
+
+def test_a_hub_that_is_away_is_said_at_once_and_leaves_no_training_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    began, program = time.monotonic(), PAPILLON(untrusted_model=lambda request: "Dear Sir,")
+    with pytest.raises(
+        UsageError,
+        match=r"^Expected a causal language model at 'nobody/nothing' \(train\.model\), but http://127\.0\.0\.1:9 "
+        r"cannot be reached \(\w+\); fetch it once with a network, or name a folder\.$",
+    ):
+        train(settings(model="nobody/nothing"), program, EXAMPLES, None, metric, tmp_path / "run", "cpu")
+    assert time.monotonic() - began < 10
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_checkpoint_is_named_by_its_file_where_a_training_is_resumed(tmp_path: Path) -> None:

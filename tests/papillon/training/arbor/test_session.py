@@ -60,7 +60,8 @@ def session(model: str) -> Session:
     def make(folder: Path, said: list[str] | None = None, *, resume: bool = False, **more: Any) -> ArborServer:
         settings = TrainSettings.from_json({"model": model, **more})
         record = RunRecord(folder, settings, (said if said is not None else []).append)
-        record.open(resume=resume)
+        record.check(resume=resume)
+        record.open()
         return ArborServer(settings, record, RolloutWatch(dspy.Module(), lambda example, prediction: 1.0))
 
     return make
