@@ -110,6 +110,7 @@ class Copies:
         self._idle: list[_Copy] = []
         self._made = 0
         self._free = threading.Condition()
+        self._first = threading.Lock()
 
     @property
     def rooms(self) -> list[int]:
@@ -117,9 +118,10 @@ class Copies:
         return [copy.room for copy in self._idle]
 
     def load(self) -> None:
-        """Have a first copy at hand."""
-        if not self.loaded:
-            self._put(self._take())
+        """Have a first copy at hand, and no second one where several calls want it at once."""
+        with self._first:
+            if not self.loaded:
+                self._put(self._take())
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """One answer, or llama.cpp's own error as it words it; waits where all copies are busy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,19 @@ def test_a_first_copy_that_does_not_fit_is_refused_before_it_is_loaded(
     )
     free(None)
     model.load()
+    assert model.rooms == [FIRST_ROOM]
+
+
+def test_calls_that_want_a_first_copy_at_once_load_one(
+    copies_of: Callable[..., Copies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, load = copies_of(size=2), Copies._load
+    monkeypatch.setattr(Copies, "_load", lambda self, room: (time.sleep(0.1), load(self, room))[1])
+    threads = [threading.Thread(target=model.load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
     assert model.rooms == [FIRST_ROOM]
 
 
