@@ -131,8 +131,8 @@ def ask(calls: list[dict[str, Any]], files: dict[str, str]) -> None:
         for place, count in enumerate((usage["prompt_tokens"], usage["completion_tokens"])):
             tokens[place] += count
         tokens[2] += usage["prompt_tokens_details"]["cached_tokens"]
-    share = tokens[2] / tokens[0]
-    print(f"llama.cpp's own server: {tokens[0]} tokens in ({share:.0%} kept), {tokens[1]} out", flush=True)
+    share, written = tokens[2] / tokens[0], sum(call["usage"]["output"] for call in calls)
+    print(f"llama.cpp's own server: {tokens[0]} tokens in ({share:.0%} kept), {tokens[1]} of {written} out", flush=True)
     # llama.cpp's threads need not be waited for.
     os._exit(0)
 
