@@ -18,7 +18,7 @@ from papillon.errors import UsageError
 from papillon.models.local.gguf_hub import file_here
 from papillon.profile import ModelSettings, Profile, load_profile
 from papillon.project import ROOT
-from papillon.results import ControlResult, Measure
+from papillon.results import ControlResult, Gain, Measure
 from papillon.results.judging import Agreement
 from tests.harness.verdicts.samples import qualities
 from tests.papillon.results.samples import INFO, result
@@ -67,12 +67,19 @@ class TestParts:
         monkeypatch.setattr(parts, "ROOT", tmp_path)
         monkeypatch.setattr(parts, "FOLDER", tmp_path / "study")
         monkeypatch.setattr(parts, "CALLS", tmp_path / "study" / "calls")
-        part = PARTS[0]
+        part = next(part for part in PARTS if part.calls == "beside")
         assert not [word for word in part.command if word.startswith("--eval-import")]
         (tmp_path / "study" / "calls").mkdir(parents=True)
         (tmp_path / "study" / "calls" / "other.jsonl.gz").touch()
         assert "--eval-import=study/calls/other.jsonl.gz" in part.command
         assert part.command[-1] == f"--eval-export=study/calls/{part.name}.jsonl.gz"
+
+    def test_what_profile_demo_has_recorded_is_not_kept_twice(self) -> None:
+        replayed = [part.command for part in PARTS if part.calls == "demo"]
+        assert replayed
+        for command in replayed:
+            assert "--eval-import=fixtures/recorded/demo-mini.jsonl.gz" in command
+            assert not [word for word in command if word.startswith("--eval-export")]
 
     def test_every_profile_and_program_that_a_part_names_is_there_or_comes_from_an_earlier_one(self) -> None:
         made = set[str]()
@@ -174,9 +181,10 @@ class TestFigures:
         (tmp_path / "results").mkdir()
         control = ControlResult("verbatim", "dev", 0.4, 0.9, 0.9, 0.9, 0.25, "pass", carried=0.99)
         some = Measure(0.5, 0.2, 0.8, 12)
+        gain = Gain("dev", -0.15, -0.3, 0.05, 20, 20)
         judged = Agreement(12, some, some, some, some, Measure(0.25, n=12))
         for name, run in (
-            ("mini-05b", result(*qualities(5, 15), controls=(control,))),
+            ("mini-05b", result(*qualities(5, 15), controls=(control,), gains=(gain,))),
             ("mini-05b-llm", result(*qualities(9, 3), agreement=judged)),
             ("mini-15b", result(*qualities(1, 0))),
             ("mini-05b-gepa", result(*qualities(20, 0), run=replace(INFO, id="after"))),
@@ -192,6 +200,7 @@ class TestFigures:
         assert "| 0.5 B | `dev` | 20 | 0.250 (" in page
         assert "135 M; 1.5 B: not yet run." in page
         assert "| 0.5 B | dev | verbatim | 0.400 | 0.900 | 0.900 | 0.990 | 0.250 | pass |" in page
+        assert "| 0.5 B | dev | 20 | -0.150 (-0.300 … +0.050) |" in page
         assert "| quality, kappa | 0.500 (0.200 to 0.800) | not yet run |" in page
         assert "| rows that both judged | 12 | not yet run |" in page
         assert "BETTER: `dev-quality` +0.750: better" in page

@@ -100,6 +100,7 @@ def _scores(*names: tuple[str, str], drawn: str = "") -> str:
         scores_table(runs, [scores_by_split(found) for _, found in runs]),
         f"{missing}: {NOT_YET}." if missing else "",
         _controls(runs),
+        _gains(runs),
         picture if runs else "",
     ]
     return "\n\n".join(filter(None, blocks))
@@ -123,6 +124,16 @@ def _controls(runs: Sequence[tuple[str, RunResult]]) -> str:
         "verdict",
     ]
     return table(heads, body)
+
+
+def _gains(runs: Sequence[tuple[str, RunResult]]) -> str:
+    body = [
+        [prose(said), gain.split, str(gain.n), f"{gain.value:+.3f} ({gain.low:+.3f} … {gain.high:+.3f})"]
+        for said, found in runs
+        for gain in found.gains
+        if gain.value is not None and gain.low is not None and gain.high is not None
+    ]
+    return table(["overall over local-only of", "split", ">n", ">paired gain"], body) if body else ""
 
 
 def _judges() -> str:
@@ -185,7 +196,6 @@ def _llm() -> str:
     return _scores(
         ("by the lexical judge", "mini-05b"),
         ("by the 1.5 B judge", "mini-05b-llm"),
-        ("with controls", "mini-05b-llm-controls"),
         ("PUPA's 15 rows by the 1.5 B judge", "pupa15-05b-llm"),
     )
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from papillon.files import write_whole
 from papillon.project import ROOT
@@ -22,18 +23,21 @@ _NO_CONTROLS = ("-k", "not control")
 _BOTH = ("-m", "dev or test")
 _PUPA = ("-m", "dev", "--eval-dataset=pupa_new")
 
+Kept = Literal["beside", "demo", "cache"]
+
 
 @dataclass(frozen=True)
 class Part:
     """One command of the study, as it is typed at the project's root, without what says where its output goes.
 
-    ``exported`` says whether its calls may be kept beside its results.
+    ``calls`` says where its recorded calls are kept: beside its results, with those of profile demo (which has them
+    all), or in the cache alone.
     """
 
     name: str
     shows: str
     words: Sequence[str]
-    exported: bool = True
+    calls: Kept = "beside"
 
     @property
     def results(self) -> Path:
@@ -46,9 +50,10 @@ class Part:
         if self.words[0] != "pytest":
             return [*self.words]
         words = [*self.words, f"--eval-results={_from_root(self.results)}"]
-        if self.exported:
+        if self.calls != "cache":
             recorded = [ROOT / "fixtures" / "recorded" / "demo-mini.jsonl.gz", *sorted(CALLS.glob("*.jsonl.gz"))]
             words += [f"--eval-import={_from_root(file)}" for file in recorded if file.exists()]
+        if self.calls == "beside":
             words.append(f"--eval-export={_from_root(CALLS)}/{self.name}.jsonl.gz")
         return words
 
@@ -57,26 +62,26 @@ def _from_root(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def _evaluates(name: str, shows: str, profile: str, *words: str, exported: bool = True) -> Part:
-    return Part(name, shows, ("pytest", "evals", *words, f"--eval-profile={profile}"), exported)
+def _evaluates(name: str, shows: str, profile: str, *words: str, calls: Kept = "beside") -> Part:
+    return Part(name, shows, ("pytest", "evals", *words, f"--eval-profile={profile}"), calls)
 
 
 def _on_40(size: str, said: str, profile: str) -> Part:
     words = (*_PUPA, "--eval-limit=40", *_NO_CONTROLS)
-    return _evaluates(f"pupa40-{size}", f"{said} on 40 rows of PUPA", profile, *words, exported=False)
+    return _evaluates(f"pupa40-{size}", f"{said} on 40 rows of PUPA", profile, *words, calls="cache")
 
 
 _OPTIMISED = "docs/study/gepa.json"
 
 PARTS = (
-    _evaluates("mini-05b", "0.5 B on `mini`, with controls", _SMALL, *_BOTH),
+    _evaluates("mini-05b", "0.5 B on `mini`, with controls", _SMALL, *_BOTH, calls="demo"),
     _evaluates("mini-135m", "135 M on `mini`, with controls", _SMALLER, *_BOTH),
     _evaluates("mini-15b", "1.5 B on `mini`, with controls", _LARGER, *_BOTH),
-    _evaluates("judges-lexical", "the lexical judge's examination", _SMALL, "-m", "judges", exported=False),
+    _evaluates("judges-lexical", "the lexical judge's examination", _SMALL, "-m", "judges", calls="cache"),
     _evaluates("judges-15b", "the 1.5 B judge's examination", _SMALL, "-m", "judges", "--eval-judge=llm"),
-    _evaluates("mini-05b-llm", "the same rows by the 1.5 B judge", _SMALL, *_BOTH, *_NO_CONTROLS, "--eval-judge=llm"),
+    _evaluates("mini-05b-llm", "the same by the 1.5 B judge", _SMALL, *_BOTH, "--eval-judge=llm", calls="demo"),
     _evaluates(
-        "pupa15-05b", "0.5 B on 15 rows of PUPA, with controls", _SMALL, *_PUPA, "--eval-limit=15", exported=False
+        "pupa15-05b", "0.5 B on 15 rows of PUPA, with controls", _SMALL, *_PUPA, "--eval-limit=15", calls="cache"
     ),
     _on_40("05b", "0.5 B", _SMALL),
     _evaluates(
@@ -84,16 +89,15 @@ PARTS = (
         "PUPA's 15 rows by the 1.5 B judge",
         _SMALL,
         *(*_PUPA, "--eval-limit=15", *_NO_CONTROLS, "--eval-judge=llm"),
-        exported=False,
+        calls="cache",
     ),
     _on_40("135m", "135 M", _SMALLER),
     _on_40("15b", "1.5 B", _LARGER),
-    _evaluates("mini-05b-llm-controls", "controls by the 1.5 B judge", _SMALL, "-m", "dev", "--eval-judge=llm"),
     Part(
         "gepa",
         "prompts of 0.5 B optimised, 1.5 B reflecting",
         tuple(
-            f"papillon optimize --optimizer gepa --max-calls 1000 --profile {_SMALL} --reflection {_LARGER} "
+            f"papillon optimize --optimizer gepa --max-calls 400 --profile {_SMALL} --reflection {_LARGER} "
             f"--out {_OPTIMISED}".split()
         ),
     ),

@@ -81,7 +81,10 @@ class CausalModel:
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> tuple[int, ...]:
         """The tokens that ask for the assistant's answer to ``messages``."""
-        return tuple(self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=True))
+        tokens = self.tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        return tuple(tokens)
 
     def tokens(self, text: str, *, finished: bool = True) -> tuple[int, ...]:
         """A completion's text as tokens, closed as the model closes its own where it ``finished``."""
@@ -115,10 +118,15 @@ class CausalModel:
         return cast("dict[str, Tensor]", get_peft_model_state_dict(self.model, save_embedding_layers=False))
 
     def load_adapter(self, folder: Path) -> None:
-        """Put the weights of a saved adapter in the place of this one's; raises UsageError where it is another's."""
+        """Put the weights of a saved adapter in the place of this one's; raises UsageError for another's or none."""
         from peft import load_peft_weights, set_peft_model_state_dict
+        from safetensors import SafetensorError
 
-        weights = load_peft_weights(str(folder), device=self.device)
+        try:
+            weights = load_peft_weights(str(folder), device=self.device)
+        except (OSError, ValueError, SafetensorError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise UsageError(f"Expected an adapter's weights in {folder}, got: {reason}; name a whole one.") from error
         if weights.keys() != (own := self.adapter()).keys():
             raise UsageError(
                 f"Expected an adapter of {len(own)} factors in {folder}, as this model has with its train.lora_config, "

@@ -138,7 +138,9 @@ def _progress(line: dict[str, Any], total: int, left: float) -> str:
         parts.append(f"dropped {line['dropped']}")
     if line["validation_score"] is not None:
         failed = line.get("unvalidated")
-        parts.append(f"validation {line['validation_score']:.1f}" + (f" ({failed} failed)" if failed else ""))
+        # ArborGRPO's percentage, on the rewards' own scale.
+        score = f"validation {line['validation_score'] / 100:+.3f}"
+        parts.append(score + (f" ({failed} failed)" if failed else ""))
     return " · ".join([*parts, f"{left / 60:.0f} min left"])
 
 

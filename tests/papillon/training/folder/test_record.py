@@ -42,7 +42,7 @@ def test_a_training_goes_on_with_the_data_and_the_models_it_began_with(tmp_path:
     [
         ({"alike": 2, "groups": 2}, "no step: every group's rewards are alike"),
         ({"alike": 1, "groups": 2}, "no step: whatever told something ran into max_tokens"),
-        ({"steps": 1, "validation_score": 40.0, "unvalidated": 3}, "validation 40.0 (3 failed)"),
+        ({"steps": 1, "validation_score": 40.0, "unvalidated": 3}, "validation +0.400 (3 failed)"),
         ({"steps": 1, "dropped": 2}, "dropped 2"),
     ],
 )
