@@ -49,7 +49,7 @@ class Trained:
     def __str__(self) -> str:
         scores = ""
         if self.score_before is not None and self.score_after is not None:
-            scores = f", validation {self.score_before:.1f} before and {self.score_after:.1f} after"
+            scores = f", validation {self.score_before / 100:+.3f} before and {self.score_after / 100:+.3f} after"
         return f"Trained {self.rounds} rounds{scores}: {self.folder}"
 
 
@@ -71,14 +71,14 @@ def train(
     """Train the model behind all of the program's predictors to score better on ``metric(example, prediction)``.
 
     The program's own language models are put back when it ends; ``adapter/`` in ``folder`` holds what was
-    learned. With ``resume`` a training in ``folder`` goes on, on one device with the very next step that it would
-    have taken, where it is ``told`` the same of its surroundings. ``policy`` stands in for the one that the settings
-    name; ``reach_again`` is called before each round. Raises UsageError for what cannot start, and DivergenceError or
-    InfrastructureError for what ends it; its checkpoints stay.
+    learned. With ``resume`` a training in ``folder`` goes on, on the CPU with the very next step that it would have
+    taken and on a GPU with an equal one, where it is ``told`` the same of its surroundings. ``policy`` stands in for
+    the one that the settings name; ``reach_again`` is called before each round. Raises UsageError for what cannot
+    start, and DivergenceError or InfrastructureError for what ends it; its checkpoints stay.
     """
     check_arbor_version()
     record = RunRecord(folder, settings, say, told)
-    record.open(resume=resume)
+    record.check(resume=resume)
     watch = RolloutWatch(program, metric, settings.failure_score, settings.format_failure_score, reach_again)
     predictors = program.predictors()
     before = [predictor.lm for predictor in predictors]
@@ -91,6 +91,7 @@ def train(
     compiler = final = None
     try:
         session = _session(settings, device, record, watch, len(predictors), policy)
+        record.open()  # not before, or a model that cannot be had would leave a training behind
         if resume:
             session.resume()
         compiler = session.make_compiler(watch.metric)

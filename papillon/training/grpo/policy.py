@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from papillon.errors import UsageError
 from papillon.models.local.causal_model import CausalModel, read_model
@@ -33,6 +34,11 @@ class Policy(CausalModel):
     def load(cls, settings: TrainSettings, device: str) -> Policy:
         """The settings' model; raises UsageError naming it where it cannot be had."""
         model, tokenizer = read_model(settings.model, half=settings.bf16 and device != "cpu", setting="train.model")
+        return cls.of(model, tokenizer, settings, device)
+
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any, settings: TrainSettings, device: str) -> Policy:
+        """A model that is read already, as the settings have it trained; raises UsageError where no layer fits."""
         try:
             policy = cls(model, tokenizer, settings.lora_config, device=device, seed=settings.seed)
         except ValueError as error:  # peft's, for an adapter that fits no layer
@@ -69,9 +75,13 @@ class Policy(CausalModel):
             past_key_values=cache,
             logits_to_keep=after.size(1) + 1,
         )
-        logits = out.logits[:, :-1].float() / temperature
-        chosen = logits.gather(-1, after.unsqueeze(-1)).squeeze(-1)
-        return chosen - logits.logsumexp(-1), after_mask.float()
+        # A completion at a time, and anew for the gradient: kept in float32 for all of them at once, a number for each
+        # word at each place weighs more than all else.
+        rows = [
+            checkpoint(_chances, logits, tokens, temperature, use_reentrant=False, preserve_rng_state=False)
+            for logits, tokens in zip(out.logits.unbind(0), after.unbind(0), strict=True)
+        ]
+        return torch.stack(rows), after_mask.float()
 
     def without_adapter(self) -> AbstractContextManager[Any]:
         """Inside, this is the untrained model."""
@@ -81,3 +91,9 @@ class Policy(CausalModel):
         """Write the adapter in peft's own format: adapter_config.json and adapter_model.safetensors."""
         # Left to decide, peft asks the hub whether the model's vocabulary has grown, and waits where there is none.
         self.model.save_pretrained(str(folder), save_embedding_layers=False)
+
+
+def _chances(logits: Tensor, tokens: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities [T] of ``tokens`` [T], from the ``logits`` [T + 1, V] before each and after the last."""
+    scaled = logits[:-1].float() / temperature
+    return scaled.gather(-1, tokens.unsqueeze(-1)).squeeze(-1) - scaled.logsumexp(-1)

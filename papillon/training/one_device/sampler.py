@@ -8,8 +8,6 @@ import time
 import uuid
 from typing import Any
 
-from fastapi import HTTPException
-
 from papillon.errors import InfrastructureError
 from papillon.models.local.batching import BatchingSampler, Draw
 from papillon.models.local.sampling import Sampling, uniforms
@@ -45,6 +43,8 @@ class Sampler:
         except ValueError:  # a fault of the request, which Arbor's application answers as one
             raise
         except Exception as error:
+            from fastapi import HTTPException  # Arbor's application has it; to sample without one needs none
+
             # Raised as it is, it would hang up on the client, which then knows of a broken connection only.
             raise HTTPException(500, detail=f"{type(error).__name__}: {error}") from error
         read, written = len(completion.prompt), len(completion.tokens)

@@ -157,7 +157,7 @@ class TestGivingUp:
             crowd.model.slots.stop()
             crowd.model.wake()
             ended, _ = await asyncio.wait(calls, timeout=0.5)
-            assert len(ended) == 60 - (crowd.slots - 3)  # those in flight go on
+            assert len(ended) == 60 - (crowd.asked - 3)  # those in flight go on
             for call in calls:
                 call.cancel()
             await asyncio.wait(calls)

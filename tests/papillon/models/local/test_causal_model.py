@@ -38,6 +38,18 @@ def test_what_shares_the_batch_changes_no_draw(policy: Policy) -> None:
     assert together[0] != together[2]  # the same prompt, another number
 
 
+def test_a_prompt_is_tokens_where_templates_give_a_mask_too(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = policy.tokenizer.apply_chat_template
+
+    def as_in_transformers_5(messages: Any, *, return_dict: bool = True, **more: Any) -> Any:
+        return apply(messages, return_dict=return_dict, **more)
+
+    asked = policy.prompt([{"role": "user", "content": "hello"}])
+    monkeypatch.setattr(policy.tokenizer, "apply_chat_template", as_in_transformers_5)
+    assert policy.prompt([{"role": "user", "content": "hello"}]) == asked
+    assert all(isinstance(token, int) for token in asked)
+
+
 def test_a_completion_ends_at_its_end_or_at_the_limit(policy: Policy) -> None:
     tokenizer = tiny_tokenizer()
     eager = Policy(tiny_model(prefer=preferred(tokenizer)), tokenizer, Lora(r=2, lora_dropout=0.0))

@@ -41,6 +41,25 @@ def test_log_probabilities_are_the_models_own(policy: Policy) -> None:
         assert mask[row].sum() == len(completion.tokens)
 
 
+def test_what_is_kept_for_the_gradient_is_no_larger_than_the_models_own_logits() -> None:
+    policy = Policy(tiny_model().to(torch.bfloat16), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0))
+    drawn = policy.sample(prompts(policy, "hello", "hello", "a longer one"), numbers(3, 9), Sampling(), 9)
+    words = policy.model.config.vocab_size
+    weights = {weight.untyped_storage().data_ptr() for weight in policy.model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Any) -> Any:
+        storage = tensor.untyped_storage()
+        if tensor.dim() and tensor.size(-1) == words and storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        policy.logprobs([(c.prompt, c.tokens) for c in drawn], temperature=0.5)
+    two_bytes_each = 3 * (max(len(c.tokens) for c in drawn) + 1) * words * 2
+    assert sum(kept.values()) <= two_bytes_each
+
+
 def test_a_prompt_that_is_read_once_has_the_gradient_of_all_its_completions(policy: Policy) -> None:
     asked = prompts(policy, "hello", "hello", "help me", "a longer one")
     pairs = [(c.prompt, c.tokens) for c in policy.sample(asked, numbers(4, 9), Sampling(), 9)]

@@ -1,0 +1,97 @@
+"""The check of a GPU in its tiny form on the CPU, and what it says of parts that cannot run or do not hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the gpu extra (arbor-ai, torch, peft) is not installed")
+pytest.importorskip("peft", reason="the gpu extra (arbor-ai, torch, peft) is not installed")
+
+from tests.gpu import __main__ as check
+from tests.gpu.batch import conversations
+from tests.gpu.shapes import SHAPES, tokenizer
+from tests.gpu.table import table
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_part_holds_in_its_tiny_form(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.gpu", "--device", "cpu", "--out", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert list(found["parts"]) == ["speed:tiny", "trl:tiny", "arbor:tiny", "numbers:tiny", "learning:tiny"]
+    for part, result in found["parts"].items():
+        assert "error" not in result, part
+        assert "skipped" not in result, part
+        assert all(one["holds"] for one in result["checks"]), result["checks"]
+    assert found["parts"]["speed:tiny"]["figures"]["learn: tokens a second"] > 0
+    assert found["parts"]["numbers:tiny"]["checks"][-1]["value"] == 1.0  # on the CPU a resumed step is the same
+    assert (tmp_path / "gpu.txt").read_text().strip() == done.stdout.strip()
+
+
+def test_a_part_whose_packages_are_not_there_is_skipped_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "trl.py").write_text("raise ModuleNotFoundError(\"No module named 'trl'\")\n")
+    monkeypatch.setenv("PYTHONPATH", str(hidden))
+    monkeypatch.setattr(check, "BUNDLE", hidden)
+    monkeypatch.chdir(ROOT)
+    result = check.apart("trl:tiny", "cpu", tmp_path, tiny=True)
+    assert result["skipped"] == "ModuleNotFoundError: No module named 'trl'"
+
+
+def test_a_part_that_fails_is_an_error_with_its_last_line(tmp_path: Path) -> None:
+    result = check.apart("numbers:nothing", "cpu", tmp_path, tiny=True)
+    assert result["error"] == "KeyError: 'nothing'"
+
+
+def test_the_table_tells_what_holds_from_what_does_not() -> None:
+    checks = [
+        {"name": "cosine", "value": 0.5, "bar": 0.9, "more": True, "holds": False},
+        {"name": "error", "value": 0.01, "bar": 0.1, "more": False, "holds": True},
+    ]
+    parts = {
+        "numbers:a": {"seconds": 1.0, "checks": checks, "figures": {"peak memory": 2**31, "rewards": [0.25, 0.5]}},
+        "trl:a": {"seconds": 2.0, "skipped": "No module named 'trl'"},
+    }
+    lines = [line.split() for line in "\n".join(table({"machine": {"device": "A"}, "parts": parts})).splitlines()]
+    assert ["NOT", "cosine", "0.5", "(at", "least", "0.9)"] in lines
+    assert ["ok", "error", "0.01", "(at", "most", "0.1)"] in lines
+    assert ["peak", "memory", "2.00", "GiB"] in lines
+    assert ["rewards", "0.250", "…", "0.500", "over", "2"] in lines
+    assert ["skipped:", "No", "module", "named", "'trl'"] in lines
+
+
+def test_the_prompts_are_the_programs_own_and_the_tokenizer_knows_their_template() -> None:
+    asked = conversations()
+    assert len(asked) == 4
+    assert all("llm_request" in messages[-1]["content"] for messages in asked)
+    assert tokenizer().eos_token == "<|im_end|>"
+
+
+def test_a_shape_has_as_many_weights_as_the_model_it_is_like() -> None:
+    from tests.gpu.shapes import build
+
+    assert SHAPES["smollm2-135m"].like == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert sum(weight.numel() for weight in build("smollm2-135m", device="meta").parameters()) == 134_515_008
+    assert sum(weight.numel() for weight in build("qwen2.5-1.5b", device="meta").parameters()) == 1_543_714_304
+
+
+def test_sampler_loss_and_learner_are_imported_without_arbor() -> None:
+    code = """
+import sys
+for name in ("arbor", "dspy", "fastapi", "litellm", "trl", "vllm"):
+    sys.modules[name] = None
+import papillon.training.grpo.learner, papillon.training.grpo.losses, papillon.training.one_device.sampler
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
