@@ -15,7 +15,7 @@ from papillon.annotation.result import Making, sidecar_of, write_result
 from papillon.annotation.review import Keep, Review
 from papillon.annotation.review_file import ReviewFile
 from papillon.annotation.rules import by_rules
-from papillon.annotation.targets import refuse_targets, said_of_targets, written_targets
+from papillon.annotation.targets import refuse_sending, said_of_targets, written_targets
 from papillon.destinations import destination
 from papillon.errors import UsageError
 from papillon.models.ledger import Ledger
@@ -66,7 +66,8 @@ class Annotation:
                 f"--out: expected a new file, or one that was made so before, got {self.out}, which has no review "
                 "beside it; name another."
             )
-        refuse_targets(profile, self.targets, send_queries=self.send_queries)
+        proposing = "model" in self.origins
+        refuse_sending(profile, self.targets, proposing=proposing, send_queries=self.send_queries)
 
 
 def annotate(

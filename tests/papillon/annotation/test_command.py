@@ -12,7 +12,9 @@ import pytest
 
 from papillon.__main__ import main
 from papillon.annotation.local_model import PART, parts
+from papillon.annotation.targets import refuse_sending
 from papillon.data import load
+from papillon.errors import UsageError
 from papillon.profile import load_profile
 from tests.model_server import ModelServer
 
@@ -21,7 +23,8 @@ QUERIES = "Hi, I am Ann Lee, ann@lee.example.\nplease tell bo of my flat in ulm\
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PAPILLON_PROFILE", raising=False)
+    for variable in ("PAPILLON_PROFILE", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("papillon.__main__.CACHE", tmp_path / "cache")
     (tmp_path / "queries.txt").write_text(QUERIES)
 
@@ -142,10 +145,63 @@ def test_the_untrusted_model_gets_no_query_unless_that_was_asked_for(session: Se
         code, out = session.run("--profile", profile(session.folder, server.base), "--targets", "untrusted")
         assert (code, server.calls) == (4, 0)
     assert re.search(
-        r"--targets untrusted: the queries would go as they are to 127\.0\.0\.1:\d+, which is what PAPILLON keeps from "
-        r"it; add --send-queries where that may be, or name another role\.",
+        r"--targets untrusted: the queries would go as they are to 127\.0\.0\.1:\d+, where the untrusted model is, which "
+        r"is what PAPILLON keeps from it; add --send-queries where that may be, or name another role\.",
         out,
     )
+
+
+JUDGE = 'judge = {{ kind = "lexical", model = "openai/{}", api_base = "{}" }}\n'
+
+
+@pytest.mark.parametrize("name", ["untrusted", "another"])
+def test_no_other_role_sends_queries_to_the_untrusted_models_host_unless_that_was_asked_for(
+    session: Session, name: str
+) -> None:
+    with ModelServer() as server, ModelServer() as elsewhere:
+        own = Path(profile(session.folder, server.base))
+        roles = own.read_text()
+        own.write_text(roles + JUDGE.format(name, server.base.replace("127.0.0.1", "localhost")))
+        words = ("--profile", str(own), "--from", "forms", "--targets", "judge")
+        code, out = session.run(*words, typed="a\n\n\n\n")
+        assert (code, server.calls) == (4, 0), out
+        assert re.search(
+            r"--targets judge: the queries would go as they are to localhost:\d+, where the untrusted model is, which is "
+            r"what PAPILLON keeps from it; add --send-queries where that may be, or name another role\.",
+            out,
+        )
+        assert session.run(*words, "--send-queries", typed="a\n\n\n\n")[0] == 0
+        session.out.unlink()
+        own.write_text(roles + JUDGE.format(name, elsewhere.base))
+        assert session.run(*words)[0] == 0, "a model of another server is no untrusted one"
+
+
+def test_a_local_model_that_is_the_untrusted_one_is_not_asked_for_units_unless_that_was_asked_for(
+    session: Session,
+) -> None:
+    with ModelServer(rule=proposing) as server:
+        own = Path(profile(session.folder, server.base))
+        own.write_text(own.read_text().replace("openai/untrusted", "openai/local"))
+        code, out = session.run("--profile", str(own), typed="a\n\n\n\n")
+        assert (code, server.calls) == (4, 0), out
+        assert re.search(
+            r"--from model: the queries would go as they are to 127\.0\.0\.1:\d+, where openai/local is the untrusted "
+            r"model too, .*; add --send-queries where that may be, or leave model out of --from\.",
+            out,
+        )
+        assert session.run("--profile", str(own), "--send-queries", typed="a\n\na\n\n\n")[0] == 0
+
+
+def test_the_model_of_this_process_may_write_targets_where_it_plays_both_parts() -> None:
+    refuse_sending(load_profile("embedded"), "local", proposing=True, send_queries=False)
+    with pytest.raises(UsageError, match="^--targets judge: the queries would go as they are to embedded/SmolLM2"):
+        refuse_sending(load_profile("embedded"), "judge", proposing=False, send_queries=False)
+
+
+@pytest.mark.parametrize("shipped", ["openai", "vllm"])
+def test_the_shipped_profiles_judge_is_at_the_untrusted_models_host(shipped: str) -> None:
+    with pytest.raises(UsageError, match=r"^--targets judge: .* api\.openai\.com, where the untrusted model is"):
+        refuse_sending(load_profile(shipped), "judge", proposing=False, send_queries=False)
 
 
 def test_a_model_that_fails_ends_it_in_a_sentence_and_what_was_answered_is_kept(session: Session) -> None:
@@ -166,7 +222,7 @@ def test_a_model_that_fails_ends_it_in_a_sentence_and_what_was_answered_is_kept(
         (("--from", "forms,magic"), "--from: expected forms, capitals, model, joined by commas, got 'magic'."),
         (("--region", "XX"), "--region: expected a country's two letters such as US, got 'XX'."),
         (("--targets", "judge2"), "--targets: expected one of local, untrusted"),
-        (("--send-queries",), "--send-queries: expected --targets untrusted beside it"),
+        (("--send-queries",), "--send-queries: expected --targets beside it"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_asked(
