@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from papillon.annotation.earlier import Earlier
 from papillon.annotation.proposals import Proposal, place_of_unit, together
 from papillon.annotation.queries import Query, read_queries
 from papillon.annotation.result import Making, sidecar_of, write_result
@@ -85,9 +86,13 @@ def annotate(
     """
     asked.refuse(profile)
     queries = read_queries(asked.source)
-    making, proposals = _proposed(asked, profile, queries, cache, record, say)
-    review, file = Review(queries, proposals), ReviewFile(asked.out, asked.by)
+    file, earlier = ReviewFile(asked.out, asked.by), Earlier.of(asked.out)
     before = file.decisions()
+    decided = Review(queries, [()] * len(queries))
+    decided.take(before)
+    earlier.refuse_losses(asked.source, decided)
+    making, proposals = _proposed(asked, profile, queries, cache, record, say)
+    review = Review(queries, proposals)
     if strange := review.take(before):
         say(f"{strange} of {len(before)} earlier decisions are about other queries, and left out.")
     complete = review_all(review, file.add)
@@ -95,13 +100,15 @@ def annotate(
     if not rows:
         say(f"No query is reviewed yet, so {asked.out} is not written; the same command goes on.")
         return 1
-    targets = [row.query.target for row in rows]
+    targets = earlier.targets(rows)
+    making = replace(making, targets=earlier.model if any(target.strip() for target in targets) else "")
     if asked.targets is not None and (lacking := [at for at, target in enumerate(targets) if not target.strip()]):
         say(said_of_targets(profile, asked.targets, len(lacking)))
         written = _targets(asked, profile, [rows[at].query.text for at in lacking], cache, record, say)
         for at, target in zip(lacking, written, strict=True):
             targets[at] = target
-        making = replace(making, targets=_model_of(profile, asked.targets))
+        models = dict.fromkeys(name for name in (making.targets, _model_of(profile, asked.targets)) if name)
+        making = replace(making, targets=", ".join(models))
     by = [asked.by, *(decision.by for decision in before)]
     having = write_result(asked.out, rows, targets, making, by)
     left = "" if len(rows) == len(queries) else f" of {len(queries)}; the same command goes on with the others"

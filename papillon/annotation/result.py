@@ -21,7 +21,7 @@ from papillon.errors import UsageError
 from papillon.files import whole_file
 from papillon.leaks import redact
 
-__all__ = ["Making", "sidecar_of", "write_result"]
+__all__ = ["Making", "redacted", "sidecar_of", "write_result"]
 
 #: The version of the sidecar.
 SCHEMA = 1
@@ -50,6 +50,11 @@ def sidecar_of(out: Path) -> Path:
     return out.with_name(f"{out.stem}.annotation.json")
 
 
+def redacted(row: Reviewed) -> str:
+    """The query with its units masked."""
+    return redact(row.units, row.query.text) if row.units else row.query.text
+
+
 def write_result(out: Path, rows: Sequence[Reviewed], targets: Sequence[str], making: Making, by: Sequence[str]) -> int:
     """Write the finished ``rows`` with a target each (``""`` for none) and the sidecar; how many have a target.
 
@@ -59,9 +64,8 @@ def write_result(out: Path, rows: Sequence[Reviewed], targets: Sequence[str], ma
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row, target in zip(rows, targets, strict=True):
-        query, units = row.query, row.units
-        redacted = redact(units, query.text) if units else query.text
-        cells = (query.conversation_hash, query.category, query.text, target, "||".join(units), redacted)
+        query = row.query
+        cells = (query.conversation_hash, query.category, query.text, target, "||".join(row.units), redacted(row))
         writer.writerow(cells)
     _write(out, text.getvalue())
     made = _made(out, rows, targets, making, by)

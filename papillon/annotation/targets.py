@@ -20,8 +20,8 @@ __all__ = ["refuse_sending", "said_of_targets", "written_targets"]
 def refuse_sending(profile: Profile, role: str | None, *, proposing: bool, send_queries: bool) -> None:
     """Raise UsageError where queries would go to the untrusted model, or to where it is, unless ``send_queries``.
 
-    ``proposing`` says whether the local model is asked for units, ``role`` who writes targets, None for nobody; one that
-    the profile has no model for is refused too.
+    ``proposing`` says whether the local model is asked for units, ``role`` who writes targets, None for nobody; one
+    that the profile has no model for is refused too.
     """
     local, untrusted = profile.local, profile.untrusted
     # One in this process gives the queries to nobody else.
@@ -55,10 +55,9 @@ def said_of_targets(profile: Profile, role: str, queries: int) -> str:
     settings = profile.untrusted if role == "untrusted" else profile.local if role == "local" else profile.judge.model
     assert settings is not None
     to = destination(settings)
-    whole = f"{queries} quer{'y' if queries == 1 else 'ies'}"
-    if to.stays:
-        return f"Targets: {whole} stay on this machine, where {settings.model} answers them ({role} model)."
-    return f"Targets: {whole} go as they are to {to.host}, where {settings.model} answers them ({role} model)."
+    whole, stay, go = (f"{queries} queries", "stay", "go") if queries != 1 else ("1 query", "stays", "goes")
+    where = f"{stay} on this machine" if to.stays else f"{go} as {'they are' if queries != 1 else 'it is'} to {to.host}"
+    return f"Targets: {whole} {where}, where {settings.model} answers ({role} model)."
 
 
 def written_targets(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from papillon.__main__ import main
 from papillon.annotation.local_model import PART, parts
+from papillon.annotation.review import Keep, Review
 from papillon.annotation.targets import refuse_sending
 from papillon.data import load
 from papillon.errors import UsageError
@@ -119,8 +121,90 @@ def test_a_review_that_stops_goes_on_where_it_stopped(session: Session) -> None:
     assert len(load(session.out, targets=False).rows) == 3
 
 
+def targets(out: Path) -> list[str]:
+    return [row.target_response for row in load(out, targets=False).rows]
+
+
+def with_targets(session: Session, *written: str) -> None:
+    """What a person writes into the result by hand."""
+    lines = list(csv.reader(io.StringIO(session.out.read_text())))
+    for line, target in zip(lines[1:], written, strict=True):
+        line[3] = target
+    with session.out.open("w", newline="") as file:
+        csv.writer(file).writerows(lines)
+
+
+def test_queries_that_moved_in_their_file_stay_reviewed(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    (session.folder / "queries.txt").write_text(f"A new one.\n{QUERIES}")
+    code, out = session.run("--from", "forms", typed="")
+    assert (code, "left out" in out) == (1, False), out
+    assert len(load(session.out, targets=False).rows) == 3
+    assert session.run("--from", "forms", typed="\n")[0] == 0
+    assert [row.units for row in load(session.out, targets=False).rows] == [(), ("ann@lee.example",), (), ()]
+
+
+def test_targets_that_stand_in_the_result_stay_there(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n")
+    with_targets(session, "One.", "")
+    (session.folder / "queries.txt").write_text(f"A new one.\n{QUERIES}")
+    assert session.run("--from", "forms", typed="\n\n")[0] == 0
+    assert targets(session.out) == ["", "One.", "", ""]
+
+
+def test_targets_of_a_model_stay_too_and_it_is_asked_for_no_other(session: Session) -> None:
+    with ModelServer() as server:
+        own = ("--profile", profile(session.folder, server.base), "--from", "forms")
+        session.run(*own, "--targets", "untrusted", "--send-queries", typed="y\n\n\n")
+        code, out = session.run(*own, "--targets", "untrusted", "--send-queries", typed="\n")
+        assert (code, server.calls) == (0, 3)
+        assert "Targets: 1 query stays on this machine" in out
+        assert session.run(*own)[0] == 0
+    assert all(target.startswith("About ") for target in targets(session.out))
+    assert session.sidecar["targets"] == {"model": "openai/untrusted", "rows": 3}
+
+
+def test_a_result_with_rows_of_other_queries_is_not_written_over(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    before = session.out.read_bytes()
+    (session.folder / "queries.txt").write_text("Explain rain.\n")
+    code, out = session.run("--from", "forms", typed="\n")
+    assert code == 4
+    assert (
+        f"--out: expected rows of the queries in {session.folder / 'queries.txt'}, got {session.out}, where 2 of 3 are "
+        "of others and would be gone; move it away (what was reviewed is kept beside it), or name another." in out
+    )
+    assert session.out.read_bytes() == before
+    session.out.rename(session.folder / "away.csv")
+    assert session.run("--from", "forms")[0] == 0
+
+
+def test_a_result_whose_units_were_changed_by_hand_is_not_written_over(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    session.out.write_text(session.out.read_text().replace(",ann@lee.example,", ",Ann Lee,"))
+    code, out = session.run("--from", "forms")
+    assert code == 4
+    assert f"got {session.out}, where 1 of 3 were changed by hand and would be gone; move it away" in out
+
+
+def test_a_result_that_changes_during_the_review_is_left_so(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    session.run("--from", "forms", typed="y\n\n\n")
+
+    def meanwhile(review: Review, keep: Keep) -> bool:
+        with_targets(session, "One.", "")
+        review.take(keep([review.rows[2].finish()]))
+        return True
+
+    monkeypatch.setattr("papillon.annotation.command.at_terminal", meanwhile)
+    code, out = session.run("--from", "forms")
+    assert code == 4
+    assert f"Expected {session.out} as it was when this began, but it was changed meanwhile, and is left so" in out
+    assert targets(session.out) == ["One.", ""]
+
+
 def test_an_earlier_review_of_other_queries_is_said(session: Session) -> None:
     session.run("--from", "forms", typed="y\n\n\n\n")
+    session.out.unlink()
     (session.folder / "queries.txt").write_text("Other text.\n")
     code, out = session.run("--from", "forms", typed="\n")
     assert code == 0
@@ -134,7 +218,7 @@ def test_targets_come_from_the_role_that_was_named_after_a_sentence(session: Ses
             "--profile", own, "--from", "forms", "--targets", "untrusted", "--send-queries", typed="a\n\n\n\n"
         )
     assert code == 0, out
-    assert "Targets: 3 queries stay on this machine, where openai/untrusted answers them (untrusted model)." in out
+    assert "Targets: 3 queries stay on this machine, where openai/untrusted answers (untrusted model)." in out
     assert all(row.target_response.startswith("About ") for row in load(session.out).rows)
     assert session.sidecar["targets"] == {"model": "openai/untrusted", "rows": 3}
     assert {body["model"] for body in server.bodies} == {"untrusted"}
@@ -145,8 +229,8 @@ def test_the_untrusted_model_gets_no_query_unless_that_was_asked_for(session: Se
         code, out = session.run("--profile", profile(session.folder, server.base), "--targets", "untrusted")
         assert (code, server.calls) == (4, 0)
     assert re.search(
-        r"--targets untrusted: the queries would go as they are to 127\.0\.0\.1:\d+, where the untrusted model is, which "
-        r"is what PAPILLON keeps from it; add --send-queries where that may be, or name another role\.",
+        r"--targets untrusted: the queries would go as they are to 127\.0\.0\.1:\d+, where the untrusted model is, "
+        r"which is what PAPILLON keeps from it; add --send-queries where that may be, or name another role\.",
         out,
     )
 
@@ -166,8 +250,8 @@ def test_no_other_role_sends_queries_to_the_untrusted_models_host_unless_that_wa
         code, out = session.run(*words, typed="a\n\n\n\n")
         assert (code, server.calls) == (4, 0), out
         assert re.search(
-            r"--targets judge: the queries would go as they are to localhost:\d+, where the untrusted model is, which is "
-            r"what PAPILLON keeps from it; add --send-queries where that may be, or name another role\.",
+            r"--targets judge: the queries would go as they are to localhost:\d+, where the untrusted model is, "
+            r"which is what PAPILLON keeps from it; add --send-queries where that may be, or name another role\.",
             out,
         )
         assert session.run(*words, "--send-queries", typed="a\n\n\n\n")[0] == 0
@@ -194,7 +278,7 @@ def test_a_local_model_that_is_the_untrusted_one_is_not_asked_for_units_unless_t
 
 def test_the_model_of_this_process_may_write_targets_where_it_plays_both_parts() -> None:
     refuse_sending(load_profile("embedded"), "local", proposing=True, send_queries=False)
-    with pytest.raises(UsageError, match="^--targets judge: the queries would go as they are to embedded/SmolLM2"):
+    with pytest.raises(UsageError, match=r"^--targets judge: the queries would go as they are to embedded/SmolLM2"):
         refuse_sending(load_profile("embedded"), "judge", proposing=False, send_queries=False)
 
 

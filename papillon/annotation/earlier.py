@@ -1,0 +1,97 @@
+"""Earlier: what an earlier go of the same command wrote, of which nothing that a person made is lost by the next one.
+
+Targets that stand there stay. What could not stay is refused before anything is asked: the file can be moved away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from papillon.annotation.queries import Query
+from papillon.annotation.result import redacted, sidecar_of
+from papillon.annotation.review import Review, Reviewed
+from papillon.data import Dataset, load
+from papillon.errors import UsageError
+
+__all__ = ["Earlier"]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The result in ``out`` as it was when the command began, ``data`` None where there was none, and the ``model``
+    that wrote targets there, ``""`` for none."""
+
+    out: Path
+    data: Dataset | None
+    model: str = ""
+
+    @classmethod
+    def of(cls, out: Path) -> Earlier:
+        """What is there now; DataError where it can be read no more."""
+        data = _loaded(out)
+        return cls(out, data, "" if data is None else str(_sidecar(out).get("targets", {}).get("model") or ""))
+
+    def refuse_losses(self, source: Path, review: Review) -> None:
+        """Raise UsageError where rows are of queries that ``review`` has not, or were changed by hand."""
+        if self.data is None:
+            return
+        known = {row.query.text: row for row in review.rows}
+        self._refuse(
+            sum(row.user_query not in known for row in self.data.rows), "are of others", f"of the queries in {source}"
+        )
+        # Whoever ended the last go may have reviewed more than is written; only an edit changes what was written.
+        if _sidecar(self.out).get("sha256") == self.data.sha256:
+            return
+        reviewed = {text: (row.units, redacted(row)) for text, row in known.items() if row.finished}
+        changed = sum(
+            (row.units, row.redacted_query) != reviewed.get(row.user_query, (row.units, row.redacted_query))
+            for row in self.data.rows
+        )
+        self._refuse(changed, "were changed by hand", "with units as they were reviewed")
+
+    def _refuse(self, lost: int, why: str, expected: str) -> None:
+        if lost and self.data is not None:
+            raise UsageError(
+                f"--out: expected rows {expected}, got {self.out}, where {lost} of {len(self.data.rows)} {why} and "
+                "would be gone; move it away (what was reviewed is kept beside it), or name another."
+            )
+
+    def targets(self, rows: Sequence[Reviewed]) -> list[str]:
+        """The target of each row: the one that stands in the result, else the source's, ``""`` for none.
+
+        Raises UsageError where the result is another one by now.
+        """
+        now = _loaded(self.out)
+        if (now and now.sha256) != (self.data and self.data.sha256):
+            raise UsageError(
+                f"Expected {self.out} as it was when this began, but it was changed meanwhile, and is left so; start "
+                "the same command again: what was reviewed is kept."
+            )
+        # Queries of one text have their targets in their order.
+        standing: dict[str, deque[str]] = {}
+        for row in self.data.rows if self.data is not None else ():
+            standing.setdefault(row.user_query, deque()).append(row.target_response)
+        return [_target(row.query, standing.get(row.query.text)) for row in rows]
+
+
+def _target(query: Query, standing: deque[str] | None) -> str:
+    target = standing.popleft() if standing else ""
+    return target if target.strip() else query.target
+
+
+def _loaded(out: Path) -> Dataset | None:
+    return load(out, targets=False) if out.exists() else None
+
+
+def _sidecar(out: Path) -> dict[str, Any]:
+    """How the result was made, empty where nobody says."""
+    try:
+        found = json.loads(sidecar_of(out).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("targets", {}), dict) else {}
