@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def asked_for(given: argparse.Namespace) -> Annotation:
     """What was typed, as the command takes it."""
     from papillon.annotation.command import Annotation
+    from papillon.persons import person
 
     origins, regions = tuple(given.origins.split(",")), tuple(given.region or ["US"])
-    return Annotation(given.file, given.out, origins, regions, given.by, given.targets, given.send_queries)
+    return Annotation(
+        given.file, given.out, origins, regions, person(given.by) if given.by else "", given.targets, given.send_queries
+    )

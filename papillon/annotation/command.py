@@ -22,6 +22,7 @@ from papillon.errors import UsageError
 from papillon.models.ledger import Ledger
 from papillon.output_files import OutputFile, refuse_outputs
 from papillon.profile import Profile, RecordMode
+from papillon.results.words import counted
 
 __all__ = ["ORIGINS", "Annotation", "annotate", "at_terminal"]
 
@@ -112,9 +113,9 @@ def annotate(
     by = [asked.by, *(decision.by for decision in before)]
     having = write_result(asked.out, rows, targets, making, by)
     left = "" if len(rows) == len(queries) else f" of {len(queries)}; the same command goes on with the others"
-    say(f"Written: {asked.out}, {len(rows)} rows{left}; how it was made stands in {sidecar_of(asked.out)}.")
+    say(f"Written: {asked.out}, {counted(len(rows), 'row')}{left}; how it was made stands in {sidecar_of(asked.out)}.")
     if having < len(rows):
-        say(f"{len(rows) - having} rows have no target: evaluate them with targets = false in the profile.")
+        say(f"No target stands in {counted(len(rows) - having, 'row')}: evaluate with targets = false in the profile.")
     return 0 if complete else 1
 
 
@@ -133,7 +134,7 @@ def _proposed(
     for query, found in zip(queries, own, strict=True):
         found += by_rules(query.text, forms=forms, capitals=capitals, regions=asked.regions)
     if nowhere := sum(place_of_unit(unit, query.text) is None for query in queries for unit in query.units):
-        say(f"{nowhere} units that the file names stand nowhere in their query, and are not proposed.")
+        say(f"Not proposed, as it stands nowhere in its query: {counted(nowhere, 'unit')} that the file names.")
     if "model" in asked.origins:
         from papillon.annotation.local_model import asking, by_model
         from papillon.models.roles import open_models

@@ -80,6 +80,8 @@ class Reviewed:
         Raises UsageError for one that could not be joined with others.
         """
         bare = text.strip()
+        if not bare:
+            raise UsageError("Expected a unit, got nothing; write what is private.")
         if not joinable(bare):
             raise UsageError("Expected a unit without || in it and | at its edges, as || joins units; write it apart.")
         at = place_of_unit(bare, self.query.text)

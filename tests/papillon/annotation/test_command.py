@@ -86,13 +86,13 @@ def test_rules_and_the_local_model_propose_and_a_person_makes_a_data_set(session
     rows = load(session.out, targets=False).rows
     assert [row.units for row in rows] == [("Ann Lee", "ann@lee.example"), ("bo", "my flat", "ulm"), ()]
     assert rows[0].redacted_query == "Hi, I am [REDACTED], [REDACTED]."
-    assert "3 rows have no target: evaluate them with targets = false in the profile." in out
+    assert "No target stands in 3 rows: evaluate with targets = false in the profile." in out
     assert session.out.stat().st_mode & 0o077 == 0
 
 
 def test_the_sidecar_says_how_it_was_made_and_holds_no_text(session: Session) -> None:
     with ModelServer(rule=proposing) as server:
-        session.run("--profile", profile(session.folder, server.base), "--by", "Bo", typed="a\n\nr\n+ Annie\n\n\n")
+        session.run("--profile", profile(session.folder, server.base), "--by", " Bo ", typed="a\n\nr\n+ Annie\n\n\n")
     made = session.sidecar
     assert made["source"]["name"] == "queries.txt"
     assert made["sha256"] == load(session.out, targets=False).sha256
@@ -115,7 +115,7 @@ def test_a_review_that_stops_goes_on_where_it_stopped(session: Session) -> None:
     assert not session.out.exists()
     code, out = session.run(*own, typed="y\n\n")
     assert code == 1
-    assert f"Written: {session.out}, 1 rows of 3; the same command goes on with the others" in out
+    assert f"Written: {session.out}, 1 row of 3; the same command goes on with the others" in out
     code, out = session.run(*own, typed="\n\n")
     assert code == 0
     assert len(load(session.out, targets=False).rows) == 3
@@ -304,6 +304,7 @@ def test_a_model_that_fails_ends_it_in_a_sentence_and_what_was_answered_is_kept(
     ("words", "said"),
     [
         (("--from", "forms,magic"), "--from: expected forms, capitals, model, joined by commas, got 'magic'."),
+        (("--by", " "), "--by: expected a name of 1 to 60 plain signs, got ' '; give another."),
         (("--region", "XX"), "--region: expected a country's two letters such as US, got 'XX'."),
         (("--targets", "judge2"), "--targets: expected one of local, untrusted"),
         (("--send-queries",), "--send-queries: expected --targets beside it"),
@@ -339,7 +340,7 @@ def test_units_that_a_file_names_are_proposed_where_they_stand(session: Session)
     (session.folder / "queries.csv").write_text("user_query,pii_units\ni am ann,ann||bo\n")
     code, out = session.run("--from", "forms", typed="a\n\n", file="queries.csv")
     assert code == 0
-    assert "1 units that the file names stand nowhere in their query, and are not proposed." in out
+    assert "Not proposed, as it stands nowhere in its query: 1 unit that the file names." in out
     assert "Private? ann (by file)" in out
     assert load(session.out, targets=False).rows[0].units == ("ann",)
 

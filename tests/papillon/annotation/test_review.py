@@ -34,9 +34,15 @@ def test_an_added_unit_stands_where_it_is_first_or_is_what_the_person_wrote() ->
     assert found.rows[0].units == ("a poem", "Annie")
 
 
-@pytest.mark.parametrize("text", ["", " ", "a||b", "|a", "a|"])
+@pytest.mark.parametrize("text", ["a||b", "|a", "a|"])
 def test_a_unit_that_could_not_be_joined_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^Expected a unit without \|\| in it and \| at its edges"):
+        review().rows[0].added(text)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_a_unit_without_a_sign_is_refused_as_that(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^Expected a unit, got nothing; write what is private\.$"):
         review().rows[0].added(text)
 
 
