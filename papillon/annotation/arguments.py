@@ -40,6 +40,5 @@ def asked_for(given: argparse.Namespace) -> Annotation:
     from papillon.persons import person
 
     origins, regions = tuple(given.origins.split(",")), tuple(given.region or ["US"])
-    return Annotation(
-        given.file, given.out, origins, regions, person(given.by) if given.by else "", given.targets, given.send_queries
-    )
+    by = person(given.by) if given.by else ""
+    return Annotation(given.file, given.out, origins, regions, by, given.targets, given.send_queries)

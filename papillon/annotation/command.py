@@ -131,8 +131,10 @@ def _proposed(
     making = Making(asked.source.name, digest, len(queries), asked.origins, asked.regions)
     own = [_of_file(query) for query in queries]
     forms, capitals = ("forms" in asked.origins), ("capitals" in asked.origins)
-    for query, found in zip(queries, own, strict=True):
+    told = _progress(len(queries), say, "read by the rules")
+    for number, (query, found) in enumerate(zip(queries, own, strict=True), 1):
         found += by_rules(query.text, forms=forms, capitals=capitals, regions=asked.regions)
+        told(number)
     if nowhere := sum(place_of_unit(unit, query.text) is None for query in queries for unit in query.units):
         say(f"Not proposed, as it stands nowhere in its query: {counted(nowhere, 'unit')} that the file names.")
     if "model" in asked.origins:
@@ -186,14 +188,16 @@ def _model_of(profile: Profile, role: str) -> str:
     return "" if settings is None else settings.model
 
 
-def _progress(whole: int, say: Callable[[str], None]) -> Callable[[int], None]:
-    last = time.monotonic()
+def _progress(whole: int, say: Callable[[str], None], done: str = "answered") -> Callable[[int], None]:
+    """Tells how many are done every few seconds, and at the end where that took long or a model did it."""
+    last, long = time.monotonic(), done == "answered" and whole > 1
 
-    def told(answered: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > _EVERY or (answered == whole and whole > 1):
-            last = time.monotonic()
-            say(f"{answered} of {whole} queries answered")
+    def told(many: int) -> None:
+        nonlocal last, long
+        late = time.monotonic() - last > _EVERY
+        if late or (many == whole and long):
+            last, long = time.monotonic(), True
+            say(f"{many} of {whole} queries {done}")
 
     return told
 

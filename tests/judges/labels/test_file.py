@@ -76,9 +76,7 @@ def test_a_file_of_lines_without_a_seal_is_no_matter_of_the_key(file: LabelFile)
     line = json.loads(label(trace(1)).to_line(file.key))
     del line["seal"]
     file.path.write_text(json.dumps(line) + "\n")
-    with pytest.raises(
-        DataError, match=r"Expected a label in line 1 of .*, but seal is not there, so papillon label did"
-    ):
+    with pytest.raises(DataError, match=r"Expected a label in line 1 of .*, but seal is not there, so papillon"):
         file.labels()
 
 

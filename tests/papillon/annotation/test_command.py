@@ -336,6 +336,12 @@ def test_a_file_that_was_not_made_so_is_not_written_over(session: Session) -> No
     assert session.out.read_text() == "precious"
 
 
+def test_rules_that_take_long_say_how_far_they_are(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "queries read by the rules" not in session.run("--from", "forms")[1]
+    monkeypatch.setattr("papillon.annotation.command._EVERY", 0.0)
+    assert "1 of 3 queries read by the rules\n2 of 3 queries read" in session.run("--from", "forms")[1]
+
+
 def test_units_that_a_file_names_are_proposed_where_they_stand(session: Session) -> None:
     (session.folder / "queries.csv").write_text("user_query,pii_units\ni am ann,ann||bo\n")
     code, out = session.run("--from", "forms", typed="a\n\n", file="queries.csv")
