@@ -29,7 +29,7 @@ __all__ = ["ORIGINS", "Annotation", "annotate", "at_terminal"]
 #: Who can be asked to propose.
 ORIGINS = ("forms", "capitals", "model")
 #: Seconds between two lines of progress.
-_EVERY = 10.0
+_EVERY = 5.0
 
 #: Reviews everything, keeps each decision, and says whether all is done.
 Reviewer = Callable[[Review, Keep], bool]
@@ -91,7 +91,7 @@ def annotate(
     before = file.decisions()
     decided = Review(queries, [()] * len(queries))
     decided.take(before)
-    earlier.refuse_losses(asked.source, decided)
+    earlier.refuse_losses(asked.source, file.path, decided)
     making, proposals = _proposed(asked, profile, queries, cache, record, say)
     review = Review(queries, proposals)
     if strange := review.take(before):

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from papillon.annotation.queries import Query
-from papillon.annotation.result import redacted, sidecar_of
+from papillon.annotation.result import cells, sidecar_of
 from papillon.annotation.review import Review, Reviewed
 from papillon.data import Dataset, load
 from papillon.errors import UsageError
@@ -36,29 +36,34 @@ class Earlier:
         data = _loaded(out)
         return cls(out, data, "" if data is None else str(_sidecar(out).get("targets", {}).get("model") or ""))
 
-    def refuse_losses(self, source: Path, review: Review) -> None:
-        """Raise UsageError where rows are of queries that ``review`` has not, or were changed by hand."""
+    def refuse_losses(self, source: Path, reviewed_in: Path, review: Review) -> None:
+        """Raise UsageError for rows of queries that ``review`` has not or that nobody decided about, and for rows that
+        were changed by hand in more than their target."""
         if self.data is None:
             return
         known = {row.query.text: row for row in review.rows}
         self._refuse(
             sum(row.user_query not in known for row in self.data.rows), "are of others", f"of the queries in {source}"
         )
+        touched = {text for text, row in known.items() if row.finished or row.decided}
+        self._refuse(
+            sum(row.user_query not in touched for row in self.data.rows),
+            "are not",
+            f"that are reviewed in {reviewed_in}",
+        )
         # Whoever ended the last go may have reviewed more than is written; only an edit changes what was written.
         if _sidecar(self.out).get("sha256") == self.data.sha256:
             return
-        reviewed = {text: (row.units, redacted(row)) for text, row in known.items() if row.finished}
-        changed = sum(
-            (row.units, row.redacted_query) != reviewed.get(row.user_query, (row.units, row.redacted_query))
-            for row in self.data.rows
-        )
-        self._refuse(changed, "were changed by hand", "with units as they were reviewed")
+        written = {cells(row, "") for row in review.rows if row.finished}
+        edited = [replace(row, target_response="") for row in self.data.rows if known[row.user_query].finished]
+        changed = sum(astuple(row) not in written for row in edited)
+        self._refuse(changed, "were changed by hand", "as they were reviewed, targets aside")
 
     def _refuse(self, lost: int, why: str, expected: str) -> None:
         if lost and self.data is not None:
             raise UsageError(
                 f"--out: expected rows {expected}, got {self.out}, where {lost} of {len(self.data.rows)} {why} and "
-                "would be gone; move it away (what was reviewed is kept beside it), or name another."
+                "would be gone; move it away, or name another (a review beside it is kept)."
             )
 
     def targets(self, rows: Sequence[Reviewed]) -> list[str]:

@@ -127,7 +127,7 @@ def targets(out: Path) -> list[str]:
 
 def with_targets(session: Session, *written: str) -> None:
     """What a person writes into the result by hand."""
-    lines = list(csv.reader(io.StringIO(session.out.read_text())))
+    lines = list(csv.reader(io.StringIO(session.out.read_bytes().decode(), newline="")))
     for line, target in zip(lines[1:], written, strict=True):
         line[3] = target
     with session.out.open("w", newline="") as file:
@@ -172,7 +172,7 @@ def test_a_result_with_rows_of_other_queries_is_not_written_over(session: Sessio
     assert code == 4
     assert (
         f"--out: expected rows of the queries in {session.folder / 'queries.txt'}, got {session.out}, where 2 of 3 are "
-        "of others and would be gone; move it away (what was reviewed is kept beside it), or name another." in out
+        "of others and would be gone; move it away, or name another (a review beside it is kept)." in out
     )
     assert session.out.read_bytes() == before
     session.out.rename(session.folder / "away.csv")
@@ -185,6 +185,26 @@ def test_a_result_whose_units_were_changed_by_hand_is_not_written_over(session: 
     code, out = session.run("--from", "forms")
     assert code == 4
     assert f"got {session.out}, where 1 of 3 were changed by hand and would be gone; move it away" in out
+
+
+def test_a_result_whose_review_is_gone_is_not_written_over(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    (session.folder / "data.review.jsonl").unlink()
+    code, out = session.run("--from", "forms", typed="y\n\n")
+    assert code == 4
+    assert "--out: expected rows that are reviewed in" in out
+    assert f"got {session.out}, where 3 of 3 are not and would be gone; move it away" in out
+
+
+def test_a_result_of_odd_texts_is_gone_on_with(session: Session) -> None:
+    odd = ["\ufeffa\r\nb", "c\rd\u2028e ", '"f", g', "h\n\n", "\u00e9 e\u0301\u200b", "twice", "twice", "last\x0c"]
+    lines = [json.dumps({"user_query": text, "predicted_category": f"{n}"}) for n, text in enumerate(odd)]
+    (session.folder / "queries.jsonl").write_text("\n".join(lines))
+    assert session.run("--from", "forms", typed="\n" * 4 + "q", file="queries.jsonl")[0] == 1
+    with_targets(session, *["A target."] * 4)
+    assert session.run("--from", "forms", typed="\n" * 9, file="queries.jsonl")[0] == 0
+    assert targets(session.out) == ["A target."] * 4 + [""] * 4
+    assert [row.user_query for row in load(session.out, targets=False).rows] == odd
 
 
 def test_a_result_that_changes_during_the_review_is_left_so(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
