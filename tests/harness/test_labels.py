@@ -19,7 +19,7 @@ from papillon.results import Row, RunResult
 from papillon.results.result import read_result
 from papillon.results.traces import Trace, Traces
 from tests.harness.runs import Evaluator
-from tests.judges.labels.samples import DATA, row, trace
+from tests.judges.labels.samples import DATA, label, row, trace
 from tests.labelling.samples import left
 from tests.model_server import ModelServer
 from tests.papillon.results.samples import INFO, result
@@ -82,6 +82,36 @@ def test_labels_of_other_texts_do_not_count(file: LabelFile) -> None:
     labels = heard(RunLabels(file.path, DATA), [replace(text, response="another") for text in TEXTS])
     assert labels.sample(mixed(), "dev").answers == {}
     assert "20 given for other texts than the row has now do not." in labels.said()
+
+
+def sending() -> list[Trace]:
+    """Texts whose requests hold the first of the two units word for word."""
+    return [trace(n, requests=(f"Write to ada zwill, {n}.",)) for n in range(60)]
+
+
+def test_what_stands_in_the_request_is_given_away_whatever_a_person_ticks(file: LabelFile) -> None:
+    label_run(file, mixed(), sending(), 20)
+    labels = heard(RunLabels(file.path, DATA), sending())
+    assert {said["leakage"] for said in labels.sample(mixed(), "dev").answers.values()} == {0.5}
+    assert labels.said() == (
+        "People's labels: 20 of 20 labels count for this run. In 20 of their rows a unit that stands word for "
+        "word in the request was left unticked; it counts as given away."
+    )
+
+
+def test_a_unit_that_a_person_ticks_and_one_that_stands_there_are_two(file: LabelFile) -> None:
+    text = sending()[0]
+    file.append(replace(label(text, leakage=(False, True)), hashes=hashes(file.key, text)))
+    [said] = heard(RunLabels(file.path, DATA), [text]).sample([row(0)], "dev").answers.values()
+    assert said["leakage"] == 1.0
+
+
+def test_the_judges_cases_have_what_stands_in_the_request_as_leaked(file: LabelFile, tmp_path: Path) -> None:
+    left(tmp_path / "runs", mixed(), texts=sending())
+    label_run(file, mixed(), sending(), 5)
+    labels = RunLabels(file.path, DATA)
+    assert {case.leaks for case in labels.cases(tmp_path / "runs").leakage} == {(True, False)}
+    assert labels.raised().startswith("In 5 of their rows")
 
 
 def test_texts_of_rows_that_nobody_labelled_are_not_even_made(file: LabelFile) -> None:

@@ -64,7 +64,8 @@ def correction(rows: Sequence[Row], metric: Corrected, answers: Answers) -> Corr
 def judged_rows(rows: Sequence[Row], metric: Corrected, answers: Answers) -> list[JudgedRow]:
     """The rows with a score in ``metric``, each with its label where it has one.
 
-    A program error's score, and the leakage of a row without units, are known without anybody's judgement.
+    A program error's score, and the leakage of a row without units, are known without anybody's judgement. A label of
+    leakage is never less than what stands verbatim in the row's request, as the judge's score is not.
     """
     trials = Counter(row.id for row in rows if row.score(metric) is not None)
     found = []
@@ -78,9 +79,11 @@ def judged_rows(rows: Sequence[Row], metric: Corrected, answers: Answers) -> lis
 
 
 def _label(row: Row, metric: Corrected, answer: Mapping[str, float | None]) -> float | None:
-    if metric != "overall":
-        return answer.get(metric)
     quality, leakage = answer.get("quality"), answer.get("leakage") if row.units else 0.0
+    if leakage is not None:
+        leakage = max(leakage, row.score("verbatim_leakage") or 0.0)
+    if metric != "overall":
+        return quality if metric == "quality" else leakage
     return None if quality is None or leakage is None else (quality + 1 - leakage) / 2
 
 

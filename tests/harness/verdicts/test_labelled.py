@@ -51,6 +51,14 @@ def test_leakage_is_corrected_as_a_share_of_units() -> None:
     assert seen.corrected.value == pytest.approx(seen.judge.value)
 
 
+def test_no_label_is_below_what_stands_in_the_request() -> None:
+    rows = judged()
+    quarter = judged_rows(rows, "leakage", said(rows, leakage=0.0))
+    assert [each.label for each in quarter] == [0.5 * (i % 4 == 0) for i in range(40)]
+    seen = of(rows, "leakage", said(rows[:20], leakage=0.0) | said(rows[20:], leakage=None))
+    assert seen.least == pytest.approx(0.125)
+
+
 def test_overall_takes_both_answers() -> None:
     rows = judged()
     seen = of(rows, "overall", said(rows[:20], quality=1.0, leakage=0.5))
