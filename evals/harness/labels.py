@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evals.harness.labelled_splits import SplitLabels, split_labels
 from evals.harness.verdicts.corrected import JudgedRow
 from evals.harness.verdicts.judge_errors import assumed
 from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows
@@ -17,7 +18,7 @@ from judges.labels.cases import LabelledCases, labelled_cases
 from judges.labels.file import LabelFile
 from judges.labels.hashing import Hashes, hashes
 from judges.labels.label import Label
-from judges.labels.matching import Sample, current, match, sample
+from judges.labels.matching import current, match
 from judges.labels.texts import texts_of
 from papillon.errors import PapillonError, UsageError
 from papillon.leaks import verbatim
@@ -83,9 +84,9 @@ class RunLabels:
             "as given away."
         )
 
-    def sample(self, rows: Sequence[Row], split: str) -> Sample:
+    def sample(self, rows: Sequence[Row], split: str) -> SplitLabels:
         """Of a split's rows those labelled that stand for all of them, with people's answers."""
-        return sample(rows, split, match(self._bounded(self.labels), self._hashes, self._data))
+        return split_labels(rows, split, match(self._bounded(self.labels), self._hashes, self._data))
 
     def cases(self, runs: Path) -> LabelledCases:
         """The labelled rows as cases for the judge's own test, with their texts from the newest of the ``runs``."""
@@ -121,7 +122,7 @@ class RunLabels:
         Each label is given once. A folder that cannot be read is passed over, and no label by hand is taken.
         """
         labels = [label for label in self.labels if label.drawn.how == "random"]
-        taken: set[object] = set()
+        taken: set[object] = set(self._hashes.values())  # its own labels, which say nothing of other runs
         for folder in reversed(finished(runs)):
             with contextlib.suppress(UsageError):
                 if folder.name == result.run.id or incomparable(read_info(folder / RESULTS), result.run):

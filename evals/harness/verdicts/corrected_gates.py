@@ -27,15 +27,17 @@ def judge_corrected(
     *,
     of: int | None = None,
     units: UnitsCheck | None = None,
+    yet: str = "",
 ) -> list[GateResult]:
-    """One result for each bound of a gate with ``corrected``; ``answers`` is None where no labels were named.
+    """One result for each bound of a gate with ``corrected``; ``answers`` is None where no labels were named, ``yet``
+    says why no verdict may rest on them yet.
 
     It passes where the whole corrected interval clears the bound, fails where it misses it, and is inconclusive in
     between and where the labels are too few. ``n`` and ``groups`` count independent labels.
     """
     rows = [row for row in rows if row.split == gate.split]
     judged = judged_rows(rows, cast(Corrected, gate.metric), answers or {})
-    early = too_early(judged)
+    early = yet or too_early(judged)
     missing = lacking(gate.metric, rows, units)
     groups = len({row.group for row in judged if not row.known})
     results = []

@@ -26,20 +26,23 @@ Answers = Mapping[tuple[str, int], Mapping[str, float | None]]
 LEAST_LABELS = 10
 
 
-def correction(rows: Sequence[Row], metric: Corrected, answers: Answers) -> Correction | None:
-    """One split's metric by judge, by labels alone and corrected; None where no row has a score in it."""
+def correction(rows: Sequence[Row], metric: Corrected, answers: Answers, yet: str = "") -> Correction | None:
+    """One split's metric by judge, by labels alone and corrected; None where no row has a score in it.
+
+    ``yet`` says why no figure may rest on these labels yet, ``""`` where one may.
+    """
     rows = [row for row in rows if row.score(metric) is not None]
     if not rows:
         return None
     judged = judged_rows(rows, metric, answers)
-    early = too_early(judged)
+    early = yet or too_early(judged)
     labels = corrected = None
     ends: list[float | None] = [None, None]
     unsure = sum(
         not each.known and each.label is None and (row.id, row.trial) in answers
         for row, each in zip(rows, judged, strict=True)
     )
-    if len(_labelled(judged)) >= LEAST_LABELS:
+    if not yet and len(_labelled(judged)) >= LEAST_LABELS:
         labels = measure(estimate(judged, judged=False))
     if not early:
         corrected = measure(estimate(judged))

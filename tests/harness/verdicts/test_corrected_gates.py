@@ -67,6 +67,18 @@ def test_a_gate_without_enough_labels_is_inconclusive_and_has_no_figure() -> Non
     )
 
 
+def test_a_gate_is_inconclusive_before_the_number_that_was_fixed_is_reached() -> None:
+    asked = Threshold("dev", "quality", min=0.1, corrected=True)
+    [result] = judge_corrected(
+        asked, lenient(), as_judged(lenient()[:80]), yet="80 of the 90 are labelled, 10 are missing"
+    )
+    assert (result.verdict, result.value) == ("inconclusive", None)
+    assert result.note == (
+        "quality cannot be corrected yet: 80 of the 90 are labelled, 10 are missing; "
+        "label more rows with papillon label"
+    )
+
+
 def test_a_gate_without_a_label_file_says_how_to_make_one() -> None:
     result = gate(lenient(), None, min=0.1)
     assert result.verdict == "inconclusive"

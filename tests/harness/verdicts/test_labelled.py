@@ -91,6 +91,13 @@ def test_nine_labels_are_too_early() -> None:
     assert seen.early == "9 independent rows have a label, and 10 are needed"
 
 
+def test_before_the_fixed_number_labels_are_counted_and_no_figure_is_given() -> None:
+    seen = correction(judged(), "quality", said(judged()[:20]), yet="20 of the 30 rows are labelled")
+    assert seen is not None
+    assert (seen.labels, seen.corrected, seen.least, seen.labelled) == (None, None, None, 20)
+    assert seen.early == "20 of the 30 rows are labelled"
+
+
 def test_no_and_one_label_are_said_as_such() -> None:
     assert of(judged(), "quality", {}).early == "no independent rows have a label, and 10 are needed"
     seen = of(judged(), "quality", said(judged()[:1]))
