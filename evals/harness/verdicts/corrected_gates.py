@@ -40,12 +40,13 @@ def judge_corrected(
     early = yet or too_early(judged)
     missing = lacking(gate.metric, rows, units)
     groups = len({row.group for row in judged if not row.known})
+    every = groups == len({row.group for row in judged if row.label is not None})
     results = []
     for limit, bound in (("min", gate.min), ("max", gate.max)):
         if bound is None:
             continue
         if early:
-            said = _without(gate, early, named=answers is not None)
+            said = _without(gate, early, named=answers is not None, all_of=groups if every else 0)
             result = gate_result("threshold", gate, None, "inconclusive", said, missing)
         else:
             result = _held(gate, estimate(judged), limit, bound, groups, missing, extent(len({r.id for r in rows}), of))
@@ -54,13 +55,17 @@ def judge_corrected(
     return results
 
 
-def _without(gate: Threshold, early: str, *, named: bool) -> list[str]:
+def _without(gate: Threshold, early: str, *, named: bool, all_of: int) -> list[str]:
     if not named:
         return [
             f"{gate.metric} is to be corrected by people's labels, and none were named",
             "make them with papillon label, and name them with --eval-labels FILE.jsonl",
         ]
-    return [f"{gate.metric} cannot be corrected yet: {early}", "label more rows with papillon label"]
+    advice = "label more rows with papillon label"
+    if all_of:
+        rows = "the 1 independent row has" if all_of == 1 else f"all {all_of} independent rows have"
+        advice = f"{rows} a label: it takes more examples, or a gate on the judge's own figure"
+    return [f"{gate.metric} cannot be corrected yet: {early}", advice]
 
 
 def _held(

@@ -79,6 +79,16 @@ def test_a_gate_is_inconclusive_before_the_number_that_was_fixed_is_reached() ->
     )
 
 
+def test_where_every_row_is_labelled_no_more_labels_are_asked_for() -> None:
+    rows = [row(i, units=2) for i in range(20)]
+    result = gate(rows, as_judged(rows), min=0.1)
+    assert result.verdict == "inconclusive"
+    assert result.note == (
+        "quality cannot be corrected yet: the judge gives all 20 labelled rows the same score, so they cannot show how "
+        "it errs; all 20 independent rows have a label: it takes more examples, or a gate on the judge's own figure"
+    )
+
+
 def test_a_gate_without_a_label_file_says_how_to_make_one() -> None:
     result = gate(lenient(), None, min=0.1)
     assert result.verdict == "inconclusive"
