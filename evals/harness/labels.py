@@ -24,7 +24,7 @@ from papillon.errors import PapillonError, UsageError
 from papillon.leaks import verbatim
 from papillon.results import RunResult
 from papillon.results.comparison import incomparable
-from papillon.results.correction import Correction
+from papillon.results.correction import LABELS_SAID, Correction
 from papillon.results.finding import finished
 from papillon.results.folder import RESULTS, run_folders
 from papillon.results.result import read_info, read_result
@@ -99,7 +99,7 @@ class RunLabels:
     def said(self) -> str:
         """How many of the labels count for the run, and why the others do not."""
         counting = match(self.labels, self._hashes, self._data)
-        return " ".join(filter(None, [f"People's labels: {counting.said()}", self._raised(counting.labels)]))
+        return " ".join(filter(None, [f"{LABELS_SAID} {counting.said()}", self._raised(counting.labels)]))
 
     def carried_over(self, result: RunResult, runs: Path) -> RunResult:
         """The result with figures that labels of other runs in ``runs`` allow, where its own labels are too few."""
