@@ -52,6 +52,15 @@ def test_the_three_figures_stand_side_by_side() -> None:
     assert corrected_lines([], 80) == []
 
 
+def test_a_figure_that_correction_makes_less_sure_is_told() -> None:
+    [note] = corrected_notes([replace(SEEN, corrected=Measure(0.78, 0.5, 0.95, 50))])
+    assert note == (
+        "dev-quality: corrected it is less sure than by labels alone, as happens with few labels and scores near 0 "
+        "or 1: more labels help."
+    )
+    assert [*corrected_notes([SEEN])] == []
+
+
 def test_who_asks_for_less_sees_the_figures_that_a_gate_rests_on() -> None:
     said = f"{LABELS_SAID} 50 of 50 labels count for this run."
     whole = result(corrected=(SEEN,), gates=(replace(gate(), corrected=True),), remarks=("Else.", said))

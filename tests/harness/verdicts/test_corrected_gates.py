@@ -135,8 +135,32 @@ def test_a_corrected_result_is_read_back_as_it_was_written() -> None:
 def test_more_labels_are_needed_the_closer_the_bound_lies_and_none_would_do_on_it() -> None:
     rows = [JudgedRow(str(i), float(i % 5 > 0), float(i % 5 > 0 and i > 2) if i < 60 else None) for i in range(5000)]
     seen = estimate(rows)
-    near, far = labels_needed(seen, seen.value - 0.05), labels_needed(seen, seen.value - 0.2)
+    near, far = labels_needed(rows, seen, seen.value - 0.02), labels_needed(rows, seen, seen.value - 0.06)
     assert near is not None
     assert far is not None
-    assert near > 5 * far
-    assert labels_needed(seen, seen.value) is None
+    assert near > 3 * far
+    assert labels_needed(rows, seen, seen.value) is None
+
+
+def clean(labelled: int) -> list[JudgedRow]:
+    """Nineteen rows of few units; the judge sees a leak in some, people in none of those that are labelled."""
+    judge = [0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.5, 1.0, 0.0, 1.0, 0.0]
+    return [JudgedRow(str(i), score, 0.0 if i < labelled else None) for i, score in enumerate(judge)]
+
+
+def test_what_all_labels_would_give_is_not_denied_before_they_are_there() -> None:
+    whole = estimate(clean(19))
+    assert whole.high < 0.2
+    asked = Threshold("dev", "leakage", max=0.2, corrected=True)
+    rows = [replace(row(i, units=2), leakage=each.judge) for i, each in enumerate(clean(12))]
+    said = {(each.id, 0): {"quality": 1.0, "leakage": 0.0} for each in rows[:12]}
+    [result] = judge_corrected(asked, rows, said)
+    assert result.verdict == "inconclusive"
+    assert "labels of all 19 independent rows may just decide it, if they go on as these" in result.note
+    [result] = judge_corrected(replace(asked, max=0.1), rows, said)
+    assert "labels of all 19 independent rows would hardly decide it" in result.note
+
+
+def test_where_all_labels_are_there_it_takes_more_examples() -> None:
+    result = gate(lenient(60), as_judged(lenient(60)), min=0.79)
+    assert "all 60 independent rows have a label: it takes more examples" in result.note
