@@ -14,6 +14,9 @@ __all__ = ["HEADS", "cells", "corrected_lines", "corrected_notes"]
 #: What each cell of a figure is.
 HEADS = ("corrected by labels", "judge", "labels alone", "corrected", "labels")
 
+#: A corrected interval that is so many times as wide as that of labels alone is told.
+WIDER = 1.1
+
 _COLUMNS = (Column(HEADS[0], "by labels"), *(Column(head) for head in HEADS[1:-1]), Column(HEADS[-1], "n"))
 
 
@@ -47,7 +50,7 @@ def corrected_notes(corrections: Sequence[Correction]) -> Iterator[str]:
                     f"; with these as low or as high as can be it would be {number(each.least)} or {number(each.most)}"
                 )
             yield f"{name}: without {rows}{ends}."
-        if _span(each.corrected) > _span(each.labels) > 0:
+        if each.labelled < each.of and _span(each.corrected) > WIDER * _span(each.labels) > 0:
             yield (
                 f"{name}: corrected it is less sure than by labels alone, as happens with few labels and scores near 0 "
                 "or 1: more labels help."

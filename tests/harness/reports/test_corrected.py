@@ -53,12 +53,13 @@ def test_the_three_figures_stand_side_by_side() -> None:
 
 
 def test_a_figure_that_correction_makes_less_sure_is_told() -> None:
-    [note] = corrected_notes([replace(SEEN, corrected=Measure(0.78, 0.5, 0.95, 50))])
+    wide = replace(SEEN, corrected=Measure(0.78, 0.5, 0.95, 50))
+    [note] = corrected_notes([wide])
     assert note == (
         "dev-quality: corrected it is less sure than by labels alone, as happens with few labels and scores near 0 "
         "or 1: more labels help."
     )
-    assert [*corrected_notes([SEEN])] == []
+    assert [*corrected_notes([SEEN, replace(wide, labelled=190)])] == []
 
 
 def test_who_asks_for_less_sees_the_figures_that_a_gate_rests_on() -> None:
