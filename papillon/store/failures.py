@@ -12,7 +12,7 @@ import diskcache
 
 from papillon.errors import StoreError
 
-__all__ = ["FAILURES", "PATIENCE", "UNREADABLE", "failure", "is_damage", "repair_hint", "translated"]
+__all__ = ["FAILURES", "UNREADABLE", "Locked", "failure", "is_damage", "repair_hint", "translated"]
 
 #: SQLite's names of the errors that damage leads to; ERROR is a table missing, or a format unknown to it.
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ", "SQLITE_ERROR")
@@ -23,8 +23,16 @@ UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 #: What may be raised on the way to a cache, and becomes a StoreError.
 FAILURES = (*UNREADABLE, diskcache.Timeout, OSError)
 
-#: Seconds that a statement waits while another process writes.
-PATIENCE = 60.0
+#: SQLite's names of the errors of a file that takes no more, be it for a full disk, a quota or a limit of the process.
+REFUSED = ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE")
+
+
+#: SQLite's names of the errors of a database that another process keeps for itself.
+BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+class Locked(StoreError):
+    """Another process keeps the database at this moment: nothing was done, and a later try may succeed."""
 
 
 def repair_hint(folder: Path) -> str:
@@ -50,11 +58,13 @@ def failure(folder: Path, error: Exception) -> StoreError:
             f"The disk that holds the cache {folder} is full ({said}): free some space and run again; "
             "what was recorded before is kept."
         )
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or isinstance(cause, diskcache.Timeout):
+    if name.startswith(REFUSED) or getattr(cause, "errno", None) in (errno.EDQUOT, errno.EFBIG):
         return StoreError(
-            f"Another process kept the cache {folder} locked for more than {PATIENCE:g} s ({said}): "
-            "end that process, or use another folder with --eval-cache."
+            f"The disk that holds the cache {folder} takes no more ({said}): see whether a quota or a limit on the "
+            "size of files is reached, and run again; what was recorded before is kept."
         )
+    if name.startswith(BUSY) or isinstance(cause, diskcache.Timeout):
+        return Locked(f"The cache {folder} is locked by another process ({said}).")
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")) or isinstance(cause, PermissionError):
         return StoreError(
             f"The cache {folder} cannot be written ({said}): make it writable, use another folder with "

@@ -51,6 +51,8 @@ TABLE = (
 )
 _PART = re.compile(r"[a-z-]{1,20}")
 _SECONDS = 86_400
+#: Seconds to wait for another process that writes; no Ctrl-C ends that, and the file can do without these rows.
+_WAIT = 0.5
 
 
 class FinishedRows:
@@ -189,7 +191,7 @@ class FinishedRows:
     @contextlib.contextmanager
     def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:
         address = f"{self.path.absolute().as_uri()}?mode={mode}"
-        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_WAIT)) as database:
             database.execute("PRAGMA trusted_schema = 0")
             yield database
 
