@@ -135,6 +135,8 @@ class Keeper:
         """What each record failed with; in the thread."""
         try:
             self._patiently(partial(self.store.put_all, records, replace=self.replace))
+        except Locked as error:
+            return [error] * len(records)
         except Exception:
             return [self._failure(record) for record in records]  # each is told of its own alone
         return [None] * len(records)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from papillon.store import Store
-from tests.harness.runs import Evaluator, EvalRun, alone_and_with_workers
+from tests.harness.runs import EvalRun, Evaluator, alone_and_with_workers
 from tests.model_server import ModelServer
 
 DEV = ("evals", "-m", "dev")
