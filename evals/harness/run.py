@@ -248,7 +248,8 @@ class Run:
         """What keeps the run from a clean end whatever its rows came to: that answers could not be recorded."""
         if self.subjects is None or not (lost := len(self.subjects.models.keeper.unkept)):
             return []
-        return [f"{lost} paid answers are in the rows and not recorded: {self.subjects.models.keeper.failure}"]
+        answers = f"{lost} paid answers were" if lost > 1 else "1 paid answer was"
+        return [f"{answers} used and could not be recorded: {self.subjects.models.keeper.failure}"]
 
     @property
     def seconds(self) -> float:

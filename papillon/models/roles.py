@@ -82,7 +82,11 @@ class Models:
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
         self.keeper = Keeper(
-            store, replace=record == "all", stopped=lambda: self._stop.asked, failed=self._cannot_record
+            store,
+            replace=record == "all",
+            stopped=lambda: self._stop.asked,
+            failed=self._cannot_record,
+            say=say,
         )
         self._engines: dict[str, Retrying] = {}
         self._closers: list[Callable[[], Any]] = []

@@ -12,7 +12,7 @@ import diskcache
 
 from papillon.errors import StoreError
 
-__all__ = ["FAILURES", "UNREADABLE", "Locked", "failure", "is_damage", "repair_hint", "translated"]
+__all__ = ["FAILURES", "UNREADABLE", "Locked", "failure", "is_damage", "is_lock", "repair_hint", "translated"]
 
 #: SQLite's names of the errors that damage leads to; ERROR is a table missing, or a format unknown to it.
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ", "SQLITE_ERROR")
@@ -45,6 +45,11 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorname", "").startswith(DAMAGE)
 
 
+def is_lock(error: BaseException) -> bool:
+    """Whether ``error`` means that another process keeps the database at this moment."""
+    return getattr(error, "sqlite_errorname", "").startswith(BUSY)
+
+
 def failure(folder: Path, error: Exception) -> StoreError:
     """What an error of SQLite, diskcache or the file system means to a user of the cache in ``folder``."""
     cause: BaseException = error
@@ -63,8 +68,10 @@ def failure(folder: Path, error: Exception) -> StoreError:
             f"The disk that holds the cache {folder} takes no more ({said}): see whether a quota or a limit on the "
             "size of files is reached, and run again; what was recorded before is kept."
         )
-    if name.startswith(BUSY) or isinstance(cause, diskcache.Timeout):
-        return Locked(f"The cache {folder} is locked by another process ({said}).")
+    if is_lock(cause) or isinstance(cause, diskcache.Timeout):
+        return Locked(
+            f"The cache {folder} is locked by another process ({said}): wait for it or end it, and run again."
+        )
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")) or isinstance(cause, PermissionError):
         return StoreError(
             f"The cache {folder} cannot be written ({said}): make it writable, use another folder with "

@@ -26,6 +26,7 @@ from pathlib import Path
 from papillon.files import open_plain
 from papillon.profile import CACHE
 from papillon.project import keep_out_of_git
+from papillon.store.failures import is_lock
 from papillon.store.records import is_key
 
 __all__ = ["FINGERPRINT", "LIMIT", "SECRET", "FinishedRows", "Named"]
@@ -67,8 +68,9 @@ class FinishedRows:
         """The calls of those rows that are kept."""
         found: dict[str, Named] = {}
         today = _today()
-        if self.fault() is not None:
-            return found
+        with contextlib.suppress(sqlite3.Error):
+            if self.fault() is not None:
+                return found
         with contextlib.suppress(sqlite3.Error, OSError), self._connected("ro") as database:
             if not self._wrote(database):
                 return found
@@ -131,7 +133,10 @@ class FinishedRows:
         return self._secret is not None and database.execute("PRAGMA application_id").fetchone() == (self._mark,)
 
     def fault(self) -> str | None:
-        """What is wrong with the file as a whole; None where all is well, and where there is none."""
+        """What is wrong with the file as a whole; None where all is well, and where there is none.
+
+        Raises sqlite3.Error where another process keeps it locked: that is no fault.
+        """
         try:
             if not os.path.lexists(self.path):
                 return None
@@ -147,6 +152,8 @@ class FinishedRows:
                 if database.execute("SELECT type, sql FROM sqlite_master").fetchall() != [("table", TABLE)]:
                     return "its tables are others"
         except (sqlite3.Error, OSError) as error:
+            if is_lock(error):
+                raise
             return str(error)
         return None
 

@@ -50,9 +50,9 @@ class Holder:
 
     @classmethod
     def of_database(cls, database: Path) -> Holder:
-        """The process that writes in an SQLite database, or keeps it for itself, as Linux tells; else an unknown one.
+        """Another process that writes in an SQLite database or keeps it for itself, by the kernel; else an unknown one.
 
-        It is read from the kernel's table: opening one of the files here, and closing it, would drop SQLite's locks.
+        It is read from Linux's table of locks: to open one of the files here and close it would drop SQLite's locks.
         """
         try:
             lines = Path("/proc/locks").read_text().splitlines()
@@ -62,7 +62,8 @@ class Holder:
         for line in lines:
             _, _, _, kind, process, place, first, *_ = line.replace("-> ", "").split()
             inode = int(place.rpartition(":")[2])
-            if kind == "WRITE" and ((inode, first) == (index, _WRITING) or inode == whole):
+            locks = kind == "WRITE" and ((inode, first) == (index, _WRITING) or inode == whole)
+            if locks and int(process) != os.getpid():
                 return cls.of(int(process))
         return cls(None)
 

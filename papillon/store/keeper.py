@@ -13,7 +13,9 @@ from functools import partial
 from typing import TypeVar
 
 from papillon.errors import StoreError
+from papillon.store.database import DATABASE
 from papillon.store.failures import Locked
+from papillon.store.holder import Holder
 from papillon.store.patience import PATIENCE
 from papillon.store.records import Record
 from papillon.store.store import Store
@@ -25,13 +27,16 @@ T = TypeVar("T")
 #: Once the run is stopped, a record waits for other processes for so many seconds: as long as their writing may take.
 GRACE = 0.5
 
+#: After so many seconds of waiting for another process it is named to the user.
+NAMED_AFTER = 3.0
+
 
 class Keeper:
     """Keeps records for the tasks of one loop; with ``replace`` also in the place of those that are there.
 
     A store that once would not take a record is asked for no other call: ``failure`` says why, ``failed`` is told of
     it, and ``unkept`` holds the records that it did not take, by key, which are given like those that it has.
-    ``stopped`` says whether the run was, and waits are to end.
+    ``stopped`` says whether the run was, and waits are to end. ``say`` hears of a wait for another process, once.
     """
 
     def __init__(
@@ -41,15 +46,16 @@ class Keeper:
         replace: bool = False,
         stopped: Callable[[], bool] = lambda: False,
         failed: Callable[[StoreError], None] = lambda failure: None,
+        say: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self.store, self.replace = store, replace
         self.failure: StoreError | None = None
         self.unkept: dict[str, Record] = {}
-        self._stopped, self._failed = stopped, failed
+        self._stopped, self._failed, self._say = stopped, failed, say
         self._thread = ThreadPoolExecutor(1, "papillon-store")
         self._opening: asyncio.Future[None] | None = None
         self._waiting: list[tuple[Record, asyncio.Future[Exception | None]]] = []
-        self._keeping = self._impatient = False
+        self._keeping = self._impatient = self._named = False
         store.patience = self._patience
 
     async def get(self, key: str) -> Record | None:
@@ -113,7 +119,7 @@ class Keeper:
 
     def _keep(self) -> None:
         waiting, self._waiting = self._waiting, []
-        written = asyncio.wrap_future(self._thread.submit(self._written, [record for record, _ in waiting]))
+        written = self._submit(partial(self._written, [record for record, _ in waiting]))
         written.add_done_callback(partial(self._tell, waiting))
 
     def _tell(
@@ -151,10 +157,22 @@ class Keeper:
     async def _apart(self, do: Callable[[], T]) -> T:
         """What ``do`` gives, done in the thread."""
         try:
-            return await asyncio.wrap_future(self._thread.submit(self._patiently, do))
+            return await self._submit(partial(self._patiently, do))
         except Locked as error:
             self._fail(error)
             raise
+
+    def _submit(self, do: Callable[[], T]) -> asyncio.Future[T]:
+        done = asyncio.wrap_future(self._thread.submit(do))
+        long = asyncio.get_running_loop().call_later(NAMED_AFTER, self._name_holder)
+        done.add_done_callback(lambda _: long.cancel())
+        return done
+
+    def _name_holder(self) -> None:
+        holder = Holder.of_database(self.store.folder / DATABASE)
+        if holder.process is not None and not self._named:  # else it is only slow
+            self._named = True
+            self._say(f"The cache {self.store.folder} is locked by {holder}; it is waited for, {PATIENCE:g} s at most.")
 
     def _patiently(self, do: Callable[[], T]) -> T:
         """What ``do`` gives, in the thread; a lock that outlasts its patience is waited for by nothing else."""

@@ -32,7 +32,7 @@ def unrecorded(run: EvalRun, why: str) -> int:
     """How many paid answers the run says that it could not record, for that reason."""
     assert run.results is not None, run.out
     (problem,) = run.results["problems"]
-    found = re.fullmatch(rf"(\d+) paid answers are in the rows and not recorded: {why}", problem)
+    found = re.fullmatch(rf"(\d) paid answers? (?:was|were) used and could not be recorded: {why}", problem)
     assert found, problem
     return int(found[1])
 

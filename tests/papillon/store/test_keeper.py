@@ -3,6 +3,8 @@
 import asyncio
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
@@ -13,7 +15,7 @@ import pytest
 from papillon.errors import StoreError
 from papillon.store import Keeper, Record, Store
 from papillon.store.failures import Locked
-from tests.papillon.store.samples import a_call, a_record
+from tests.papillon.store.samples import a_call, a_record, python
 
 
 @pytest.fixture
@@ -160,6 +162,16 @@ async def a_loop_that_goes_on(longest: float = 0.2) -> AsyncIterator[None]:
     assert max(gaps) < longest
 
 
+#: Begins to write in a database, and does not end.
+WRITER = """
+import sqlite3, sys
+held = sqlite3.connect(sys.argv[1] + "/cache.db", isolation_level=None)
+held.execute("BEGIN IMMEDIATE")
+print("writes", flush=True)
+sys.stdin.readline()
+"""
+
+
 class TestALockedStore:
     @pytest.fixture
     def other(self, store: Store) -> Iterator[sqlite3.Connection]:
@@ -254,3 +266,28 @@ class TestALockedStore:
 
         asyncio.run(main())
         assert a_call().key in store
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+    def test_who_keeps_it_is_named_to_the_user_while_it_is_waited_for(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("papillon.store.keeper.NAMED_AFTER", 0.1)
+        said: list[str] = []
+        keeper = Keeper(store, say=said.append)
+        process = python(WRITER, store.folder, stdin=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writes\n"
+
+        async def main() -> None:
+            putting = [asyncio.create_task(keeper.put(a_record(number))) for number in range(3)]
+            await asyncio.sleep(0.5)
+            process.communicate("done\n")
+            assert await asyncio.gather(*putting) == [True] * 3
+
+        asyncio.run(main())
+        (sentence,) = said
+        assert re.fullmatch(
+            rf"The cache {re.escape(str(store.folder))} is locked by process {process.pid} \(python.*\); "
+            r"it is waited for, 30 s at most\.",
+            sentence,
+        )
