@@ -106,6 +106,17 @@ def test_a_record_whose_task_is_cancelled_is_kept_all_the_same(store: Store) -> 
     assert a_call().key in store
 
 
+def test_closing_leaves_no_journal(store: Store) -> None:
+    async def main() -> None:
+        keeper = Keeper(store)
+        assert await keeper.put(a_record())
+        assert (store.folder / "cache.db-wal").exists()
+        await keeper.close()
+
+    asyncio.run(main())
+    assert [path.name for path in store.folder.iterdir()] == ["cache.db"]
+
+
 class TestAStoreThatTakesNoRecords:
     @pytest.fixture
     def failed(self) -> list[str]:
