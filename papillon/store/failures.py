@@ -26,7 +26,6 @@ FAILURES = (*UNREADABLE, diskcache.Timeout, OSError)
 #: SQLite's names of the errors of a file that takes no more, be it for a full disk, a quota or a limit of the process.
 REFUSED = ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE")
 
-
 #: SQLite's names of the errors of a database that another process keeps for itself.
 BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
