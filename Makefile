@@ -10,7 +10,7 @@ IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 
-.PHONY: eval demo test slow test-training gpu-check gpu-bundle beside-plugins lint lint-workflows format bench study reference clean
+.PHONY: eval demo test slow faults faults-tenth test-training gpu-check gpu-bundle beside-plugins lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -23,10 +23,18 @@ demo: $(READY)
 		--eval-import fixtures/recorded/demo-mini.jsonl.gz --eval-report .papillon/demo.html $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not faults" -n auto $(ARGS)
 
 slow: $(READY)
-	$(BIN)/python -m pytest -m slow -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "slow and not faults" -n auto $(ARGS)
+
+# Killed runs, damaged files and failing servers by the hundred, drawn from SEED; half an hour.
+SEED ?= 27
+faults: $(READY)
+	FAULTS=all FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -m faults -n auto $(ARGS)
+
+faults-tenth: $(READY)
+	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -m faults -n auto $(ARGS)
 
 test-training: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
