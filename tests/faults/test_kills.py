@@ -1,4 +1,4 @@
-"""Runs that are killed at any moment and at exact system calls lose nothing, and do not end in 0 before all is there."""
+"""Runs that are killed at any moment and at exact system calls lose nothing, and end in 0 only when all is there."""
 
 from __future__ import annotations
 
