@@ -325,13 +325,15 @@ def _train(given: argparse.Namespace) -> int:
     begun = folder / "settings.json"
     if given.resume and not begun.exists():
         raise UsageError(f"Expected a training in {folder} to resume, got none; check --out, or drop --resume.")
-    from judges import make_judge, metric
+    from judges.metrics import make_judge, told_of_reward, training_reward
     from papillon.models.roles import open_models
 
     try:
         with open_models(profile, CACHE) as models:
-            overall = metric(make_judge(profile.judge.kind, models), models.loop.run)
-            trained = task.train(models, overall, folder, resume=given.resume, say=partial(print, flush=True))
+            print(told_of_reward(task.settings.reward, task.examples("train")), flush=True)
+            judge = make_judge(profile.judge.kind, models)
+            reward = training_reward(judge, task.settings.reward, models.loop.run)
+            trained = task.train(models, reward, folder, resume=given.resume, say=partial(print, flush=True))
     except KeyboardInterrupt:
         if not begun.exists():
             raise

@@ -138,7 +138,7 @@ class ArborServer(Session):
             "spread": spread,
             "validation_score": told.get("validation_score"),
         }
-        self.record.add({**numbers, **self.watch.counts().to_json()}, [group])
+        self.record.add({**numbers, **self.watch.told()}, [group])
 
     def saved(self, name: str, folder: Path, score: float | None) -> None:
         """A checkpoint came out; it is where to go on, and where it has a score it is the best so far."""
