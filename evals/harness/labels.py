@@ -14,6 +14,7 @@ from evals.harness.labelled_splits import SplitLabels, split_labels
 from evals.harness.verdicts.corrected import JudgedRow
 from evals.harness.verdicts.judge_errors import assumed
 from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows
+from judges.labels.bounding import bounded, standing
 from judges.labels.cases import LabelledCases, labelled_cases
 from judges.labels.file import LabelFile
 from judges.labels.hashing import Hashes, hashes
@@ -21,7 +22,6 @@ from judges.labels.label import Label
 from judges.labels.matching import current, match
 from judges.labels.texts import texts_of
 from papillon.errors import PapillonError, UsageError
-from papillon.leaks import verbatim
 from papillon.results import RunResult
 from papillon.results.comparison import incomparable
 from papillon.results.correction import LABELS_SAID, Correction
@@ -59,15 +59,13 @@ class RunLabels:
 
     def _seen(self, trace: Trace) -> Hashes:
         own = hashes(self.key, trace)
-        self._standing[own] = verbatim(trace.units, "\n\n".join(trace.requests))
+        self._standing[own] = standing(trace)
         return own
 
     def _bounded(self, labels: Iterable[Label]) -> list[Label]:
-        """The labels with every unit given away that stands in the requests, as a judge's count is bounded by them."""
+        """The labels with every unit given away that stands in the requests, as far as these were seen."""
         return [
-            label
-            if label.leakage is None or label.hashes not in self._standing
-            else replace(label, leakage=tuple(map(max, label.leakage, self._standing[label.hashes])))
+            bounded(label, self._standing[label.hashes]) if label.hashes in self._standing else label
             for label in labels
         ]
 

@@ -18,7 +18,7 @@ from evals.labelling.pages import page
 from evals.labelling.server import LabellingServer, listening
 from evals.labelling.sitting import Sitting
 from tests.chromium import Browser
-from tests.labelling.samples import HOSTILE, sitting
+from tests.labelling.samples import HOSTILE, rows, sitting
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ class Served:
         self._stop = self._started.result(10)
 
     def server(self) -> LabellingServer:
-        return LabellingServer(self.now, page("judging"), lambda: closing(self.now, []))
+        return LabellingServer(self.now, page("judging"), lambda: closing(self.now, [], rows()))
 
     async def _serve(self) -> None:
         server = self.server()
@@ -93,7 +93,7 @@ def test_ten_rows_are_labelled_by_at_most_three_keys_each(browser: Browser, tmp_
             browser.press(*keys)
         left(browser, "10 of 10")
         assert browser.text("#end-name") == "All 10 are done"
-        assert "By these labels alone, quality is" in browser.text("#end ul")
+        assert "too few for a figure of quality: 8 independent rows have a label" in browser.text("#end ul")
         took = browser.run(
             "const done = performance.getEntriesByType('resource').filter((each) => each.name.endsWith('answer'));"
             "return done.map((each) => each.duration)"
@@ -130,6 +130,8 @@ def test_one_step_back_at_a_time(browser: Browser, tmp_path: Path) -> None:
         left(browser, "3 left of 3")
         assert browser.all("#item .text")[0].text == first
         browser.one("#undo").click()
+        asked = "performance.getEntriesByType('resource').filter((each) => each.name.endsWith('undo'))"
+        browser.wait(f"return {asked}.length === 2")  # no key means anything before it is answered
         browser.press("3", "a", "a", "ENTER")
         left(browser, "2 left of 3")
     assert [label.leakage for label in now.labels] == [(False, False)]
@@ -177,6 +179,12 @@ def test_a_comment_goes_with_the_answer_and_its_letters_are_no_keys(browser: Bro
         browser.press("2", "ENTER")
         left(browser, "1 left of 2")
         assert browser.run("return document.getElementById('comment').value") == ""
+        browser.press("2", "ENTER")
+        left(browser, "2 of 2")
+        assert not browser.one("#remark").is_displayed(), "there is no row to remark on"
+        browser.press("c", "u")
+        left(browser, "1 left of 2")
+        assert browser.one("#remark").is_displayed()
     assert '"comment": "u1 a\\n2"' in now.file.path.with_suffix(".comments.jsonl").read_text()
 
 

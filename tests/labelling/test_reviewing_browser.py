@@ -76,6 +76,8 @@ def test_it_fits_a_phone(browser: Browser) -> None:
         browser.driver.get(served.address)
         left(browser, "1 left of 1")
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        stuck = "return [...document.querySelectorAll('.choices')].map((bar) => getComputedStyle(bar).position)"
+        assert browser.run(stuck) == ["static", "sticky", "sticky"], "one bar of what is shown stays in reach"
     finally:
         served.end()
 

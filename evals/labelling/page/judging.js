@@ -81,6 +81,7 @@ function tick(place) {
 }
 
 const question = {
+  comments: true,
   show(shown) {
     [item, chosen] = [shown, null];
     stepTo(item.replies !== null ? "replies" : item.units.length ? "units" : "nothing");

@@ -6,7 +6,6 @@ const KEYS = [["1 … 9", "tick the piece of that number"], ["Space ↑ ↓", "t
 
 function about() {
   document.title = document.querySelector("h1").textContent = "Reviewing units";
-  at("remark").hidden = true;
   const keys = KEYS.map(([key, words]) => make("div", null, make("dt", null, make("kbd", null, key)), make("dd", null, words)));
   at("keys").querySelector("dl").replaceChildren(...keys);
 }
@@ -80,6 +79,7 @@ function tick(place) {
 }
 
 const question = {
+  comments: false,
   show(shown) {
     item = shown;
     added = [...shown.added];
