@@ -95,7 +95,7 @@ class RunLabels:
         return labelled_cases(self._bounded(labels), texts)
 
     def said(self) -> str:
-        """How many of the labels count for the run, and why the others do not."""
+        """How many of the labels are about the run's texts, and why the others are not."""
         counting = match(self.labels, self._hashes, self._data)
         return " ".join(filter(None, [f"{LABELS_SAID} {counting.said()}", self._raised(counting.labels)]))
 
@@ -117,10 +117,10 @@ class RunLabels:
     def _elsewhere(self, result: RunResult, runs: Path) -> Iterator[tuple[Sequence[Row], Answers]]:
         """The rows of other runs of the same data and judge, the newest first, and the answers that count there.
 
-        Each label is given once. A folder that cannot be read is passed over, and no label by hand is taken.
+        Each row with its texts is given once, and by labels that a figure of that run might rest on. A folder that
+        cannot be read is passed over.
         """
-        labels = [label for label in self.labels if label.drawn.how == "random"]
-        taken: set[object] = set(self._hashes.values())  # its own labels, which say nothing of other runs
+        taken = set(self._hashes.values())  # its own labels, which say nothing of other runs
         for folder in reversed(finished(runs)):
             with contextlib.suppress(UsageError):
                 if folder.name == result.run.id or incomparable(read_info(folder / RESULTS), result.run):
@@ -130,12 +130,13 @@ class RunLabels:
                     for trace in Traces(folder)
                     if (trace.id, trace.trial) in self._about
                 }
-                counting = match(
-                    self._bounded(labels), {row: own for row, own in heard.items() if own not in taken}, self._data
-                )
-                taken |= set(heard.values())
-                if counting.labels:
-                    yield read_result(folder / RESULTS).rows, counting.answers
+                counting = match(self._bounded(self.labels), heard, self._data)
+                rows = read_result(folder / RESULTS).rows
+                there = [split_labels(rows, split, counting) for split in dict.fromkeys(row.split for row in rows)]
+                reached = {row: answer for each in there if not each.yet for row, answer in each.answers.items()}
+                answers = {row: answer for row, answer in reached.items() if heard[row] not in taken}
+                taken |= {heard[row] for row in answers}
+                yield rows, answers
 
 
 def _labelled(rows: Sequence[Row], metric: Corrected, answers: Answers) -> list[JudgedRow]:
