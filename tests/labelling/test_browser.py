@@ -162,6 +162,20 @@ def test_with_shift_the_last_tick_goes_on(browser: Browser, tmp_path: Path) -> N
     assert [label.leakage for label in now.labels] == [(False, True, False, True), (True,) * 4]
 
 
+def test_units_after_the_ninth_have_letters_and_all_but_one_take_two_keys(browser: Browser, tmp_path: Path) -> None:
+    now = sitting(tmp_path, 2, units=tuple(f"unit {n}" for n in range(1, 34)))
+    with opened(browser, now):
+        browser.press("2")
+        assert browser.text("#item label:nth-of-type(12)") == "e\nunit 12"
+        assert browser.text("#item label:nth-of-type(33)") == "unit 33"
+        browser.press("b", "E")
+        left(browser, "1 left of 2")
+        browser.press("2", "a", "Z")
+        left(browser, "2 of 2")
+    ticked = [[n for n, flag in enumerate(label.leakage or (), 1) if flag] for label in now.labels]
+    assert ticked == [[10, 12], [n for n in range(1, 34) if n != 30]]
+
+
 def test_keys_of_one_letter_can_be_turned_off(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, sitting(tmp_path, 2)):
         browser.press("?")
