@@ -1,7 +1,7 @@
 """Labelling benchmark: how long a person waits from an answer to the next row, among 5,000 rows of a page's length.
 
-``python -m tests.benchmarks.labelling [ROWS]`` prints milliseconds from the request's last byte sent to the reply's last
-byte read on the loopback, the answer on disk in between; what a browser adds is in tests/labelling/test_browser.py.
+``python -m tests.benchmarks.labelling [ROWS]`` prints milliseconds on the loopback, the answer on disk in between; what
+a browser adds is in tests/labelling/test_browser.py.
 """
 
 from __future__ import annotations
