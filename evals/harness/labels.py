@@ -30,6 +30,7 @@ from papillon.results.folder import RESULTS, run_folders
 from papillon.results.result import read_info, read_result
 from papillon.results.rows import Row
 from papillon.results.traces import Trace, Traces
+from papillon.results.words import counted
 
 __all__ = ["RunLabels"]
 
@@ -71,15 +72,16 @@ class RunLabels:
 
     def raised(self) -> str:
         """In how many rows the labels lack a unit that stands in the requests, as a sentence; ``""`` for none."""
-        return self._raised(current(self.labels))
+        said = self._raised(current(self.labels))
+        return f"{LABELS_SAID} {said}" if said else ""
 
     def _raised(self, labels: Sequence[Label]) -> str:
         number = len({label.row for label, own in zip(labels, self._bounded(labels), strict=True) if label != own})
         if not number:
             return ""
         return (
-            f"In {number} of their rows a unit that stands word for word in the request was left unticked; it counts "
-            "as given away."
+            f"In {counted(number, 'labelled row')} a unit that stands word for word in the request was left unticked; "
+            "it counts as given away."
         )
 
     def sample(self, rows: Sequence[Row], split: str) -> SplitLabels:

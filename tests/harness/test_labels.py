@@ -159,8 +159,8 @@ def test_what_stands_in_the_request_is_given_away_whatever_a_person_ticks(file: 
     labels = heard(RunLabels(file.path, DATA), sending())
     assert {said["leakage"] for said in labels.sample(mixed(), "dev").answers.values()} == {0.5}
     assert labels.said() == (
-        "People's labels: 20 of 20 labels count for this run. In 20 of their rows a unit that stands word for "
-        "word in the request was left unticked; it counts as given away."
+        "People's labels: 20 of 20 labels count for this run. In 20 labelled rows a unit that stands word "
+        "for word in the request was left unticked; it counts as given away."
     )
 
 
@@ -176,7 +176,7 @@ def test_the_judges_cases_have_what_stands_in_the_request_as_leaked(file: LabelF
     label_run(file, mixed(), sending(), 5)
     labels = RunLabels(file.path, DATA)
     assert {case.leaks for case in labels.cases(tmp_path / "runs").leakage} == {(True, False)}
-    assert labels.raised().startswith("In 5 of their rows")
+    assert labels.raised().startswith("People's labels: In 5 labelled rows a unit")
 
 
 def test_texts_of_rows_that_nobody_labelled_are_not_even_made(file: LabelFile) -> None:
