@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from papillon.project import ROOT
+from tests.harness.strangers import ran, stranger
 
 pytestmark = pytest.mark.slow
 
@@ -105,14 +106,27 @@ def _uv(*words: str) -> None:
     pytest.fail(done.stderr)
 
 
-def test_the_wheel_holds_code_and_shipped_data_and_nothing_at_its_top_but_three_packages(wheel: Path) -> None:
+def test_the_wheel_holds_code_and_shipped_data_with_three_packages_and_a_path_file_at_its_top(
+    wheel: Path,
+) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"papillon", "judges", "evals"}
+    top = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
+    assert top == {"papillon", "judges", "evals", "papillon_evals_startup.pth"}
     shipped = {name.removeprefix("papillon/shipped/") for name in names if name.startswith("papillon/shipped/")}
     assert {"pyproject.toml", "fixtures/mini.csv", "fixtures/baselines/embedded.json"} <= shipped
     assert {"fixtures/baselines/demo.json", "fixtures/recorded/demo-mini.jsonl.gz"} <= shipped
     assert {"fixtures/calibration/leakage.jsonl", "fixtures/calibration/quality.jsonl"} <= shipped
     assert "judges/quality.txt" in names
+
+
+def test_settings_and_code_beside_an_options_value_are_left_alone(installed: Installed, tmp_path: Path) -> None:
+    theirs = stranger(tmp_path / "theirs")
+    (theirs / "cache").mkdir()
+    command = ("pytest", "--pyargs", "evals", "-m", "dev", "--setup-plan", "--eval-limit", "1")
+    for words in (("--eval-cache", "../theirs/cache"), ("--eval-cache", str(theirs / "cache"), "-n", "2")):
+        out = installed.run(*command, *words)
+        assert "SETUP    S evaluation" in out or "gw1" in out
+    assert not ran(theirs)
 
 
 def test_a_program_of_ones_own_is_evaluated_from_ten_lines(mine: Installed) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ __all__ = [
     "names_training",
     "only_shows",
     "refuse_options_without_a_suite",
-    "refuse_root_of_an_option",
+    "refuse_settings_of_an_option",
 ]
 
 EVALS = Path(__file__).resolve().parents[1]
@@ -31,6 +33,7 @@ EVALS = Path(__file__).resolve().parents[1]
 #: The suites' files, in the order of their items: what is evaluated comes before what judges it.
 SUITES = ("test_training.py", "test_examples.py", "test_controls.py", "test_judges.py", "test_gates.py")
 _FILES = {EVALS / name for name in SUITES}
+_FLAGS = {option.flag for option in OPTIONS}
 
 
 @cache
@@ -50,22 +53,24 @@ def names_evaluation(config: pytest.Config) -> bool:
 
     The training suite does not count: it evaluates nothing by itself.
     """
-    return any(
-        path == EVALS or (EVALS in path.parents and path != EVALS / "test_training.py")
-        for path in [*_paths(config), config.invocation_params.dir.resolve()]
-    )
+    here = config.invocation_params.dir
+    return any(map(_evaluates, [*_paths(config.args, here, packages=config.option.pyargs), here.resolve()]))
 
 
-def _paths(config: pytest.Config) -> Iterator[Path]:
-    """The paths that the arguments name; of packages, which ``--pyargs`` has, the suites' own alone."""
-    for argument in config.args:
+def _evaluates(path: Path) -> bool:
+    return path == EVALS or (EVALS in path.parents and path != EVALS / "test_training.py")
+
+
+def _paths(arguments: Sequence[str], folder: Path, *, packages: bool) -> Iterator[Path]:
+    """The paths that arguments name in ``folder``; of ``packages``, which ``--pyargs`` has, the suites' own alone."""
+    for argument in arguments:
         name = argument.partition("::")[0].partition("[")[0]
         top, *below = name.split(".")
-        if config.option.pyargs and top == EVALS.name:
+        if packages and top == EVALS.name:
             path = EVALS.joinpath(*below)
             yield path if path.is_dir() else path.with_suffix(".py")
         else:
-            yield (config.invocation_params.dir / name).resolve()
+            yield (folder / name).resolve()
 
 
 def names_training(config: pytest.Config) -> bool:
@@ -73,7 +78,8 @@ def names_training(config: pytest.Config) -> bool:
     if not names(config.getoption("markexpr", "") or "", "gpu"):
         return False
     # Others have tests of that mark too.
-    return CHECKOUT or any(path in (EVALS, EVALS / "test_training.py") for path in _paths(config))
+    paths = _paths(config.args, config.invocation_params.dir, packages=config.option.pyargs)
+    return CHECKOUT or any(path in (EVALS, EVALS / "test_training.py") for path in paths)
 
 
 def only_shows(config: pytest.Config) -> bool:
@@ -112,31 +118,38 @@ def _typed_options(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
                 yield [argument]
 
 
-def refuse_root_of_an_option(config: pytest.Config) -> None:
+def refuse_settings_of_an_option(config: pytest.Config, arguments: Sequence[str]) -> None:
     """Raise UsageError where pytest took an option's value for a path and chose its root, or its settings, by it.
 
-    It looks for both before any plugin has said what its options are, so ``--eval-profile FILE.toml`` looks like a
-    path to tests; with ``=`` it does not.
+    It looks for both before any plugin has said what its options are. What was typed in a shell has its options joined
+    by then (``papillon.typed_options``); ``pytest.main`` and a file of arguments come here as they are. ``arguments``
+    are all that count: of the settings, of PYTEST_ADDOPTS, and typed.
     """
-    options = [words for words in _typed_options(config.invocation_params.args) if len(words) == 2]
-    if not options:
+    given = config.known_args_namespace
+    here = config.invocation_params.dir
+    own = any(argument.partition("=")[0] in _FLAGS for argument in arguments)
+    if not own and not any(map(_evaluates, _paths(given.file_or_dir, here, packages=given.pyargs))):
         return
     # Private to pytest, and this module is loaded in every project of the environment.
     from _pytest.config.findpaths import determine_setup
 
-    given = config.option
     root, settings, _, _ = determine_setup(
         inifile=given.inifilename,
         override_ini=None,
-        args=given.file_or_dir or [],
+        args=given.file_or_dir,
         rootdir_cmd_arg=given.rootdir,
-        invocation_dir=config.invocation_params.dir,
+        invocation_dir=here,
     )
     if (root, settings) == (config.rootpath, config.inipath):
         return
-    for flag, value in options:
-        if (config.invocation_params.dir / value).exists():
+    for flag, value in pairwise(arguments):
+        looks_like_a_path = value not in given.file_or_dir and os.path.exists(here / value.partition("::")[0])
+        if looks_like_a_path and flag.startswith("--") and "=" not in flag:
             raise UsageError(
                 f"{flag} {value}: pytest took the value for a path to tests and {config.rootpath} for the project's "
                 f"root; type {flag}={shlex.quote(value)}"
             )
+    raise UsageError(
+        f"Expected {root} as the project's root; pytest took an option's value for a path to tests and "
+        f"{config.rootpath} for the root; write every option and its value as one word, OPTION=VALUE"
+    )

@@ -19,7 +19,7 @@ from evals.harness.command_line import (
     names_evaluation,
     names_training,
     refuse_options_without_a_suite,
-    refuse_root_of_an_option,
+    refuse_settings_of_an_option,
 )
 from evals.harness.marks import MARKERS, needs
 from evals.harness.option_group import OPTIONS
@@ -44,6 +44,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(option.flag, dest=option.dest, default=None, help=option.help, **kind)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Before any conftest.py is read: one beside the wrong settings is a stranger's."""
+    try:
+        refuse_settings_of_an_option(early_config, args)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for line in MARKERS:
         config.addinivalue_line("markers", line)
@@ -56,8 +65,6 @@ def pytest_configure(config: pytest.Config) -> None:
     trains = names_training(config)
     worker = hasattr(config, "workerinput")
     try:
-        if not worker:
-            refuse_root_of_an_option(config)
         if trains or given["full_train"] or given["train_device"]:
             from evals.harness.training.suite import resolve_training
 
