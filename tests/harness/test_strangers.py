@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,24 +55,28 @@ def named(flag: str, folder: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["behind", "before", "with =", "environment"])
 @pytest.mark.parametrize("flag", TAKES_A_PATH)
 def test_nothing_beside_an_options_value_is_read(
-    evaluator: Evaluator, theirs: Path, elsewhere: Path, flag: str, place: str
+    evaluator: Evaluator, theirs: Path, elsewhere: Path, flag: str
 ) -> None:
     value = str(named(flag, theirs))
-    words = {
-        "behind": ("evals", flag, value),
-        "before": (flag, value, "evals"),
-        "with =": ("evals", f"{flag}={value}"),
-        "environment": ("evals",),
-    }[place]
-    variables = {"PYTEST_ADDOPTS": f"{flag} {value}"} if place == "environment" else {}
-    for folder, first in ((ROOT, ()), (elsewhere, ("--pyargs",))):
-        run = evaluator.run(*first, *words, *DEV, bare=True, cwd=folder, **variables)
-        assert not ran(theirs)
-        assert "pytest took" not in run.out
-        assert run.out.count("test_example[") == 20 or f"{flag}" in run.out, run.out
+    run = evaluator.run("--pyargs", flag, value, "evals", *DEV, bare=True, cwd=elsewhere)
+    assert not ran(theirs)
+    assert "pytest took" not in run.out
+    # What is no good in the file is said.
+    assert run.out.count("test_example[") == 20 or flag in run.out or value in run.out, run.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["behind", "before", "with =", "environment"])
+def test_wherever_the_option_stands(evaluator: Evaluator, theirs: Path, place: str) -> None:
+    option = ("--eval-cache", str(named("--eval-cache", theirs)))
+    words = {"behind": ("evals", *option), "before": (*option, "evals"), "with =": ("evals", "=".join(option))}
+    variables = {} if place in words else {"PYTEST_ADDOPTS": " ".join(option)}
+    run = evaluator.run(*words.get(place, ("evals",)), *DEV, bare=True, **variables)
+    assert run.code == 0, run.out
+    assert run.out.count("test_example[") == 20
+    assert not ran(theirs)
 
 
 def test_settings_in_a_common_ancestor_are_no_ones(evaluator: Evaluator, theirs: Path) -> None:
