@@ -183,6 +183,18 @@ class TestWhatIsNotTyped:
         assert not ran(theirs)
 
     @pytest.mark.slow
+    @pytest.mark.parametrize("off", ["", "1"], ids=["with entry points", "without"])
+    def test_a_conftest_is_not_read_where_the_settings_are_right(
+        self, evaluator: Evaluator, theirs: Path, off: str
+    ) -> None:
+        (theirs / "pytest.ini").unlink()
+        words = evaluator.folder / "words.txt"
+        words.write_text(f"{EVALS}\n--eval-cache\n{named('--eval-cache', theirs)}\n")
+        run = evaluator.run(f"@{words}", *DEV, bare=True, PYTEST_DISABLE_PLUGIN_AUTOLOAD=off)
+        assert run.code == 0, run.out
+        assert not ran(theirs)
+
+    @pytest.mark.slow
     def test_another_plugins_option_is_named_too(self, evaluator: Evaluator, theirs: Path) -> None:
         value = named("--eval-cache", theirs)
         run = evaluator.run("--rsyncdir", str(value), EVALS, bare=True)
