@@ -107,15 +107,10 @@ def test_settings_in_a_common_ancestor_of_a_checkout_are_no_ones(evaluator: Eval
 
 @pytest.mark.slow
 @alone_and_with_workers
-@pytest.mark.parametrize("made", [True, False], ids=["there", "made by the run"])
 def test_an_evaluation_takes_place_whatever_lies_beside_its_cache(
-    evaluator: Evaluator, server: ModelServer, theirs: Path, workers: tuple[str, ...], made: bool
+    evaluator: Evaluator, server: ModelServer, theirs: Path, workers: tuple[str, ...]
 ) -> None:
-    """A cache that the run makes is there for its workers, which read the same words."""
-    evaluator.cache = theirs / "cache"
-    if made:
-        evaluator.cache.mkdir()
-        shutil.copy(theirs / "conftest.py", evaluator.cache)
+    evaluator.cache = named("--eval-cache", theirs)
     results = evaluator.folder / "results.json"
     run = evaluator.run(
         *("--eval-cache", str(evaluator.cache), "--eval-profile", str(evaluator.profile(server.base)), *workers),
