@@ -356,6 +356,7 @@ def _optimize(given: argparse.Namespace) -> int:
     from evals.harness.training.optimizing import optimize_on_dev
     from papillon.models.trained import with_program
     from papillon.optimization.optimizing import check_optimizer
+    from papillon.output_files import OutputFile, refuse_outputs
     from papillon.splits import check_learnable
 
     optimizer = check_optimizer(given.optimizer)
@@ -365,8 +366,7 @@ def _optimize(given: argparse.Namespace) -> int:
     if given.out is None:
         with suppress(OSError):
             out.parent.mkdir(parents=True, exist_ok=True)
-    if out.is_dir() or not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise UsageError(f"--out: expected a file in a folder that can be written to, got {str(out)!r}; name another.")
+    refuse_outputs([OutputFile("--out", out, makes_folders=False)])
     reflection = None if given.reflection is None else load_profile(given.reflection).local
     optimize_on_dev(
         profile, optimizer, out, cache=CACHE, max_calls=given.max_calls, seed=given.seed, reflection=reflection

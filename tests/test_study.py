@@ -13,7 +13,7 @@ import pytest
 from docs.study import figures, parts
 from docs.study.__main__ import main, run_part
 from docs.study.models import as_the_hub_has_them
-from docs.study.parts import PARTS, Part, Sitting, read_times, write_times
+from docs.study.parts import PARTS, Part, Sitting, note_time, read_times
 from papillon.errors import UsageError
 from papillon.models.local.gguf_hub import file_here
 from papillon.profile import ModelSettings, Profile, load_profile
@@ -127,11 +127,28 @@ class TestRunning:
         sitting, code, _ = self.run("1 / 0", 60)
         assert (code, sitting.over) == (1, False)
 
-    def test_times_are_read_as_they_were_written(self, tmp_path: Path) -> None:
-        times = [Sitting("a", "2026-11-26T06:10:54+00:00", 1.5, 2.5, True), Sitting("b", "later")]
-        write_times(times, tmp_path / "times.jsonl")
-        assert read_times(tmp_path / "times.jsonl") == times
-        assert read_times(tmp_path / "none") == []
+    def test_times_are_read_as_they_were_noted_and_those_of_another_study_beside_stay(self, tmp_path: Path) -> None:
+        file = tmp_path / "times.jsonl"
+        assert read_times(file) == []
+        own, other = Sitting("a", "2026-11-26T06:10:54+00:00", 1.5, 2.5), Sitting("b", "later")
+        for sitting in (own, other, own):
+            note_time(sitting, file)
+        own.over = True
+        note_time(own, file)
+        assert read_times(file) == [own, other]
+
+    def test_named_parts_run_in_the_order_of_their_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ran = list[str]()
+
+        def run(part: Part, sitting: Sitting, *_: object) -> int:
+            ran.append(part.name)
+            sitting.over = True
+            return 0
+
+        monkeypatch.setattr("docs.study.__main__.run_part", run)
+        monkeypatch.setattr("docs.study.__main__.write_figures", lambda: None)
+        assert main(["gepa", "mini-05b"]) == 0
+        assert ran == ["gepa", "mini-05b"]
 
 
 class TestModels:

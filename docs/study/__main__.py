@@ -16,11 +16,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from docs.study.figures import write_figures
 from docs.study.models import as_the_hub_has_them
-from docs.study.parts import CALLS, PARTS, Part, Sitting, read_times, write_times
+from docs.study.parts import CALLS, PARTS, Part, Sitting, note_time, read_times
 from papillon.errors import UsageError
 from papillon.project import ROOT
 
@@ -34,17 +35,20 @@ NOTED_EVERY = 15.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m docs.study", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="these alone, also where they are done (default: all)")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="these alone, in this order, also where done (default: all)"
+    )
     parser.add_argument("--hours", type=float, metavar="H", help="of this sitting (default: what is left of 12 in all)")
     parser.add_argument("--models", type=Path, metavar="DIR", help="where the .gguf files are (default: the hub)")
     parser.add_argument("--list", action="store_true", help="say what is done, and each part's command")
     parser.add_argument("--figures", action="store_true", help="only write tables and pictures anew")
     given = parser.parse_args(arguments)
-    if unknown := {*given.parts} - {part.name for part in PARTS}:
+    named = {part.name: part for part in PARTS}
+    if unknown := {*given.parts} - {*named}:
         parser.error(f"expected parts of the study, got {', '.join(sorted(unknown))}; --list names them")
     times = read_times()
     done = {sitting.part for sitting in times if sitting.over}
-    chosen = [part for part in PARTS if part.name in given.parts or (not given.parts and part.name not in done)]
+    chosen = [named[name] for name in given.parts] or [part for part in PARTS if part.name not in done]
     if given.list:
         for part in PARTS:
             state = "done" if part.name in done else "not done"
@@ -60,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(parts: Sequence[Part], times: list[Sitting], hours: float | None, links: Mapping[str, str]) -> None:
+def _run(parts: Sequence[Part], times: Sequence[Sitting], hours: float | None, links: Mapping[str, str]) -> None:
     left = MOST_HOURS * 3600 - sum(sitting.wall for sitting in times)
     until = time.monotonic() + min(left, left if hours is None else hours * 3600)
     for part in parts:
@@ -68,8 +72,7 @@ def _run(parts: Sequence[Part], times: list[Sitting], hours: float | None, links
             print(f"The time is up before {part.name}; the same command goes on.")
             return
         sitting = Sitting(part.name, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
-        times.append(sitting)
-        code = run_part(part, sitting, until, links, lambda: write_times(times))
+        code = run_part(part, sitting, until, links, partial(note_time, sitting))
         if not sitting.over:
             print(f"{part.name} was stopped (exit {code}); the same command goes on with it.")
             return

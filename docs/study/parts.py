@@ -11,7 +11,7 @@ from typing import Literal
 from papillon.files import write_whole
 from papillon.project import ROOT
 
-__all__ = ["CALLS", "FOLDER", "PARTS", "TIMES", "Part", "Sitting", "read_times", "write_times"]
+__all__ = ["CALLS", "FOLDER", "PARTS", "TIMES", "Part", "Sitting", "note_time", "read_times"]
 
 FOLDER = Path(__file__).parent
 #: The recorded calls of parts over invented data; those over PUPA stay in the cache, with its texts.
@@ -124,6 +124,12 @@ def read_times(file: Path = TIMES) -> list[Sitting]:
     return [Sitting(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def write_times(sittings: Sequence[Sitting], file: Path = TIMES) -> None:
-    """The other way."""
-    write_whole(file, "".join(json.dumps(asdict(sitting)) + "\n" for sitting in sittings))
+def note_time(sitting: Sitting, file: Path = TIMES) -> None:
+    """Write a sitting down in place of what stands there of it; what others noted meanwhile stays."""
+    sittings = read_times(file)
+    same = [
+        place for place, each in enumerate(sittings) if (each.part, each.started) == (sitting.part, sitting.started)
+    ]
+    for place in same or [len(sittings)]:
+        sittings[place : place + 1] = [sitting]
+    write_whole(file, "".join(json.dumps(asdict(each)) + "\n" for each in sittings))

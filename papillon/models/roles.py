@@ -78,7 +78,7 @@ class Models:
         self._stop = Stop()
         self._interrupted: Callable[[int, FrameType | None], None] | None = None
         self._told: set[int | None] = set()
-        self._processors: AdaptiveSlots | None = None
+        self._shares: dict[tuple[str | Path | None, ...], AdaptiveSlots] = {}
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
         self._keeper = Keeper(store, replace=record == "all")
@@ -217,8 +217,10 @@ class Models:
         self._closers.append(backend.close)
         own = AdaptiveSlots(backend.at_once)
         if provider_of(settings) in LLAMA_CPP:
-            # The models share the processors: calls that wait inside them would only hide the queue.
-            own = self._processors = self._processors or own
+            # Calls that wait inside a model would only hide the queue.
+            here = [_weights(each) for each in self.settings.values() if provider_of(each) in LLAMA_CPP]
+            share = _share(here.count(_weights(settings)), len(here), backend.at_once)
+            own = self._shares.setdefault(_weights(settings), AdaptiveSlots(share))
         price = price_of(settings)
         self._engines[role] = Retrying(
             backend.engine,
@@ -269,6 +271,19 @@ def open_models(
         ledger=ledger,
         say=say,
     )
+
+
+def _weights(settings: ModelSettings) -> tuple[str | Path | None, ...]:
+    """What roles have in common whose calls the same copies of a model answer."""
+    return settings.model, settings.revision, settings.lora
+
+
+def _share(roles: int, all_roles: int, processors: int) -> int:
+    """How many calls a model in llama.cpp answers at once, by how many of the roles in llama.cpp it has.
+
+    Each call at once is a copy in memory, so that two models on two processors have one each, not two.
+    """
+    return -(-processors * roles // all_roles)
 
 
 def _bound(settings: ModelSettings, request: Request) -> float:

@@ -49,7 +49,7 @@ class Trained:
     def __str__(self) -> str:
         scores = ""
         if self.score_before is not None and self.score_after is not None:
-            scores = f", validation {self.score_before:.1f} before and {self.score_after:.1f} after"
+            scores = f", validation {self.score_before / 100:+.3f} before and {self.score_after / 100:+.3f} after"
         return f"Trained {self.rounds} rounds{scores}: {self.folder}"
 
 
@@ -78,7 +78,7 @@ def train(
     """
     check_arbor_version()
     record = RunRecord(folder, settings, say, told)
-    record.open(resume=resume)
+    record.check(resume=resume)
     watch = RolloutWatch(program, metric, settings.failure_score, settings.format_failure_score, reach_again)
     predictors = program.predictors()
     before = [predictor.lm for predictor in predictors]
@@ -91,6 +91,7 @@ def train(
     compiler = final = None
     try:
         session = _session(settings, device, record, watch, len(predictors), policy)
+        record.open()  # not before, or a model that cannot be had would leave a training behind
         if resume:
             session.resume()
         compiler = session.make_compiler(watch.metric)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from papillon.errors import InfrastructureError
-from papillon.training.folder.checkpoints import Checkpoint, Checkpoints, Mark
+from papillon.training.folder.checkpoints import Checkpoint, Checkpoints, Mark, whole
 from papillon.training.folder.record import RunRecord
 from papillon.training.grpo.compiler import Compiler
 from papillon.training.grpo.rollouts import RolloutWatch
@@ -68,7 +68,8 @@ class Session(ABC):
         self.record.keep_rounds(self.rounds)
         if last is not None:
             folder = self.checkpoints.path(last)
-            self._state = json.loads((folder / "compiler.json").read_text(encoding="utf-8"))
+            with whole(file := folder / "compiler.json"):
+                self._state = json.loads(file.read_text(encoding="utf-8"))
             self.restore(folder)
         return self.rounds
 

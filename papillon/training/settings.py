@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from papillon.errors import ProfileError
 from papillon.shape import Bound, Unfit, Unknown, check_keys, fit
-from papillon.spelling import did_you_mean
+from papillon.spelling import nearest
 
 __all__ = ["Lora", "TrainSettings"]
 
@@ -188,6 +188,8 @@ class TrainSettings:
 
 
 def _refusal(unknown: Unknown) -> ProfileError:
-    table, known = ".".join(filter(None, ("train", unknown.table))), ", ".join(unknown.known)
-    advice = did_you_mean(unknown.key, unknown.known, "remove or correct it.")
-    return ProfileError(f"Expected a setting of {table} ({known}), got {unknown.key!r}; {advice}")
+    table, near = ".".join(filter(None, ("train", unknown.table))), nearest(unknown.key, unknown.known)
+    if near is not None:
+        return ProfileError(f"Expected a setting of {table}, got {unknown.key!r}; did you mean {near!r}?")
+    known = ", ".join(unknown.known)
+    return ProfileError(f"Expected a setting of {table} ({known}), got {unknown.key!r}; remove or correct it.")

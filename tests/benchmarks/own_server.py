@@ -2,7 +2,8 @@
 
 ``python -m tests.benchmarks.own_server LOCAL.gguf UNTRUSTED.gguf [EXAMPLES]`` evaluates the first examples of ``mini``
 with the settings of profile ``demo``, makes the same calls of llama.cpp's server as it sets itself up, prompt cache and
-all, and prints both.
+all, and prints both. The server is asked for one call at a time, and writes as many tokens to each as the evaluation
+got.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from papillon.models.local.schema import grammar
 from papillon.project import ROOT
 from tests.benchmarks.latency import environment, ratio
 
-#: Seconds between two looks at a process's memory.
-PERIOD = 0.25
+#: Seconds between two looks at a process's memory; one takes 30 ms.
+PERIOD = 0.5
 
 
 def main(local: Path, untrusted: Path, examples: int = 8) -> None:
@@ -35,17 +36,16 @@ def main(local: Path, untrusted: Path, examples: int = 8) -> None:
             *("--eval-profile", f"{folder}/demo.toml", "--eval-limit", str(examples), "--eval-runs", f"{folder}/runs"),
             *("--eval-cache", f"{folder}/cache", "--eval-export", f"{folder}/calls.jsonl"),
         ]
-        own, peak, said = measured(evaluation)
+        own, peak, said = measured(evaluation, beside=(local, untrusted))
         print(next(line for line in said.splitlines() if "calls made" in line and "tokens in" in line))
         (folder / "ordered.json").write_text(json.dumps(ordered(folder)))
         serve = [sys.executable, "-m", "tests.benchmarks.own_server", "--ask", f"{folder}/ordered.json"]
         beside, _, said = measured([*serve, str(local), str(untrusted)])
         print(said.strip())
-    files = sum(file.stat().st_size for file in {local, untrusted})
+    files = sum(file.stat().st_size for file in {local.resolve(), untrusted.resolve()})
     print(f"evaluation {own:.1f} s of processor time, llama.cpp's own server {beside:.1f} s")
     print(ratio("processor time over the server's", own, beside, 1.15))
-    print(f"memory {peak / 1e6:,.0f} MB at most, the files {files / 1e6:,.0f} MB of it")
-    print(f"memory beside the files: {(peak - files) / 1e6:,.0f} MB (bar 600)")
+    print(f"memory beside the files' {files / 1e6:,.0f} MB: {peak / 1e6:,.0f} MB at most (bar 600)")
 
 
 def profile(local: Path, untrusted: Path) -> str:
@@ -60,26 +60,37 @@ def profile(local: Path, untrusted: Path) -> str:
     return "\n".join([*lines, 'judge = { kind = "lexical" }', "gates.dev.errors = { max = 1.0 }"])
 
 
-def measured(command: list[str]) -> tuple[float, float, str]:
-    """A command's processor time in seconds, its most memory in bytes, and what it printed.
+def measured(command: list[str], beside: Collection[Path] = ()) -> tuple[float, int, str]:
+    """A command's processor time in seconds, its most memory in bytes beside these files, and what it printed.
 
-    A page that several copies map counts once, as it does for the machine.
+    What another process holds too, such as a library's pages, counts in part; what nobody has touched does not.
     """
-    peak = 0
+    peak, names = 0, {str(file.resolve()) for file in beside}
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment())
         while True:
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             if ended:
                 break
-            with suppress(OSError, StopIteration):
-                lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-                peak = max(peak, next(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")))
+            with suppress(OSError):
+                peak = max(peak, held(Path(f"/proc/{process.pid}/smaps").read_text(), names))
             time.sleep(PERIOD)
         output.seek(0)
         said = output.read()
     assert os.waitstatus_to_exitcode(status) == 0, said[-3000:]
     return usage.ru_utime + usage.ru_stime, peak, said
+
+
+def held(smaps: str, beside: Collection[str]) -> int:
+    """The bytes that a process holds in memory, by its ``smaps``, without the mappings of the files ``beside``."""
+    total, counts = 0, True
+    for line in smaps.splitlines():
+        name, _, value = line.partition(":")
+        if name == "Pss":
+            total += counts * 1024 * int(value.split()[0])
+        elif "-" in name:
+            counts = " ".join(line.split()[5:]) not in beside
+    return total
 
 
 def ordered(folder: Path) -> list[dict[str, Any]]:
@@ -88,6 +99,11 @@ def ordered(folder: Path) -> list[dict[str, Any]]:
     (run,) = (folder / "runs").iterdir()
     rows = map(json.loads, (run / "traces.jsonl").open())
     return [{"role": call["role"], **calls[call["key"]]} for row in rows for call in row["calls"]]
+
+
+def literal(text: str) -> str:
+    """A grammar that allows this text and no other."""
+    return f"%llguidance {{}}\nstart: {json.dumps(text, ensure_ascii=False)}\n"
 
 
 def ask(calls: list[dict[str, Any]], files: dict[str, str]) -> None:
@@ -106,17 +122,17 @@ def ask(calls: list[dict[str, Any]], files: dict[str, str]) -> None:
         body = {
             **{name: sampling[name] for name in ("temperature", "top_p", "top_k", "seed") if name in sampling},
             "messages": call["call"]["messages"],
-            # As many tokens as there: another draw of the same call would end earlier or later.
             "max_tokens": call["usage"]["output"],
+            # As many tokens as there: another draw of the same call would end earlier or later. So an answer that had a
+            # grammar has one of its own text alone, and no other ends before its last token.
+            **({"grammar": literal(call["answer"]["text"])} if call["call"]["schema"] else {"ignore_eos": True}),
         }
-        if schema := call["call"]["schema"]:
-            body["grammar"] = grammar(schema["schema"], sampling["max_tokens"])
         usage = servers[call["role"]].handle_chat_completions(body)["usage"]
         for place, count in enumerate((usage["prompt_tokens"], usage["completion_tokens"])):
             tokens[place] += count
         tokens[2] += usage["prompt_tokens_details"]["cached_tokens"]
-    share = tokens[2] / tokens[0]
-    print(f"llama.cpp's own server: {tokens[0]} tokens in ({share:.0%} kept), {tokens[1]} out", flush=True)
+    share, written = tokens[2] / tokens[0], sum(call["usage"]["output"] for call in calls)
+    print(f"llama.cpp's own server: {tokens[0]} tokens in ({share:.0%} kept), {tokens[1]} of {written} out", flush=True)
     # llama.cpp's threads need not be waited for.
     os._exit(0)
 

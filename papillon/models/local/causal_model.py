@@ -6,6 +6,7 @@ It turns chat messages into tokens and draws completions for many prompts at onc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -16,11 +17,14 @@ import torch
 from torch import Tensor
 
 from papillon.errors import UsageError
+from papillon.models.local import hub
 from papillon.models.local.sampling import Sampling, Steering, draw
 from papillon.models.local.weights import weights_file
 from papillon.quiet import unannounced
 
 __all__ = ["CausalModel", "Completion", "read_model"]
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ def read_model(name: str, *, half: bool = False, setting: str) -> tuple[Any, Any
     if source.endswith(".gguf"):
         path = Path(source)
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+    if why := _out_of_reach(source):
+        raise UsageError(f"Expected a causal language model at {name!r} ({setting}), but {why}, or name a folder.")
     try:
         # A download shows its progress; reading a file need not.
         with unannounced(bars="gguf_file" not in where):
@@ -61,6 +67,15 @@ def read_model(name: str, *, half: bool = False, setting: str) -> tuple[Any, Any
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer
+
+
+def _out_of_reach(source: str) -> str | None:
+    """Why a name of the hub's cannot be had, where no network and no local copy is there."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if constants.HF_HUB_OFFLINE or not _HUB_NAME.fullmatch(source) or Path(source).exists():
+        return None
+    return None if isinstance(try_to_load_from_cache(source, "config.json"), str) else hub.silent()
 
 
 class CausalModel:
@@ -118,10 +133,15 @@ class CausalModel:
         return cast("dict[str, Tensor]", get_peft_model_state_dict(self.model, save_embedding_layers=False))
 
     def load_adapter(self, folder: Path) -> None:
-        """Put the weights of a saved adapter in the place of this one's; raises UsageError where it is another's."""
+        """Put the weights of a saved adapter in the place of this one's; raises UsageError for another's or none."""
         from peft import load_peft_weights, set_peft_model_state_dict
+        from safetensors import SafetensorError
 
-        weights = load_peft_weights(str(folder), device=self.device)
+        try:
+            weights = load_peft_weights(str(folder), device=self.device)
+        except (OSError, ValueError, SafetensorError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise UsageError(f"Expected an adapter's weights in {folder}, got: {reason}; name a whole one.") from error
         if weights.keys() != (own := self.adapter()).keys():
             raise UsageError(
                 f"Expected an adapter of {len(own)} factors in {folder}, as this model has with its train.lora_config, "

@@ -2,7 +2,8 @@
 
 Copies share the file's pages and the openings that were read. One copy with several slots would answer by what else is
 in its batch, and one with several threads by their number; beside other busy processes such threads also wait for each
-other until a token takes half a second. So the processors go to whichever models are asked, one to a call.
+other until a token takes half a second. How many calls each model is asked at a time is its share of the processors
+(roles).
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ class Copies:
         self._idle: list[_Copy] = []
         self._made = 0
         self._free = threading.Condition()
+        self._first = threading.Lock()
 
     @property
     def rooms(self) -> list[int]:
@@ -116,9 +118,10 @@ class Copies:
         return [copy.room for copy in self._idle]
 
     def load(self) -> None:
-        """Have a first copy at hand."""
-        if not self.loaded:
-            self._put(self._take())
+        """Have a first copy at hand, and no second one where several calls want it at once."""
+        with self._first:
+            if not self.loaded:
+                self._put(self._take())
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
         """One answer, or llama.cpp's own error as it words it; waits where all copies are busy."""
@@ -129,6 +132,9 @@ class Copies:
                 # Without an opening nothing that the copy read last takes part.
                 reply = copy.ask({**body, "cache_prompt": self.openings.begin(copy, body)})
                 room, needed = copy.room, prompt_tokens(reply) + body["max_tokens"]
+                if "grammar" in body:
+                    # llama.cpp has read the vocabulary for it, where another copy's was the last.
+                    memory.give_back()
                 if not room < needed <= self.weights.context:
                     return reply
                 while room < needed:
@@ -220,6 +226,8 @@ class Copies:
             params.endpoint_slots, params.slot_save_path = True, self.openings.files.folder
             params.no_extra_bufts = not self.weights.rearranged
             params.warmup = False
+            # Fitting what is said here to the memory that is free would read the vocabulary once more.
+            params.fit_params = False
             params.verbosity = -1
             # llama.cpp opens its own port on the loopback beside us; a key that nobody knows keeps it shut.
             secret = secrets.token_hex(32)
@@ -230,6 +238,7 @@ class Copies:
                 said = self.weights.told or _one_line(error)
                 raise RefusesAll(f"llama.cpp cannot load {self.weights.file}: {said}.") from error
             self.loaded = True
+            memory.give_back()
             return _Copy(server, room, secret)
 
 
@@ -269,8 +278,8 @@ def prompt_tokens(reply: Mapping[str, Any]) -> int:
 
 
 def processors() -> int:
-    """How many calls can run side by side, over all models: one for each processor that this process may use, four at
-    most. Of SmolLM2-135M a copy takes 70 MB beside the weights that all share, and 210 MB once a long prompt has come.
+    """How many calls can run side by side: one for each processor that this process may use, four at most. Of
+    SmolLM2-135M a copy takes 70 MB beside the weights that all share, and 210 MB once a long prompt has come.
     """
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(4, usable)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from papillon.errors import EndpointError, one_line
+from papillon.models.local import hub
 from papillon.models.local.gguf_place import HubFile, place_of
 from papillon.models.local.memory import megabytes
 from papillon.profile import ModelSettings
@@ -56,8 +57,8 @@ def fetched(place: HubFile, say: Callable[[str], None] | None = None) -> Path:
 
     if constants.HF_HUB_OFFLINE:
         raise EndpointError(f"Expected {place} from the hub, but HF_HUB_OFFLINE is set; fetch it once without, {_OR}.")
-    if (silent := _silent()) is not None:
-        raise EndpointError(f"Expected {place} from the hub, but {silent}.")
+    if (why := hub.silent()) is not None:
+        raise EndpointError(f"Expected {place} from the hub, but {why}, {_OR}.")
     bars = nullcontext() if say is None and sys.stderr.isatty() else without_bars()
     with _fetching, quiet(logging.ERROR, "huggingface_hub"), bars, _telling(place, say):
         return _fetch(place)
@@ -86,7 +87,7 @@ def _refusal(error: Exception) -> str | None:
     from huggingface_hub import errors
 
     if isinstance(error, errors.LocalEntryNotFoundError):
-        return _away(type(error.__cause__ or error).__name__)
+        return f"{hub.away(type(error.__cause__ or error).__name__)}, {_OR}"
     for kind, why in (
         (errors.GatedRepoError, "its owner wants to be asked first; do so on its page, and set HF_TOKEN"),
         (
@@ -102,23 +103,6 @@ def _refusal(error: Exception) -> str | None:
     if isinstance(error, errors.HfHubHTTPError) or (isinstance(error, OSError) and error.errno is not None):
         return f"that failed: {one_line(error).rstrip('.')}"
     return None
-
-
-def _silent() -> str | None:
-    """Why the hub gives no answer at all, None where it does; asked once, its client would try for half a minute."""
-    from huggingface_hub import constants, get_session
-
-    try:
-        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    except Exception as error:  # of the HTTP library, which is another in other versions of the client
-        return _away(type(error).__name__)
-    return None
-
-
-def _away(failure: str) -> str:
-    from huggingface_hub import constants
-
-    return f"{constants.ENDPOINT} cannot be reached ({failure}); fetch it once with a network, {_OR}"
 
 
 def _begun(place: HubFile) -> int:

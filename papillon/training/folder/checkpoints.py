@@ -8,17 +8,31 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 from papillon.errors import UsageError
 from papillon.files import standing, whole_folder, write_whole
 
-__all__ = ["Checkpoint", "Checkpoints", "Mark"]
+__all__ = ["Checkpoint", "Checkpoints", "Mark", "whole"]
 
 Mark = Literal["last", "best"]
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[None]:
+    """Inside, ``file`` of a checkpoint is read; raises UsageError, naming it, where that fails."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError) as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise UsageError(
+            f"Expected a whole {file}, got: {reason}; put back a copy of it, or train into another folder."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -71,12 +85,8 @@ class Checkpoints:
         file = self.folder / "checkpoints.json"
         if not file.exists():
             return {}
-        try:
+        with whole(file):
             marks: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UsageError(
-                f"Expected JSON in {file}, got: {error}; train into another folder, or repair it."
-            ) from error
         return marks
 
     def _prune(self, kept: set[str]) -> None:

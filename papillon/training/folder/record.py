@@ -48,11 +48,8 @@ class RunRecord:
     def completions(self) -> Path:
         return self.folder / "completions.jsonl"
 
-    def open(self, *, resume: bool) -> None:
-        """Check the folder and write down what is known before the first round.
-
-        Raises UsageError where a training lies there that is not to be resumed, or one of other settings.
-        """
+    def check(self, *, resume: bool) -> None:
+        """Raise UsageError where a training lies in the folder that is not to be resumed, or one of other settings."""
         file = self.folder / "settings.json"
         if not resume and self.metrics.exists():
             raise UsageError(
@@ -64,8 +61,11 @@ class RunRecord:
             self._same(file, {name: now[name] for name in _FIXED}, "train.")
             if (surroundings := self.folder / TASK).exists():
                 self._same(surroundings, self.told, "")
+
+    def open(self) -> None:
+        """Write down what is known before the first round; raises UsageError where wandb was asked for and fails."""
         write_whole(self.folder / TASK, json.dumps(self.told, indent=2) + "\n")
-        write_whole(file, json.dumps(self.settings.to_json(), indent=2) + "\n")
+        write_whole(self.folder / "settings.json", json.dumps(self.settings.to_json(), indent=2) + "\n")
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=2) + "\n")
         if self.settings.report_to == "wandb":
             try:
@@ -138,7 +138,9 @@ def _progress(line: dict[str, Any], total: int, left: float) -> str:
         parts.append(f"dropped {line['dropped']}")
     if line["validation_score"] is not None:
         failed = line.get("unvalidated")
-        parts.append(f"validation {line['validation_score']:.1f}" + (f" ({failed} failed)" if failed else ""))
+        # ArborGRPO's percentage, on the rewards' own scale.
+        score = f"validation {line['validation_score'] / 100:+.3f}"
+        parts.append(score + (f" ({failed} failed)" if failed else ""))
     return " · ".join([*parts, f"{left / 60:.0f} min left"])
 
 

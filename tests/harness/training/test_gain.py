@@ -45,7 +45,7 @@ def test_only_an_unfinished_training_of_the_same_settings_goes_on(tmp_path: Path
     assert resumable(tmp_path, "p", task) is None
     for name in ("full-p-1", "full-p-2", "full-q-3"):
         record = RunRecord(tmp_path / name, task.settings, told=task.told())
-        record.open(resume=False)
+        record.open()
     assert resumable(tmp_path, "p", task) == tmp_path / "full-p-2"
     assert resumable(tmp_path, "p", replace(task, settings=replace(task.settings, seed=1))) is None
     other = replace(task.dataset, sha256="another data set's")

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_trainer_and_sampling_model_cannot_differ_in_the_four_values(tmp_path: P
     names = ("temperature", "top_p", "top_k", "repetition_penalty")
     assert [sampling[name] for name in names] == [trainer[name] for name in names] == [0.7, 0.9, 20, 1.1]
     with pytest.raises(
-        ProfileError, match=r"^Expected a setting of train \(.*temperature.*\), got 'sampling_temperature'"
+        ProfileError, match=r"^Expected a setting of train, got 'sampling_temperature'; did you mean 'temperature'"
     ):
         settings(sampling_temperature=0.5)
 
@@ -216,6 +217,40 @@ def test_a_resumed_training_learns_what_an_unbroken_one_does(tmp_path: Path) -> 
     ]
     for name, weight in adapter(tmp_path / "whole").items():
         assert torch.equal(weight, adapter(tmp_path / "cut")[name]), name
+
+
+def test_a_hub_that_is_away_is_said_at_once_and_leaves_no_training_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    began, program = time.monotonic(), PAPILLON(untrusted_model=lambda request: "Dear Sir,")
+    with pytest.raises(
+        UsageError,
+        match=r"^Expected a causal language model at 'nobody/nothing' \(train\.model\), but http://127\.0\.0\.1:9 "
+        r"cannot be reached \(\w+\); fetch it once with a network, or name a folder\.$",
+    ):
+        train(settings(model="nobody/nothing"), program, EXAMPLES, None, metric, tmp_path / "run", "cpu")
+    assert time.monotonic() - began < 10
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_checkpoint_is_named_by_its_file_where_a_training_is_resumed(tmp_path: Path) -> None:
+    run(tmp_path / "run", checkpoint="none")
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("step-*")
+    said = {
+        "compiler.json": r"^Expected a whole .*/compiler\.json, got: .*; put back a copy of it, or train into another",
+        "learner.pt": r"^Expected a whole .*/learner\.pt, got: ",
+        "adapter/adapter_model.safetensors": r"^Expected an adapter's weights in .*/adapter, got: .*; name a whole one",
+    }
+    for name, sentence in said.items():
+        file = checkpoint / name
+        sound = file.read_bytes()
+        for damaged in (b"garbage", b"", sound[: len(sound) // 2]):
+            file.write_bytes(damaged)
+            with pytest.raises(UsageError, match=sentence):
+                run(tmp_path / "run", checkpoint="none", num_train_steps=3, resume=True)
+        file.write_bytes(sound)
+    run(tmp_path / "run", checkpoint="none", num_train_steps=3, resume=True)
 
 
 def test_a_rollout_whose_untrusted_model_failed_is_dropped_not_rewarded(tmp_path: Path) -> None:

@@ -72,9 +72,8 @@ def test_each_call_gives_a_dictionary_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"learning_rates": 1}, r"Expected a setting of train \(.*learning_rate.*\), got 'learning_rates'"),
-        ({"learning_rates": 1}, r"did you mean 'learning_rate'\?$"),
-        ({"xyzzy": 1}, r"got 'xyzzy'; remove or correct it\.$"),
+        ({"learning_rates": 1}, r"^Expected a setting of train, got 'learning_rates'; did you mean 'learning_rate'\?$"),
+        ({"xyzzy": 1}, r"^Expected a setting of train \(.*learning_rate.*\), got 'xyzzy'; remove or correct it\.$"),
         ({"learning_rate": float("inf")}, r"Expected train\.learning_rate to be a number, got inf; correct it\.$"),
         ({"model": ""}, r"Expected train\.model to be a non-empty string, got ''"),
         ({"learning_rate": "fast"}, r"Expected train\.learning_rate to be a number, got 'fast'"),

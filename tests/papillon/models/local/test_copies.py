@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,19 @@ def test_a_first_copy_that_does_not_fit_is_refused_before_it_is_loaded(
     assert model.rooms == [FIRST_ROOM]
 
 
+def test_calls_that_want_a_first_copy_at_once_load_one(
+    copies_of: Callable[..., Copies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, load = copies_of(size=2), Copies._load
+    monkeypatch.setattr(Copies, "_load", lambda self, room: (time.sleep(0.1), load(self, room))[1])
+    threads = [threading.Thread(target=model.load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert model.rooms == [FIRST_ROOM]
+
+
 def test_where_a_second_copy_does_not_fit_calls_wait_for_the_first(
     tiny: Weights, copies_of: Callable[..., Copies], free: Callable[[int | None], None]
 ) -> None:
@@ -102,15 +116,64 @@ def test_a_copy_of_any_file_shares_its_weights_with_the_others(
     assert made == [True, False]
 
 
-def test_models_of_all_roles_share_the_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("papillon.models.local.llama_cpp.processors", lambda: 2)
-    settings = [ModelSettings(f"gguf/{tmp_path}/{name}.gguf", sha256=name * 64) for name in "ab"]
-    embedded = ModelSettings("embedded/SmolLM2-135M-Instruct")
-    profile = Profile("p", None, local=settings[0], untrusted=settings[1], judge=JudgeSettings("llm", embedded))
+@pytest.mark.parametrize(
+    ("processors", "roles", "at_once"),
+    [
+        (2, {"local": "a", "untrusted": "b"}, {"local": 1, "untrusted": 1}),
+        (2, {"local": "a", "untrusted": "b", "judge": "b"}, {"local": 1, "untrusted": 2, "judge": 2}),
+        (2, {"local": "a", "untrusted": "a", "judge": "a"}, {"local": 2, "untrusted": 2, "judge": 2}),
+        (4, {"local": "a", "untrusted": "b"}, {"local": 2, "untrusted": 2}),
+        (1, {"local": "a", "untrusted": "b", "judge": "c"}, {"local": 1, "untrusted": 1, "judge": 1}),
+    ],
+)
+def test_models_share_the_processors_by_their_roles(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    processors: int,
+    roles: dict[str, str],
+    at_once: dict[str, int],
+) -> None:
+    monkeypatch.setattr("papillon.models.local.llama_cpp.processors", lambda: processors)
+    models_ = {role: ModelSettings(f"gguf/{tmp_path}/{name}.gguf", sha256=name * 64) for role, name in roles.items()}
+    judge = JudgeSettings("llm", models_["judge"]) if "judge" in models_ else JudgeSettings("lexical")
+    profile = Profile("p", None, local=models_["local"], untrusted=models_["untrusted"], judge=judge)
     with open_models(profile, tmp_path / "cache") as models:
-        slots = {id(models._engine(role).slots) for role in profile.models}
-        assert len(slots) == 1
-        assert models._engine("judge").slots.limit == 2
+        slots = {role: models._engine(role).slots for role in roles}
+    assert {role: each.limit for role, each in slots.items()} == at_once
+    assert len({id(each) for each in slots.values()}) == len(set(roles.values()))
+
+
+def test_a_model_on_a_server_takes_no_part_of_the_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("papillon.models.local.llama_cpp.processors", lambda: 2)
+    here = ModelSettings(f"gguf/{tmp_path}/a.gguf", sha256="a" * 64)
+    there = ModelSettings("openai/b", api_base="http://127.0.0.1:9/v1")
+    with open_models(Profile("p", None, local=here, untrusted=there), tmp_path / "cache") as models:
+        assert models._engine("local").slots.limit == 2
+
+
+def test_what_loading_and_a_grammar_left_behind_goes_back_to_the_machine(
+    copies_of: Callable[..., Copies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[str] = []
+    monkeypatch.setattr(memory, "give_back", lambda: given_back.append("now"))
+    model = copies_of()
+    model.load()
+    assert len(given_back) == 1
+    model.ask(BODY)
+    assert len(given_back) == 1
+    model.ask({**BODY, "grammar": '%llguidance {}\nstart: "a"\n'})
+    assert len(given_back) == 2
+
+
+def test_room_is_not_fitted_to_the_memory_of_the_moment(
+    copies_of: Callable[..., Copies], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import xllamacpp
+
+    fitted, server = [], xllamacpp.Server
+    monkeypatch.setattr(xllamacpp, "Server", lambda params: fitted.append(params.fit_params) or server(params))
+    copies_of().load()
+    assert fitted == [False]
 
 
 def test_a_model_that_was_loaded_and_never_asked_can_be_let_go_of(copies_of: Callable[..., Copies]) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from pathlib import Path
 
-from papillon.models.local.memory import available, megabytes
+import pytest
+
+from papillon.models.local.memory import available, give_back, megabytes
 
 MIB = 2**20
 
@@ -51,3 +55,23 @@ def test_where_nothing_says_it_is_unknown(tmp_path: Path) -> None:
 
 def test_it_is_said_in_megabytes() -> None:
     assert megabytes(1_234_500_000) == "1,234 MB"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no call for it")
+def test_what_was_freed_goes_back_to_the_machine() -> None:
+    def held() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
+
+    texts = [bytes(2000) for _ in range(30_000)]
+    # Every hundredth stays, so that nothing is freed as a whole.
+    texts = texts[::100]
+    before = held()
+    give_back()
+    assert before - held() > 20 * MIB
+    assert len(texts) == 300
+
+
+def test_where_the_c_library_has_no_call_for_it_nothing_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    give_back()

@@ -60,7 +60,8 @@ def session(model: str) -> Session:
     def make(folder: Path, said: list[str] | None = None, *, resume: bool = False, **more: Any) -> ArborServer:
         settings = TrainSettings.from_json({"model": model, **more})
         record = RunRecord(folder, settings, (said if said is not None else []).append)
-        record.open(resume=resume)
+        record.check(resume=resume)
+        record.open()
         return ArborServer(settings, record, RolloutWatch(dspy.Module(), lambda example, prediction: 1.0))
 
     return make
@@ -204,7 +205,7 @@ def test_groups_and_checkpoints_are_overheard_on_their_way(
         assert overheard.terminate(SimpleNamespace(job_id="job")) == "succeeded"
         assert server.checkpoints.last() == Checkpoint("step-000003", 3)
     assert logging.getLogger("urllib3").level == level
-    assert said[-4].startswith("round 1/500 · reward +0.500 (spread 0.707) · steps 1 · validation 54.6")
+    assert said[-4].startswith("round 1/500 · reward +0.500 (spread 0.707) · steps 1 · validation +0.546")
     assert [line.split("/")[0] for line in said[-4:]] == ["round 1", "round 1", "round 2", "round 3"]
     folder, score = server.finish(None)
     assert folder == tmp_path / "run" / "checkpoints" / "best" / "adapter"

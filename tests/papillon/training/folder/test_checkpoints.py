@@ -46,7 +46,10 @@ def test_a_write_that_fails_leaves_the_last_checkpoint_as_it_was(tmp_path: Path)
 
 def test_a_broken_pointer_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoints.json").write_text("{")
-    with pytest.raises(UsageError, match=r"Expected JSON in .*checkpoints\.json, got: .*; train into another folder"):
+    with pytest.raises(
+        UsageError,
+        match=r"^Expected a whole .*checkpoints\.json, got: .*; put back a copy of it, or train into another folder",
+    ):
         Checkpoints(tmp_path).last()
 
 

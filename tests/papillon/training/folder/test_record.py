@@ -24,17 +24,19 @@ def test_rounds_after_the_last_checkpoint_are_forgotten_and_nothing_else(tmp_pat
 
 
 def test_a_training_goes_on_with_the_data_and_the_models_it_began_with(tmp_path: Path) -> None:
-    RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).open(resume=False)
-    RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).open(resume=True)
+    begun = RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"})
+    begun.check(resume=False)
+    begun.open()
+    begun.check(resume=True)
     with pytest.raises(
         UsageError, match=r"^Expected dataset to be 'a', as when the training in .* began, got 'b'; set"
     ):
-        RunRecord(tmp_path, TrainSettings(), told={"dataset": "b", "judge": "lexical"}).open(resume=True)
+        RunRecord(tmp_path, TrainSettings(), told={"dataset": "b", "judge": "lexical"}).check(resume=True)
     (tmp_path / "task.json").write_text("{")
     with pytest.raises(
         UsageError, match=r"^Expected JSON in .*/task\.json, got: .*; train into another folder, or repair"
     ):
-        RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).open(resume=True)
+        RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).check(resume=True)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_a_training_goes_on_with_the_data_and_the_models_it_began_with(tmp_path:
     [
         ({"alike": 2, "groups": 2}, "no step: every group's rewards are alike"),
         ({"alike": 1, "groups": 2}, "no step: whatever told something ran into max_tokens"),
-        ({"steps": 1, "validation_score": 40.0, "unvalidated": 3}, "validation 40.0 (3 failed)"),
+        ({"steps": 1, "validation_score": 40.0, "unvalidated": 3}, "validation +0.400 (3 failed)"),
         ({"steps": 1, "dropped": 2}, "dropped 2"),
     ],
 )
@@ -58,8 +60,8 @@ def test_a_rounds_line_says_what_was_out_of_the_ordinary(tmp_path: Path, line: d
 
 def test_wandb_is_asked_for_by_name_and_missed_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    RunRecord(tmp_path / "without", TrainSettings()).open(resume=False)
+    RunRecord(tmp_path / "without", TrainSettings()).open()
     with pytest.raises(
         UsageError, match=r"^Expected the package wandb for train\.report_to = 'wandb', got none; install"
     ):
-        RunRecord(tmp_path / "with", TrainSettings(report_to="wandb")).open(resume=False)
+        RunRecord(tmp_path / "with", TrainSettings(report_to="wandb")).open()
