@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from papillon.hosts import host_of, is_loopback
 from papillon.models.providers import HERE, base_of, provider_of
 from papillon.profile import ModelSettings, Profile
 
-__all__ = ["Destination", "destination", "destinations", "where_texts_go"]
+__all__ = ["Destination", "destination", "destinations", "in_process", "same_place", "where_texts_go"]
 
 _FOR_CONTROLS = "queries (for the controls)"
 _JUDGED = ("queries", "requests", "answers", "targets", "units")
@@ -31,11 +32,32 @@ class Destination:
 
 def destination(settings: ModelSettings, texts: tuple[str, ...] = ()) -> Destination:
     """Where what this model is sent goes, and whether that stays on this machine."""
-    provider = provider_of(settings)
-    if provider in HERE or (provider == "vllm" and settings.api_base is None):
+    if in_process(settings):
         return Destination(texts, settings.model, True)
     base = base_of(settings)
     return Destination(texts, host_of(base), is_loopback(base))
+
+
+def same_place(one: ModelSettings, other: ModelSettings) -> bool:
+    """Whether what two models are sent reaches the same: one host at whatever port, one port of this machine, or, in a
+    process of this machine, one model."""
+    return _place(one) == _place(other)
+
+
+def _place(settings: ModelSettings) -> tuple[str, int | None]:
+    to = destination(settings)
+    if in_process(settings):
+        return to.host, None
+    parts = urlsplit(base_of(settings))
+    if to.stays:
+        return "this machine", parts.port or (443 if parts.scheme == "https" else 80)
+    return (parts.hostname or "").removesuffix("."), None
+
+
+def in_process(settings: ModelSettings) -> bool:
+    """Whether a model runs in a process of this run, so that nothing is sent to a server that was there before."""
+    provider = provider_of(settings)
+    return provider in HERE or (provider == "vllm" and settings.api_base is None)
 
 
 def destinations(

@@ -132,6 +132,7 @@ FLOORS = (
         ),
         *(
             "baseline_files",
+            "labelled_splits",
             "labels",
             "plan",
             "selection",

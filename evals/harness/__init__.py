@@ -6,8 +6,8 @@ items share (items) and report beside their outcome (properties), how they ask (
 shown meanwhile (progress), and whose texts are (showing).
 
 A run: what could be done (plan), what of it pytest selected (selection) and what that takes (needs), doing it (run),
-the rows that earlier runs left (row_cache), why rows have no score (causes), what people say of rows (labels), and
-what the rows come to (split_verdicts).
+the rows that earlier runs left (row_cache), why rows have no score (causes), what people say of rows (labels) and
+for which split that may be used (labelled_splits), and what the rows come to (split_verdicts).
 
 What is left of it: the run as a value (run_result) with what a reader should know (remarks), its folder (leaving),
 the files that were asked for (outputs), the page of a job (pull_request), accepted scores (accepting, baseline_files),

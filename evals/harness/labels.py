@@ -6,10 +6,11 @@ Where that is too little, other runs of the same data and judge say how the judg
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evals.harness.labelled_splits import SplitLabels, split_labels
 from evals.harness.verdicts.corrected import JudgedRow
 from evals.harness.verdicts.judge_errors import assumed
 from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows
@@ -17,12 +18,13 @@ from judges.labels.cases import LabelledCases, labelled_cases
 from judges.labels.file import LabelFile
 from judges.labels.hashing import Hashes, hashes
 from judges.labels.label import Label
-from judges.labels.matching import Sample, current, match, sample
+from judges.labels.matching import current, match
 from judges.labels.texts import texts_of
 from papillon.errors import PapillonError, UsageError
+from papillon.leaks import verbatim
 from papillon.results import RunResult
 from papillon.results.comparison import incomparable
-from papillon.results.correction import Correction
+from papillon.results.correction import LABELS_SAID, Correction
 from papillon.results.finding import finished
 from papillon.results.folder import RESULTS, run_folders
 from papillon.results.result import read_info, read_result
@@ -47,24 +49,57 @@ class RunLabels:
         self.key, self._data = file.key, data
         self._about = {label.row for label in self.labels}
         self._hashes: dict[tuple[str, int], Hashes] = {}
+        #: For the units of texts that were seen, whether each stands in the requests.
+        self._standing: dict[Hashes, tuple[bool, ...]] = {}
 
     def hear(self, row: tuple[str, int], trace: Callable[[], Trace]) -> None:
         """Take note of what was heard for a row of the run, where labels are about it."""
         if row in self._about:
-            self._hashes[row] = hashes(self.key, trace())
+            self._hashes[row] = self._seen(trace())
 
-    def sample(self, rows: Sequence[Row], split: str) -> Sample:
+    def _seen(self, trace: Trace) -> Hashes:
+        own = hashes(self.key, trace)
+        self._standing[own] = verbatim(trace.units, "\n\n".join(trace.requests))
+        return own
+
+    def _bounded(self, labels: Iterable[Label]) -> list[Label]:
+        """The labels with every unit given away that stands in the requests, as a judge's count is bounded by them."""
+        return [
+            label
+            if label.leakage is None or label.hashes not in self._standing
+            else replace(label, leakage=tuple(map(max, label.leakage, self._standing[label.hashes])))
+            for label in labels
+        ]
+
+    def raised(self) -> str:
+        """In how many rows the labels lack a unit that stands in the requests, as a sentence; ``""`` for none."""
+        return self._raised(current(self.labels))
+
+    def _raised(self, labels: Sequence[Label]) -> str:
+        number = len({label.row for label, own in zip(labels, self._bounded(labels), strict=True) if label != own})
+        if not number:
+            return ""
+        return (
+            f"In {number} of their rows a unit that stands word for word in the request was left unticked; it counts "
+            "as given away."
+        )
+
+    def sample(self, rows: Sequence[Row], split: str) -> SplitLabels:
         """Of a split's rows those labelled that stand for all of them, with people's answers."""
-        return sample(rows, split, match(self.labels, self._hashes, self._data))
+        return split_labels(rows, split, match(self._bounded(self.labels), self._hashes, self._data))
 
     def cases(self, runs: Path) -> LabelledCases:
         """The labelled rows as cases for the judge's own test, with their texts from the newest of the ``runs``."""
         labels = current(self.labels)
-        return labelled_cases(labels, texts_of(labels, self.key, reversed(run_folders(runs))))
+        texts = texts_of(labels, self.key, reversed(run_folders(runs)))
+        for trace in texts.values():
+            self._seen(trace)
+        return labelled_cases(self._bounded(labels), texts)
 
     def said(self) -> str:
         """How many of the labels count for the run, and why the others do not."""
-        return f"People's labels: {match(self.labels, self._hashes, self._data).said()}"
+        counting = match(self.labels, self._hashes, self._data)
+        return " ".join(filter(None, [f"{LABELS_SAID} {counting.said()}", self._raised(counting.labels)]))
 
     def carried_over(self, result: RunResult, runs: Path) -> RunResult:
         """The result with figures that labels of other runs in ``runs`` allow, where its own labels are too few."""
@@ -87,17 +122,19 @@ class RunLabels:
         Each label is given once. A folder that cannot be read is passed over, and no label by hand is taken.
         """
         labels = [label for label in self.labels if label.drawn.how == "random"]
-        taken: set[object] = set()
+        taken: set[object] = set(self._hashes.values())  # its own labels, which say nothing of other runs
         for folder in reversed(finished(runs)):
             with contextlib.suppress(UsageError):
                 if folder.name == result.run.id or incomparable(read_info(folder / RESULTS), result.run):
                     continue
                 heard = {
-                    (trace.id, trace.trial): hashes(self.key, trace)
+                    (trace.id, trace.trial): self._seen(trace)
                     for trace in Traces(folder)
                     if (trace.id, trace.trial) in self._about
                 }
-                counting = match(labels, {row: own for row, own in heard.items() if own not in taken}, self._data)
+                counting = match(
+                    self._bounded(labels), {row: own for row, own in heard.items() if own not in taken}, self._data
+                )
                 taken |= set(heard.values())
                 if counting.labels:
                     yield read_result(folder / RESULTS).rows, counting.answers

@@ -66,6 +66,7 @@ def remarks(run: Run) -> list[str]:
         remarks.append(f"{thought} of {len(run.ledger.used)} answers held the model's thinking, which was left out.")
     if again := len(run.ledger.asked_again):
         remarks.append(f"The judge was asked again where its recorded answers were unusable: {again} calls made.")
-    if run.plan.labels is not None and run.examples:
-        remarks.append(run.plan.labels.said())
+    if (labels := run.plan.labels) is not None:
+        said = labels.said() if run.examples else labels.raised()
+        remarks += [said] if said else []
     return remarks

@@ -207,7 +207,8 @@ class Run:
         assert self.subjects is not None
         outcome = await self.subjects.sample(job, order)
         self.leaving.add(job, outcome)
-        self._cached.note(job, outcome)
+        if self.subjects.models.keeper.unkept.keys().isdisjoint(outcome.calls):
+            self._cached.note(job, outcome)
         return outcome.bare
 
     def stop(self) -> None:
@@ -241,6 +242,14 @@ class Run:
         wait(under_way)
         self._work.result()
         self._cached.put(subjects.fingerprint)
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the run from a clean end whatever its rows came to: that answers could not be recorded."""
+        if self.subjects is None or not (lost := len(self.subjects.models.keeper.unkept)):
+            return []
+        answers = f"{lost} paid answers were" if lost > 1 else "1 paid answer was"
+        return [f"{answers} used and could not be recorded: {self.subjects.models.keeper.failure}"]
 
     @property
     def seconds(self) -> float:

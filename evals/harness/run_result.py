@@ -114,8 +114,8 @@ def _labels(run: Run) -> list[RowLabel]:
     return [
         RowLabel(example, trial, answer["quality"], answer["leakage"])
         for split in run.examples
-        if run.over(split)
-        for (example, trial), answer in run.verdicts.labelled(split).answers.items()
+        if run.over(split) and not (labelled := run.verdicts.labelled(split)).yet
+        for (example, trial), answer in labelled.answers.items()
     ]
 
 

@@ -146,7 +146,7 @@ class Owner(EvalSession):
             self.run.close()
         self._interrupts.stopped()
         self.progress.end()
-        result = run_result(self.run).with_problems(*self.problems)
+        result = run_result(self.run).with_problems(*self.problems, *self.run.problems)
         self.outputs = Outputs(self.run, result, same_command(self.config))
         self.outputs.write()
         if self.outputs.stopped:

@@ -7,13 +7,13 @@ from typing import Protocol
 
 from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.outcome import PROGRAM
+from evals.harness.labelled_splits import SplitLabels
 from evals.harness.plan import Plan
 from evals.harness.verdicts.controls import control_summary
 from evals.harness.verdicts.gates import Threshold
 from evals.harness.verdicts.labelled import CORRECTED, correction
 from evals.harness.verdicts.splits import judge_gates
 from evals.harness.verdicts.thresholds import judge_gain
-from judges.labels.matching import Sample
 from papillon.results import ControlResult, GateResult, Row
 from papillon.results.correction import Correction
 from papillon.units import UnitsCheck, check_units
@@ -44,6 +44,7 @@ class SplitVerdicts:
             split = next(gate.split for gate in self._plan.gates if gate.id == gate_id)
             control = self._rows(split, "local-only", waiting)
             rows = self._rows(split, waiting=waiting)
+            labelled = self.labelled(split)
             self._judged |= judge_gates(
                 [gate for gate in self._plan.gates if gate.split == split],
                 rows,
@@ -51,7 +52,8 @@ class SplitVerdicts:
                 of=self._plan.whole[split],
                 units=self.units(split),
                 baselines=self._plan.baselines,
-                answers=None if self._labels is None else self._labels.sample(rows, split).answers,
+                answers=None if self._labels is None else labelled.answers,
+                yet=labelled.yet,
                 sharded=self._plan.settings.shard is not None,
             )
         return self._judged[gate_id]
@@ -62,16 +64,16 @@ class SplitVerdicts:
             self._units[split] = check_units((example.id, example.row) for example in self._examples[split])
         return self._units[split]
 
-    def labelled(self, split: str) -> Sample:
-        """The labelled rows of a split that stand for all of its rows; none where no labels were named."""
-        return Sample() if self._labels is None else self._labels.sample(self._rows(split), split)
+    def labelled(self, split: str) -> SplitLabels:
+        """What people say of a split's rows that stand for all of them; nothing where no labels were named."""
+        return SplitLabels() if self._labels is None else self._labels.sample(self._rows(split), split)
 
     def corrections(self, split: str) -> list[Correction]:
         """A split's figures as people's labels correct them; none where no labels were named."""
         if self._labels is None:
             return []
-        rows, answers = self._rows(split), self.labelled(split).answers
-        return [found for metric in CORRECTED if (found := correction(rows, metric, answers)) is not None]
+        rows, own = self._rows(split), self.labelled(split)
+        return [found for metric in CORRECTED if (found := correction(rows, metric, own.answers, own.yet)) is not None]
 
     def control(self, name: str, split: str, waiting: Waiting = None) -> ControlResult:
         """What came of one control on the selected examples of a split."""

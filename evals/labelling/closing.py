@@ -8,7 +8,7 @@ from evals.labelling.sitting import Sitting
 from judges.labels.label import Label
 from judges.labels.people import people_agreement
 from papillon.results.judging import Measure
-from papillon.results.words import between, number
+from papillon.results.words import between, counted, number
 
 __all__ = ["closing"]
 
@@ -31,7 +31,7 @@ def closing(sitting: Sitting, others: Sequence[Label]) -> list[str]:
             mean = sum(value * weight for value, weight in told) / sum(weight for _, weight in told)
             unsure = len(values) - len(told)
             said.append(
-                f"By these labels alone, {what} is {number(mean)}, from {len(told)} rows"
+                f"By these labels alone, {what} is {number(mean)}, from {counted(len(told), 'row')}"
                 f"{f'; {unsure} could not be told' if unsure else ''}."
             )
     for pair in people_agreement([*labels, *others]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evals.labelling.sitting import Sitting
@@ -15,15 +15,15 @@ from judges.labels.label import Label
 from judges.labels.matching import Matched, match
 from papillon.errors import UsageError
 from papillon.output_files import OutputFile, refuse_outputs
+from papillon.persons import person
 from papillon.results.finding import FoundRun
 from papillon.results.traces import Trace
+from papillon.results.words import counted
 
 __all__ = ["DRAWS", "Opened", "Wanted", "opened"]
 
 #: How many rows are labelled where no number is given.
 DRAWS = 30
-#: The longest name of a person.
-_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Wanted:
     by: str | None = None
     out: Path | None = None
 
-    def check(self) -> None:
-        """UsageError for what cannot be."""
+    def checked(self) -> Wanted:
+        """The same with the name as it counts; UsageError for what cannot be."""
         if self.n < 1:
             raise UsageError(f"--n: expected a number of at least 1, got {self.n}; ask for some rows.")
-        if self.by is not None and not (self.by.strip() and self.by.isprintable() and len(self.by) <= _LONGEST):
-            raise UsageError(f"--by: expected a name of 1 to {_LONGEST} plain signs, got {self.by!r}; give another.")
+        by = None if self.by is None else person(self.by)
         if self.out is not None:
             refuse_outputs([OutputFile("--out", self.out, ".jsonl")])
+        return replace(self, by=by)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Opened:
 @contextlib.contextmanager
 def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
     """The sitting over a run, its person's name held meanwhile; UsageError or DataError where it cannot be."""
-    wanted.check()
+    wanted = wanted.checked()
     split, draws = _draws(found, wanted)
     data = found.result.run.dataset
     file = LabelFile.begun(wanted.out or default_file(data.name))
@@ -120,11 +120,13 @@ def _remarks(
     split: str, draws: list[Draw], wanted: Wanted, sitting: Sitting, matched: Matched, begun: bool
 ) -> list[str]:
     said = [
-        f"{len(draws)} rows of {split}, drawn at random by seed {wanted.seed}, {sitting.left} left to label; "
-        f"labels go to {sitting.file.path}."
+        f"{counted(len(draws), 'row')} of {split}, drawn at random by seed {wanted.seed}, "
+        f"{sitting.left} left to label; labels go to {sitting.file.path}."
     ]
     if len(draws) < wanted.n:
-        said.append(f"There are no {wanted.n}: of each conversation or repeated query one row is drawn.")
+        scored = sum(draw.weight for draw in draws)
+        repeated = ", and of each conversation or repeated query one is drawn" if scored > len(draws) else ""
+        said.append(f"There are no {wanted.n}: {split} has {counted(scored, 'row')} with scores{repeated}.")
     if begun and (matched.texts or matched.vanished or matched.foreign):
         said.append(matched.said())
     return said

@@ -15,6 +15,7 @@ from evals.labelling.sitting import Outdated
 from papillon.annotation.proposals import Proposal
 from papillon.annotation.review import Decision, Keep, Review, Reviewed
 from papillon.errors import UsageError
+from papillon.results.words import counted
 from papillon.screen import visible
 
 __all__ = ["Reviewing", "on_page"]
@@ -70,7 +71,7 @@ class Reviewing:
         """What the review came to, as sentences."""
         rows = self.review.finished
         units = sum(len(row.units) for row in rows)
-        said = [f"{len(rows)} of {len(self.review.rows)} queries are reviewed, with {units} units."]
+        said = [f"{len(rows)} of {len(self.review.rows)} queries are reviewed, with {counted(units, 'unit')}."]
         return (
             [*said, "End it here, and the command writes the data set."] if len(rows) == len(self.review.rows) else said
         )

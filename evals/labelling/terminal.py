@@ -6,6 +6,7 @@ import contextlib
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,9 +16,11 @@ from evals.labelling.sitting import Sitting
 __all__ = ["asked_at_terminal"]
 
 _CHOICES: dict[str, Choice] = {"1": "A", "2": "same", "3": "B", "0": "cannot tell"}
-_QUALITY = "1 A is better, 2 both are equally good, 3 B is better, 0 cannot tell; u takes back, q ends: "
-_LEAKAGE = "the numbers of those it gives away, Enter for none, a for all, ? cannot tell; u takes back, q ends: "
-_NOTHING = "there is nothing to judge in this row: Enter goes on; u takes back, q ends: "
+_ALWAYS = "c TEXT comments, u takes back, q ends: "
+_QUALITY = f"1 A is better, 2 both are equally good, 3 B is better, 0 cannot tell; {_ALWAYS}"
+_LEAKAGE = f"the numbers of those it gives away, Enter for none, a for all, ? cannot tell; {_ALWAYS}"
+_NOTHING = f"there is nothing to judge in this row: Enter goes on; {_ALWAYS}"
+_END = "All rows are labelled: Enter ends, u takes back: "
 
 T = TypeVar("T")
 
@@ -36,12 +39,25 @@ def asked_at_terminal(sitting: Sitting, read: Callable[[str], str]) -> None:
     ``read`` shows a prompt and gives the line that was typed; EOFError ends. UsageError where nothing can be written.
     """
     with contextlib.suppress(_Quit):
-        while (asked := sitting.questions) is not None:
-            print(f"\n{_rule()}\n{sitting.left} of {len(sitting.draws)} left\n")
+        while True:
             try:
-                sitting.answer(_answered(asked.shown(), read))
+                if (asked := sitting.questions) is None:
+                    _typed(_END, read, lambda line: None if line else True)
+                    return
+                print(f"\n{_rule()}\n{sitting.left} of {len(sitting.draws)} left\n")
+                comments: list[str] = []
+                answer = _answered(asked.shown(), partial(_without_comments, comments, read))
+                sitting.answer(replace(answer, comment="\n".join(comments)))
             except _Undo:
                 print("Taken back." if sitting.undo() else "There is nothing to take back.")
+
+
+def _without_comments(comments: list[str], read: Callable[[str], str], prompt: str) -> str:
+    """The first line that is no comment; those go to ``comments``."""
+    while (said := re.match(r"\s*c\s+(\S.*)", line := read(prompt), re.IGNORECASE)) is not None:
+        comments.append(said[1].rstrip())
+        print("It is kept with your answer about this row.")
+    return line
 
 
 def _answered(shown: dict[str, Any], read: Callable[[str], str]) -> Answer:

@@ -86,6 +86,8 @@ class Label:
         except (ValueError, RecursionError):
             raise Unreadable("is no JSON", "the line") from None
         label = read(cls, data)
-        if data.pop("seal", None) != seal(key, data):
+        if "seal" not in data:
+            raise Unreadable("is not there, so papillon label did not write the line", "seal")
+        if data.pop("seal") != seal(key, data):
             raise Unreadable("does not fit the rest of the line, which was edited", ".seal")
         return label

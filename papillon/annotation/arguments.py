@@ -31,12 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--terminal", action="store_true", help="review here, by lines, instead of on a page")
     parser.add_argument("--port", type=int, default=0, metavar="P", help="of the page (default: the system chooses)")
     parser.add_argument("--targets", metavar="ROLE", help="let this role's model answer the queries as targets")
-    parser.add_argument("--send-queries", action="store_true", help="with --targets untrusted: queries may go there")
+    parser.add_argument("--send-queries", action="store_true", help="queries may go where the untrusted model is")
 
 
 def asked_for(given: argparse.Namespace) -> Annotation:
     """What was typed, as the command takes it."""
     from papillon.annotation.command import Annotation
+    from papillon.persons import person
 
     origins, regions = tuple(given.origins.split(",")), tuple(given.region or ["US"])
-    return Annotation(given.file, given.out, origins, regions, given.by, given.targets, given.send_queries)
+    by = person(given.by) if given.by else ""
+    return Annotation(given.file, given.out, origins, regions, by, given.targets, given.send_queries)

@@ -9,25 +9,27 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from papillon.annotation.earlier import Earlier
 from papillon.annotation.proposals import Proposal, place_of_unit, together
 from papillon.annotation.queries import Query, read_queries
 from papillon.annotation.result import Making, sidecar_of, write_result
 from papillon.annotation.review import Keep, Review
 from papillon.annotation.review_file import ReviewFile
 from papillon.annotation.rules import by_rules
-from papillon.annotation.targets import refuse_targets, said_of_targets, written_targets
+from papillon.annotation.targets import refuse_sending, said_of_targets, written_targets
 from papillon.destinations import destination
 from papillon.errors import UsageError
 from papillon.models.ledger import Ledger
 from papillon.output_files import OutputFile, refuse_outputs
 from papillon.profile import Profile, RecordMode
+from papillon.results.words import counted
 
 __all__ = ["ORIGINS", "Annotation", "annotate", "at_terminal"]
 
 #: Who can be asked to propose.
 ORIGINS = ("forms", "capitals", "model")
 #: Seconds between two lines of progress.
-_EVERY = 10.0
+_EVERY = 5.0
 
 #: Reviews everything, keeps each decision, and says whether all is done.
 Reviewer = Callable[[Review, Keep], bool]
@@ -66,7 +68,8 @@ class Annotation:
                 f"--out: expected a new file, or one that was made so before, got {self.out}, which has no review "
                 "beside it; name another."
             )
-        refuse_targets(profile, self.targets, send_queries=self.send_queries)
+        proposing = "model" in self.origins
+        refuse_sending(profile, self.targets, proposing=proposing, send_queries=self.send_queries)
 
 
 def annotate(
@@ -84,9 +87,13 @@ def annotate(
     """
     asked.refuse(profile)
     queries = read_queries(asked.source)
-    making, proposals = _proposed(asked, profile, queries, cache, record, say)
-    review, file = Review(queries, proposals), ReviewFile(asked.out, asked.by)
+    file, earlier = ReviewFile(asked.out, asked.by), Earlier.of(asked.out)
     before = file.decisions()
+    decided = Review(queries, [()] * len(queries))
+    decided.take(before)
+    earlier.refuse_losses(asked.source, file.path, decided)
+    making, proposals = _proposed(asked, profile, queries, cache, record, say)
+    review = Review(queries, proposals)
     if strange := review.take(before):
         say(f"{strange} of {len(before)} earlier decisions are about other queries, and left out.")
     complete = review_all(review, file.add)
@@ -94,19 +101,21 @@ def annotate(
     if not rows:
         say(f"No query is reviewed yet, so {asked.out} is not written; the same command goes on.")
         return 1
-    targets = [row.query.target for row in rows]
+    targets = earlier.targets(rows)
+    making = replace(making, targets=earlier.model if any(target.strip() for target in targets) else "")
     if asked.targets is not None and (lacking := [at for at, target in enumerate(targets) if not target.strip()]):
         say(said_of_targets(profile, asked.targets, len(lacking)))
         written = _targets(asked, profile, [rows[at].query.text for at in lacking], cache, record, say)
         for at, target in zip(lacking, written, strict=True):
             targets[at] = target
-        making = replace(making, targets=_model_of(profile, asked.targets))
+        models = dict.fromkeys(name for name in (making.targets, _model_of(profile, asked.targets)) if name)
+        making = replace(making, targets=", ".join(models))
     by = [asked.by, *(decision.by for decision in before)]
     having = write_result(asked.out, rows, targets, making, by)
     left = "" if len(rows) == len(queries) else f" of {len(queries)}; the same command goes on with the others"
-    say(f"Written: {asked.out}, {len(rows)} rows{left}; how it was made stands in {sidecar_of(asked.out)}.")
+    say(f"Written: {asked.out}, {counted(len(rows), 'row')}{left}; how it was made stands in {sidecar_of(asked.out)}.")
     if having < len(rows):
-        say(f"{len(rows) - having} rows have no target: evaluate them with targets = false in the profile.")
+        say(f"No target stands in {counted(len(rows) - having, 'row')}: evaluate with targets = false in the profile.")
     return 0 if complete else 1
 
 
@@ -122,10 +131,12 @@ def _proposed(
     making = Making(asked.source.name, digest, len(queries), asked.origins, asked.regions)
     own = [_of_file(query) for query in queries]
     forms, capitals = ("forms" in asked.origins), ("capitals" in asked.origins)
-    for query, found in zip(queries, own, strict=True):
+    told = _progress(len(queries), say, "read by the rules")
+    for number, (query, found) in enumerate(zip(queries, own, strict=True), 1):
         found += by_rules(query.text, forms=forms, capitals=capitals, regions=asked.regions)
+        told(number)
     if nowhere := sum(place_of_unit(unit, query.text) is None for query in queries for unit in query.units):
-        say(f"{nowhere} units that the file names stand nowhere in their query, and are not proposed.")
+        say(f"Not proposed, as it stands nowhere in its query: {counted(nowhere, 'unit')} that the file names.")
     if "model" in asked.origins:
         from papillon.annotation.local_model import asking, by_model
         from papillon.models.roles import open_models
@@ -177,14 +188,16 @@ def _model_of(profile: Profile, role: str) -> str:
     return "" if settings is None else settings.model
 
 
-def _progress(whole: int, say: Callable[[str], None]) -> Callable[[int], None]:
-    last = time.monotonic()
+def _progress(whole: int, say: Callable[[str], None], done: str = "answered") -> Callable[[int], None]:
+    """Tells how many are done every few seconds, and at the end where that took long or a model did it."""
+    last, long = time.monotonic(), done == "answered" and whole > 1
 
-    def told(answered: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > _EVERY or (answered == whole and whole > 1):
-            last = time.monotonic()
-            say(f"{answered} of {whole} queries answered")
+    def told(many: int) -> None:
+        nonlocal last, long
+        late = time.monotonic() - last > _EVERY
+        if late or (many == whole and long):
+            last, long = time.monotonic(), True
+            say(f"{many} of {whole} queries {done}")
 
     return told
 

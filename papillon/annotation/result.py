@@ -21,7 +21,7 @@ from papillon.errors import UsageError
 from papillon.files import whole_file
 from papillon.leaks import redact
 
-__all__ = ["Making", "sidecar_of", "write_result"]
+__all__ = ["Making", "cells", "sidecar_of", "write_result"]
 
 #: The version of the sidecar.
 SCHEMA = 1
@@ -50,19 +50,23 @@ def sidecar_of(out: Path) -> Path:
     return out.with_name(f"{out.stem}.annotation.json")
 
 
+def cells(row: Reviewed, target: str) -> tuple[str, ...]:
+    """A row of the data set, in the order of its columns."""
+    query, units = row.query, row.units
+    redacted = redact(units, query.text) if units else query.text
+    return query.conversation_hash, query.category, query.text, target, "||".join(units), redacted
+
+
 def write_result(out: Path, rows: Sequence[Reviewed], targets: Sequence[str], making: Making, by: Sequence[str]) -> int:
     """Write the finished ``rows`` with a target each (``""`` for none) and the sidecar; how many have a target.
 
     Raises UsageError, naming the file, where it cannot be written.
     """
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")  # with \n alone it puts no quotes around a lone \r
     writer.writerow(COLUMNS)
     for row, target in zip(rows, targets, strict=True):
-        query, units = row.query, row.units
-        redacted = redact(units, query.text) if units else query.text
-        cells = (query.conversation_hash, query.category, query.text, target, "||".join(units), redacted)
-        writer.writerow(cells)
+        writer.writerow(cells(row, target))
     _write(out, text.getvalue())
     made = _made(out, rows, targets, making, by)
     _write(sidecar_of(out), json.dumps(made, indent=1, ensure_ascii=False) + "\n")

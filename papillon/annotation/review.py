@@ -6,10 +6,11 @@ A decision is never changed: a later one on the same unit takes its place, so th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
-from papillon.annotation.proposals import Proposal, joinable, place_of_unit
+from papillon.annotation.proposals import Proposal, joinable, place_of_unit, together
 from papillon.annotation.queries import Query
 from papillon.errors import UsageError
 from papillon.leaks import fold
@@ -21,7 +22,7 @@ What = Literal["accept", "reject", "open", "finish", "reopen"]
 
 @dataclass(frozen=True)
 class Decision:
-    """One answer about the query at ``place``, whose ``digest`` tells that it is still the same.
+    """One answer about the queries whose text has this ``digest``; at ``place`` one stood when it was given.
 
     ``accept``, ``reject`` and ``open`` (undecided again) are about the unit from ``start`` to ``end``, or about a
     ``text`` of the person's own that stands nowhere in the query; ``finish`` and ``reopen`` about the whole query.
@@ -79,6 +80,8 @@ class Reviewed:
         Raises UsageError for one that could not be joined with others.
         """
         bare = text.strip()
+        if not bare:
+            raise UsageError("Expected a unit, got nothing; write what is private.")
         if not joinable(bare):
             raise UsageError("Expected a unit without || in it and | at its edges, as || joins units; write it apart.")
         at = place_of_unit(bare, self.query.text)
@@ -108,29 +111,33 @@ class Reviewed:
 
 
 class Review:
-    """All queries of a file with their proposals, and the decisions so far."""
+    """All queries of a file with their proposals, and the decisions so far; a text is reviewed once."""
 
     def __init__(self, queries: Sequence[Query], proposals: Sequence[tuple[Proposal, ...]]) -> None:
-        self.rows = [Reviewed(query, own) for query, own in zip(queries, proposals, strict=True)]
+        self._places: dict[str, list[int]] = {}
+        for at, query in enumerate(queries):
+            self._places.setdefault(query.digest, []).append(at)
+        own = {
+            digest: together(queries[places[0]].text, chain(*(proposals[at] for at in places)))
+            for digest, places in self._places.items()
+        }
+        self.rows = [Reviewed(query, own[query.digest]) for query in queries]
         #: Those that were taken, in their order; what an undo takes back is the last one that is not taken back.
         self._taken: list[Decision] = []
 
     def take(self, decisions: Iterable[Decision]) -> int:
-        """Let decisions count, in their order; how many are about queries that are not, or no longer, these."""
+        """Let decisions count, in their order, for every query of their text; how many are about none of these."""
         strange = 0
         for each in decisions:
-            row = self.rows[each.place] if 0 <= each.place < len(self.rows) else None
-            if row is None or row.query.digest != each.digest or not _within(each, row):
+            places = self._places.get(each.digest, [])
+            if not places or not _within(each, self.rows[places[0]]):
                 strange += 1
                 continue
-            decided = dict(row.decided)
-            decided.pop(each.about, None)
-            if each.what in ("accept", "reject"):
-                decided[each.about] = each.what
-            finished = each.what == "finish" or (row.finished and each.what != "reopen")
-            self.rows[each.place] = Reviewed(row.query, row.proposals, decided, finished)
+            for at in places:
+                self.rows[at] = _after(each, self.rows[at])
             if each.what in ("open", "reopen"):
-                self._taken = [other for other in self._taken if (other.place, other.about) != (each.place, each.about)]
+                same = each.digest, each.about
+                self._taken = [other for other in self._taken if (other.digest, other.about) != same]
             else:
                 self._taken.append(each)
         return strange
@@ -150,7 +157,17 @@ class Review:
         if not self._taken:
             return None
         last = self._taken[-1]
-        return self.rows[last.place].reopened(last.about)
+        return self.rows[self._places[last.digest][0]].reopened(last.about)
+
+
+def _after(decision: Decision, row: Reviewed) -> Reviewed:
+    """A query as it is with one more decision."""
+    decided = dict(row.decided)
+    decided.pop(decision.about, None)
+    if decision.what in ("accept", "reject"):
+        decided[decision.about] = decision.what
+    finished = decision.what == "finish" or (row.finished and decision.what != "reopen")
+    return replace(row, decided=decided, finished=finished)
 
 
 def _within(decision: Decision, row: Reviewed) -> bool:

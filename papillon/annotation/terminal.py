@@ -17,6 +17,8 @@ HELP = (
     "answer back; s shows the query again; q stops, and the same command goes on later."
 )
 
+_END = "All queries are reviewed: Enter ends, u takes back: "
+
 
 def review_at_terminal(
     review: Review,
@@ -28,9 +30,13 @@ def review_at_terminal(
 
     ``read`` shows a question and gives the line that was typed, None at the end of what can be read.
     """
+    if review.next is None:
+        return True
     say(f"This shows private texts. {HELP}")
     shown: tuple[int, int] | None = None
-    while (row := review.next) is not None:
+    while (row := review.next) is not None or _taken_back(review, keep, read):
+        if row is None:
+            continue
         if shown != (row.query.place, len(row.units)):
             _show(row, review, say)
         shown = (row.query.place, len(row.units))
@@ -54,6 +60,15 @@ def review_at_terminal(
         if row.query.place < len(review.rows) and not review.rows[row.query.place].finished:
             shown = (row.query.place, len(review.rows[row.query.place].units))
     return True
+
+
+def _taken_back(review: Review, keep: Keep, read: Callable[[str], str | None]) -> bool:
+    """Whether the last answer is taken back once all are given, as a person who erred there wants."""
+    while (line := read(_END)) is not None and (word := line.strip().lower()) not in ("", "q", "quit"):
+        if word == "u" and (undone := review.undo()) is not None:
+            review.take(keep([undone]))
+            return True
+    return False
 
 
 def _decisions(line: str, row: Reviewed, asked: Proposal | None, review: Review) -> list[Decision]:

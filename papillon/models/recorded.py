@@ -12,7 +12,7 @@ from typing import Any
 
 from dspy.lm15 import Message, Request, Response, Usage
 
-from papillon.errors import EndpointError, Filtered, PapillonError, RecordMissing
+from papillon.errors import EndpointError, Filtered, PapillonError, RecordMissing, RunStopped
 from papillon.models.characters import whole_characters
 from papillon.models.ledger import CallCost, Ledger
 from papillon.models.retry import Retrying
@@ -68,7 +68,7 @@ class Recorded:
         call = Call(self._identity(request))
         turn = current_turn.get()
         number = next(turn.numbers) if turn is not None else 0
-        record = self._recorded(call.key)
+        record = await self._recorded(call.key)
         if record is None:
             record = await self._ask(call, request, turn.priority if turn else (0, 0))
         else:
@@ -93,32 +93,42 @@ class Recorded:
             raise Filtered(f"Model {self.who['model']} answered with its provider's filter and no text ({word}).")
         return _response(record, answer, request.model)
 
-    def _recorded(self, key: str) -> Record | None:
+    async def _recorded(self, key: str) -> Record | None:
+        """The record that is not to be made anew; None only where a new one could be kept."""
         if self.mode == "all" and key not in self.made:
+            await self.keeper.ready()
             return None
-        return self.store.get(key)
+        return await self.keeper.get(key)
 
     async def _ask(self, call: Call, request: Request, priority: tuple[int, int]) -> Record:
         """The record of a call that has none yet, made here or by whoever holds its key."""
         if self.locks is None:
             raise self._missing(call, request.model)
+        try:
+            return await self._asked(self.locks, call, request, priority)
+        except RunStopped:
+            self.keeper.refuse()  # a store that takes no records stops the run: that is the cause
+            raise
+
+    async def _asked(self, locks: KeyLocks, call: Call, request: Request, priority: tuple[int, int]) -> Record:
         await self.inner.load()
         own, shared = self.slots
         while True:
             # A key is held for as long as its call is under way, and a slot until that is recorded. The model's own
             # bound comes first: a call that waits for it must not occupy a slot that others could use.
             async with own.taken(priority), shared.taken(priority):
-                if self.locks.try_acquire(call.key):
+                self.keeper.refuse()
+                if locks.try_acquire(call.key):
                     try:
-                        record = self._recorded(call.key)
+                        record = await self._recorded(call.key)
                         if record is None:
                             return await self._make(call, request)
                     finally:
-                        self.locks.release(call.key)
+                        locks.release(call.key)
                     self.ledger.replayed += 1
                     return record
-            await self._until_free(self.locks, call.key)
-            if (record := self._recorded(call.key)) is not None:
+            await self._until_free(locks, call.key)
+            if (record := await self._recorded(call.key)) is not None:
                 self.ledger.replayed += 1
                 return record
 

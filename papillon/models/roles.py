@@ -22,7 +22,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")
 
 import dspy
 
-from papillon.errors import Unreachable
+from papillon.errors import StoreError, Unreachable
 from papillon.models.adapters import adapter_for
 from papillon.models.backends import backend_of
 from papillon.models.budget import Budget
@@ -81,7 +81,13 @@ class Models:
         self._shares: dict[tuple[str | Path | None, ...], AdaptiveSlots] = {}
         self._made: set[str] = set()
         self._neighbours = Neighbours(store)
-        self._keeper = Keeper(store, replace=record == "all")
+        self.keeper = Keeper(
+            store,
+            replace=record == "all",
+            stopped=lambda: self._stop.asked,
+            failed=self._cannot_record,
+            say=say,
+        )
         self._engines: dict[str, Retrying] = {}
         self._closers: list[Callable[[], Any]] = []
         self._lms: dict[tuple[str, int, int], dspy.LM] = {}
@@ -138,7 +144,6 @@ class Models:
         """
         self.loop.run(self._aclose())
         self.loop.close()
-        self.store.close()
 
     def __enter__(self) -> Models:
         """Until the models are closed, a Ctrl-C stops their calls, and then interrupts as ever."""
@@ -170,6 +175,12 @@ class Models:
             if (closing := close()) is not None:
                 await closing
         self._closers.clear()
+        await self.keeper.close()
+
+    def _cannot_record(self, failure: StoreError) -> None:
+        """Ask no model for what could not be kept."""
+        self.stop()
+        self._say(f"No model is asked any more: {failure}")
 
     def _recorded(self, role: str, trial: int, attempt: int) -> Recorded:
         settings = self.settings[role]
@@ -187,7 +198,7 @@ class Models:
             seed=drawn,
             mode=self.record,
             store=self.store,
-            keeper=self._keeper,
+            keeper=self.keeper,
             locks=self.locks if self.record != "none" else None,
             slots=(inner.slots, self.slots),
             ledger=self.ledger,

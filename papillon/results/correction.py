@@ -11,7 +11,10 @@ from typing import Any, Literal
 from papillon.results.judging import Measure
 from papillon.results.reading import read
 
-__all__ = ["Assumed", "Correction", "RowLabel"]
+__all__ = ["LABELS_SAID", "Assumed", "Correction", "RowLabel"]
+
+#: How the remark of a run begins that says how many labels count.
+LABELS_SAID = "People's labels:"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ __all__ = [
     "corrected_changes",
     "could_not_see",
     "could_see",
+    "counted",
     "direction",
     "first_of",
     "flip_figures",
@@ -44,6 +45,11 @@ _SLICED = {"category": "category", "length": "characters of query", "script": "s
 def number(value: float | None) -> str:
     """A figure with three places, – where there is none."""
     return "–" if value is None else f"{value:.3f}"
+
+
+def counted(many: int, what: str) -> str:
+    """How many of what: 1 row, 2 rows."""
+    return f"{many} {what}{'' if many == 1 else 's'}"
 
 
 def points(share: float) -> str:

@@ -1,9 +1,10 @@
 """The store of recorded calls: every model call is recorded once and replayed ever after.
 
 One room per matter: what a call and its record are (records), the one form that diskcache may keep (disk), the database
-of a folder (database) and its errors (failures), reading and writing (store), many writers at a time (keeper), one
-caller per key over all processes (locks) and who that is (holder), text that travels (transfer), damage and its repair
-(check), the recorded call nearest to a miss (nearest), and which calls a finished row rests on (finished).
+of a folder (database), its errors (failures) and how long another's lock is waited for (patience), reading and writing
+(store), the same for the tasks of an event loop (keeper), one caller per key over all processes (locks) and who that is
+(holder), text that travels (transfer), damage and its repair (check), the recorded call nearest to a miss (nearest),
+and which calls a finished row rests on (finished).
 """
 
 from papillon.store.check import Damage, Report, check, repair

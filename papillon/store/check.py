@@ -42,6 +42,9 @@ COLUMNS = ("rowid", "key", "raw", "expire_time", "tag", "mode", "filename", "val
 #: The fewest bytes that a row and its index entries take in the database, which bounds the number of rows.
 LEAST_ROW = 150
 
+#: Seconds that a statement waits where another process keeps the database for itself, as one does that closes it.
+BRIEFLY = 0.9
+
 #: How many damaged rows a report names.
 NAMED = 20
 
@@ -202,7 +205,7 @@ def _opened(folder: Path) -> Iterator[tuple[sqlite3.Connection | None, list[str]
         yield None, ["it was emptied or deleted"] if lost(folder) else []
         return
     try:
-        reader = connection(folder)
+        reader = connection(folder, wait=BRIEFLY)
     except UNREADABLE as error:
         if not is_damage(error):
             raise

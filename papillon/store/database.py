@@ -22,7 +22,7 @@ from diskcache.core import METADATA
 from papillon.errors import StoreError
 from papillon.project import keep_out_of_git
 from papillon.store.disk import RecordDisk
-from papillon.store.failures import PATIENCE, UNREADABLE, repair_hint, translated
+from papillon.store.failures import UNREADABLE, is_damage, repair_hint, translated
 
 __all__ = [
     "DATABASE",
@@ -72,6 +72,14 @@ COUNTERS = {name.encode() for name in METADATA}
 SCHEMA = "2488d6235f3d93090b4ee9ad2309bcefa3e19117a8e35f1bd1a8fa2e48304f23"
 
 
+class _Impatient(diskcache.Cache):  # type: ignore[misc]
+    """A diskcache that never waits for a lock by itself: it would for a minute with each statement that opens it."""
+
+    @property
+    def _sql_retry(self) -> Any:
+        return self._sql
+
+
 def identity(folder: Path) -> tuple[int, int] | None:
     """Device and inode of the folder's database; None where there is none, or nothing in it."""
     try:
@@ -103,7 +111,8 @@ def require_plain(folder: Path) -> tuple[int, int] | None:
 def open_writer(folder: Path) -> diskcache.Cache:
     """The diskcache over the folder's database, whose form :func:`open_reader` approved, or over a new one.
 
-    Opening writes, so a folder that cannot be written is refused here, as a StoreError.
+    Opening writes, so a folder that cannot be written is refused here, as a StoreError. Neither this nor what is done
+    with it waits while another process writes: that is Locked at once.
     """
     directory = str(folder.absolute())
     if os.path.expandvars(directory) != directory:
@@ -112,7 +121,7 @@ def open_writer(folder: Path) -> diskcache.Cache:
             "would replace: use another folder with --eval-cache."
         )
     with translated(folder):
-        return diskcache.Cache(directory, disk=RecordDisk, timeout=PATIENCE, **SETTINGS)
+        return _Impatient(directory, disk=RecordDisk, timeout=0, **SETTINGS)
 
 
 def create(folder: Path) -> None:
@@ -159,25 +168,26 @@ def open_reader(folder: Path) -> sqlite3.Connection | None:
     return reader
 
 
-def connection(folder: Path) -> sqlite3.Connection:
+def connection(folder: Path, *, wait: float = 0.0) -> sqlite3.Connection:
     """A connection for queries alone, whatever the form of the database; raises sqlite3.Error.
 
-    Any thread may use it, one at a time. Texts come as bytes.
+    Any thread may use it, one at a time. Texts come as bytes. ``wait`` is for how many seconds each statement waits
+    where another process keeps the database for itself; no Ctrl-C ends that.
     """
     address = (folder / DATABASE).absolute().as_uri()
     try:
-        return _connection(f"{address}?mode=rw")
+        return _connection(f"{address}?mode=rw", wait)
     except sqlite3.OperationalError as error:
         # A folder that cannot be written has no room for SQLite's index of the journal; without a
         # journal there is nothing to index.
         refused = error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY"))
         if not refused or os.path.lexists(folder / f"{DATABASE}-wal"):
             raise
-        return _connection(f"{address}?immutable=1")
+        return _connection(f"{address}?immutable=1", wait)
 
 
-def _connection(address: str) -> sqlite3.Connection:
-    opened = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+def _connection(address: str, wait: float) -> sqlite3.Connection:
+    opened = sqlite3.connect(address, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
     try:
         opened.text_factory = bytes
         opened.execute("PRAGMA query_only = 1")
@@ -212,9 +222,14 @@ def form_fault(reader: sqlite3.Connection) -> str | None:
 
 
 def faults(reader: sqlite3.Connection) -> list[str]:
-    """What SQLite finds wrong with the database's structure, at most 20 lines; empty when it is sound."""
+    """What SQLite finds wrong with the database's structure, at most 20 lines; empty when it is sound.
+
+    Raises sqlite3.Error where the database is out of reach.
+    """
     try:
         found = reader.execute("PRAGMA integrity_check(20)").fetchall()
     except UNREADABLE as error:
+        if not is_damage(error):
+            raise
         return [str(error)]
     return [] if found == [(b"ok",)] else [line.decode(errors="replace") for (line,) in found]

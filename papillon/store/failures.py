@@ -12,7 +12,7 @@ import diskcache
 
 from papillon.errors import StoreError
 
-__all__ = ["FAILURES", "PATIENCE", "UNREADABLE", "failure", "is_damage", "repair_hint", "translated"]
+__all__ = ["FAILURES", "UNREADABLE", "Locked", "failure", "is_damage", "is_lock", "repair_hint", "translated"]
 
 #: SQLite's names of the errors that damage leads to; ERROR is a table missing, or a format unknown to it.
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT", "SQLITE_IOERR_SHORT_READ", "SQLITE_ERROR")
@@ -23,8 +23,15 @@ UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 #: What may be raised on the way to a cache, and becomes a StoreError.
 FAILURES = (*UNREADABLE, diskcache.Timeout, OSError)
 
-#: Seconds that a statement waits while another process writes.
-PATIENCE = 60.0
+#: SQLite's names of the errors of a file that takes no more, be it for a full disk, a quota or a limit of the process.
+REFUSED = ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_SHMSIZE")
+
+#: SQLite's names of the errors of a database that another process keeps for itself.
+BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+class Locked(StoreError):
+    """Another process keeps the database at this moment: nothing was done, and a later try may succeed."""
 
 
 def repair_hint(folder: Path) -> str:
@@ -35,6 +42,11 @@ def repair_hint(folder: Path) -> str:
 def is_damage(error: BaseException) -> bool:
     """Whether ``error``, one of UNREADABLE, means that the database is damaged, not that it is out of reach."""
     return isinstance(error, UnicodeDecodeError) or getattr(error, "sqlite_errorname", "").startswith(DAMAGE)
+
+
+def is_lock(error: BaseException) -> bool:
+    """Whether ``error`` means that another process keeps the database at this moment."""
+    return getattr(error, "sqlite_errorname", "").startswith(BUSY)
 
 
 def failure(folder: Path, error: Exception) -> StoreError:
@@ -50,10 +62,14 @@ def failure(folder: Path, error: Exception) -> StoreError:
             f"The disk that holds the cache {folder} is full ({said}): free some space and run again; "
             "what was recorded before is kept."
         )
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or isinstance(cause, diskcache.Timeout):
+    if name.startswith(REFUSED) or getattr(cause, "errno", None) in (errno.EDQUOT, errno.EFBIG):
         return StoreError(
-            f"Another process kept the cache {folder} locked for more than {PATIENCE:g} s ({said}): "
-            "end that process, or use another folder with --eval-cache."
+            f"The disk that holds the cache {folder} takes no more ({said}): see whether a quota or a limit on the "
+            "size of files is reached, and run again; what was recorded before is kept."
+        )
+    if is_lock(cause) or isinstance(cause, diskcache.Timeout):
+        return Locked(
+            f"The cache {folder} is locked by another process ({said}): wait for it or end it, and run again."
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")) or isinstance(cause, PermissionError):
         return StoreError(

@@ -26,6 +26,7 @@ from pathlib import Path
 from papillon.files import open_plain
 from papillon.profile import CACHE
 from papillon.project import keep_out_of_git
+from papillon.store.failures import is_lock
 from papillon.store.records import is_key
 
 __all__ = ["FINGERPRINT", "LIMIT", "SECRET", "FinishedRows", "Named"]
@@ -51,6 +52,8 @@ TABLE = (
 )
 _PART = re.compile(r"[a-z-]{1,20}")
 _SECONDS = 86_400
+#: Seconds to wait for another process that writes; no Ctrl-C ends that, and the file can do without these rows.
+_WAIT = 0.5
 
 
 class FinishedRows:
@@ -65,8 +68,9 @@ class FinishedRows:
         """The calls of those rows that are kept."""
         found: dict[str, Named] = {}
         today = _today()
-        if self.fault() is not None:
-            return found
+        with contextlib.suppress(sqlite3.Error):
+            if self.fault() is not None:
+                return found
         with contextlib.suppress(sqlite3.Error, OSError), self._connected("ro") as database:
             if not self._wrote(database):
                 return found
@@ -129,7 +133,10 @@ class FinishedRows:
         return self._secret is not None and database.execute("PRAGMA application_id").fetchone() == (self._mark,)
 
     def fault(self) -> str | None:
-        """What is wrong with the file as a whole; None where all is well, and where there is none."""
+        """What is wrong with the file as a whole; None where all is well, and where there is none.
+
+        Raises sqlite3.Error where another process keeps it locked: that is no fault.
+        """
         try:
             if not os.path.lexists(self.path):
                 return None
@@ -145,6 +152,8 @@ class FinishedRows:
                 if database.execute("SELECT type, sql FROM sqlite_master").fetchall() != [("table", TABLE)]:
                     return "its tables are others"
         except (sqlite3.Error, OSError) as error:
+            if is_lock(error):
+                raise
             return str(error)
         return None
 
@@ -189,7 +198,7 @@ class FinishedRows:
     @contextlib.contextmanager
     def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:
         address = f"{self.path.absolute().as_uri()}?mode={mode}"
-        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_WAIT)) as database:
             database.execute("PRAGMA trusted_schema = 0")
             yield database
 

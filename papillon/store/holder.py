@@ -1,4 +1,4 @@
-"""Holder: the process that holds a key, as far as the system says who it is.
+"""Holder: the process that holds a key or the database, as far as the system says who it is.
 
 Of its command only the program is named: arguments may hold private text, as those of ``papillon ask`` do.
 """
@@ -16,6 +16,9 @@ __all__ = ["Holder"]
 
 #: An option of Python that has no value.
 _FLAG = re.compile("-[bBdEiIOPqsSuvx]+")
+
+#: The byte of the journal's index that is locked by whoever writes (SQLite's WAL format, "WAL locks").
+_WRITING = "120"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,25 @@ class Holder:
             return cls(process)
         booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         return cls(process, _program(words), booted + ticks, state == "T")
+
+    @classmethod
+    def of_database(cls, database: Path) -> Holder:
+        """Another process that writes in an SQLite database or keeps it for itself, by the kernel; else an unknown one.
+
+        It is read from Linux's table of locks: to open one of the files here and close it would drop SQLite's locks.
+        """
+        try:
+            lines = Path("/proc/locks").read_text().splitlines()
+            index, whole = (os.stat(path).st_ino for path in (f"{database}-shm", database))
+        except OSError:
+            return cls(None)
+        for line in lines:
+            _, _, _, kind, process, place, first, *_ = line.replace("-> ", "").split()
+            inode = int(place.rpartition(":")[2])
+            locks = kind == "WRITE" and ((inode, first) == (index, _WRITING) or inode == whole)
+            if locks and int(process) != os.getpid():
+                return cls.of(int(process))
+        return cls(None)
 
     def __str__(self) -> str:
         if self.process is None:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import diskcache
 
 from papillon.errors import StoreError
 from papillon.store.database import (
+    connection,
     create,
     faults,
     identity,
@@ -28,9 +30,12 @@ from papillon.store.database import (
 )
 from papillon.store.disk import RecordDisk
 from papillon.store.failures import FAILURES, failure, repair_hint, translated
+from papillon.store.patience import PATIENCE, patiently
 from papillon.store.records import Record
 
 __all__ = ["Store"]
+
+T = TypeVar("T")
 
 #: Records to a transaction, where many are put at once.
 BATCH = 500
@@ -41,19 +46,23 @@ class Store:
 
     A folder that is not there is made, private (0700), unless ``read_only``: then nothing is ever made or
     changed, and a folder or database that is missing is an empty store. Every method raises StoreError where
-    the folder is damaged, full, locked, of another format or cannot be written. Open it anew after a fork.
+    the folder is damaged, full, of another format or cannot be written, and Locked where another process keeps it
+    locked for longer than ``patience`` says, in seconds; all but :meth:`find` sleep meanwhile, so they are none for an
+    event loop. Open it anew after a fork.
     """
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.folder = Path(folder)
         self.read_only = read_only
-        self._guard = threading.RLock()
+        self.patience: Callable[[], float] = lambda: PATIENCE
+        # Apart, so that a reader need not wait for one who writes, or waits to.
+        self._reading, self._writing = threading.RLock(), threading.RLock()
         self._disk = RecordDisk(str(folder))
         self._writer: diskcache.Cache | None = None
         self._ready = self._closed = False
         if not read_only:
             create(self.folder)
-        self._reader = open_reader(self.folder)
+        self._reader = patiently(self.folder, lambda: open_reader(self.folder))
         self._identity = identity(self.folder)
 
     def get(self, key: str) -> Record | None:
@@ -63,10 +72,19 @@ class Store:
         is checked, and unless ``read_only`` made ready to be written: what could not be found because of
         damage, or not be kept, is not paid for.
         """
+        record = self._patiently(lambda: self.find(key))
+        if record is None:
+            self.make_ready()
+        return record
+
+    def find(self, key: str) -> Record | None:
+        """The record of a call's key as :meth:`get` gives it, with nothing checked before the first None.
+
+        It never waits for another process: raises Locked where that keeps everybody out.
+        """
         key, _ = self._disk.put(key)
-        rows = self._query("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", key)
+        rows = self._query_once("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", key)
         if not rows:
-            self._make_ready()
             return None
         try:
             return self._disk.record(key, *rows[0])
@@ -80,9 +98,10 @@ class Store:
 
         A key that is there keeps its record and the answer is False, unless ``replace``.
         """
-        with self._guard, translated(self.folder):
+        with self._writing:
             writer = self._require_writer()
-            return bool(writer.set(record.key, record) if replace else writer.add(record.key, record))
+            keep = writer.set if replace else writer.add
+            return self._patiently(lambda: bool(keep(record.key, record)))
 
     def put_all(self, records: Iterable[Record], *, replace: bool = False) -> int:
         """Keeps every record whose key is not there yet, or with ``replace`` all; how many were written.
@@ -90,12 +109,16 @@ class Store:
         Many go into one transaction: where it fails, none of them is kept.
         """
         written, rest = 0, iter(records)
-        with self._guard, translated(self.folder):
+        with self._writing:
             writer = self._require_writer()
-            while batch := list(islice(rest, BATCH)):
+            keep = writer.set if replace else writer.add
+
+            def kept(batch: list[Record]) -> int:
                 with writer.transact():
-                    keep = writer.set if replace else writer.add
-                    written += sum(keep(record.key, record) for record in batch)
+                    return sum(bool(keep(record.key, record)) for record in batch)
+
+            while batch := list(islice(rest, BATCH)):
+                written += self._patiently(partial(kept, batch))
         return written
 
     def __contains__(self, key: object) -> bool:
@@ -139,9 +162,9 @@ class Store:
 
     def close(self) -> None:
         """Closes the database; nothing waits to be written."""
-        with self._guard, translated(self.folder):
+        with self._reading, translated(self.folder):
             if self._writer is not None:
-                self._writer.close()
+                self._writer.close()  # the connection of this thread; those of others end with them
             if self._reader is not None:
                 self._reader.close()
             self._reader = self._writer = None
@@ -155,34 +178,50 @@ class Store:
     ) -> None:
         self.close()
 
-    def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        if self._closed:
-            raise StoreError(f"The cache {self.folder} was closed: open it again to use it.")
-        try:  # on the way of every get: a context manager takes longer
-            with self._guard:
-                return self._reader.execute(statement, values).fetchall() if self._reader is not None else []
-        except FAILURES as error:
-            raise failure(self.folder, error) from error
-
-    def _make_ready(self) -> None:
+    def make_ready(self) -> None:
         """Checks the database and opens it for writing, the first time; sees that it is still in place."""
-        with self._guard, translated(self.folder):
-            if self._reader is None:
-                return
+        if self._reader is None:
+            return
+        with self._writing:
             if not self._ready:
-                if found := faults(self._reader):
-                    raise StoreError(f"The cache {self.folder} is damaged ({found[0]}): {repair_hint(self.folder)}.")
-                if not self.read_only:
-                    self._writer = open_writer(self.folder)
+                self._patiently(self._prepare)
                 self._ready = True
+        self.require_in_place()
+
+    def require_in_place(self) -> None:
+        """Raises StoreError where the database that was opened stands there no more."""
+        with translated(self.folder):
             if identity(self.folder) != self._identity:
                 raise StoreError(
                     f"The database of the cache {self.folder} was deleted, emptied or replaced while it was "
                     "in use: run again, and leave the folder alone meanwhile."
                 )
 
+    def _prepare(self) -> None:
+        # A connection of its own: the check takes a while, and readers go on.
+        with contextlib.closing(connection(self.folder)) as own:
+            if found := faults(own):
+                raise StoreError(f"The cache {self.folder} is damaged ({found[0]}): {repair_hint(self.folder)}.")
+        if not self.read_only:
+            self._writer = open_writer(self.folder)
+
     def _require_writer(self) -> diskcache.Cache:
-        self._make_ready()
+        self.make_ready()
         if self._writer is None:
             raise StoreError(f"The cache {self.folder} is open for reading alone, or closed: open it for writing.")
         return self._writer
+
+    def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._patiently(lambda: self._query_once(statement, *values))
+
+    def _query_once(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        if self._closed:
+            raise StoreError(f"The cache {self.folder} was closed: open it again to use it.")
+        try:  # on the way of every get: a context manager takes longer
+            with self._reading:
+                return self._reader.execute(statement, values).fetchall() if self._reader is not None else []
+        except FAILURES as error:
+            raise failure(self.folder, error) from error
+
+    def _patiently(self, do: Callable[[], T]) -> T:
+        return patiently(self.folder, do, lambda: self.patience())

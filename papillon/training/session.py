@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from papillon.errors import InfrastructureError
-from papillon.training.folder.checkpoints import Checkpoint, Checkpoints, Mark, whole
+from papillon.training.folder.checkpoints import Checkpoint, Checkpoints, Mark, reading
 from papillon.training.folder.record import RunRecord
 from papillon.training.grpo.compiler import Compiler
 from papillon.training.grpo.rollouts import RolloutWatch
@@ -68,7 +68,7 @@ class Session(ABC):
         self.record.keep_rounds(self.rounds)
         if last is not None:
             folder = self.checkpoints.path(last)
-            with whole(file := folder / "compiler.json"):
+            with reading(file := folder / "compiler.json"):
                 self._state = json.loads(file.read_text(encoding="utf-8"))
             self.restore(folder)
         return self.rounds

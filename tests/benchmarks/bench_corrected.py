@@ -82,7 +82,8 @@ class World:
 class Cell:
     """Shares of simulated runs whose interval holds the truth and its mean width, corrected and by labels alone.
 
-    Runs that are too early count in neither; ``early`` is their share.
+    Runs that are too early count in neither; ``early`` is their share. In a share ``wider`` of the others the corrected
+    interval is the wider one, and in one of ten at least ``worst`` times as wide.
     """
 
     covered: float
@@ -90,6 +91,8 @@ class Cell:
     alone_covered: float
     alone_width: float
     early: float
+    wider: float
+    worst: float
 
     @property
     def ratio(self) -> float:
@@ -107,7 +110,9 @@ def simulate(world: World, labels: int, runs: int, seed: int = 1) -> Cell:
         both = estimate(rows), estimate(rows, judged=False)
         seen.append([figure for e in both for figure in (e.low <= world.rate <= e.high, e.high - e.low)])
     covered, width, alone_covered, alone_width = (float(mean) for mean in np.mean(seen, axis=0))
-    return Cell(covered, width, alone_covered, alone_width, early / runs)
+    ratios = np.array(seen)[:, 1] / np.array(seen)[:, 3]
+    wider, worst = float(np.mean(ratios > 1)), float(np.quantile(ratios, 0.9))
+    return Cell(covered, width, alone_covered, alone_width, early / runs, wider, worst)
 
 
 def table(runs: int, errs: Errs = "both", graded: bool = False) -> Iterator[str]:
@@ -119,12 +124,29 @@ def table(runs: int, errs: Errs = "both", graded: bool = False) -> Iterator[str]
         yield f"{groups}, {labels} labels, {agreement:.0%}".ljust(42) + said + f"  mean {mean:.3f}"
 
 
+def few(runs: int) -> Iterator[str]:
+    """A line for each setting in which correction can cost more than it brings: few labels, rates near 0, shares."""
+    for groups, labels, graded in product(("20 alone", "225 alone"), (12, 20, 40), (False, True)):
+        if groups == "20 alone" and labels > 12:
+            continue
+        for rate, errs in product((0.05, 0.1, 0.8), ("both", "yes", "no")):
+            cell = simulate(World(groups, rate, 0.86, errs, graded), labels, runs)  # type: ignore[arg-type]
+            what = f"{groups}, {labels} labels, {'shares' if graded else 'yes/no'}, rate {rate}, errs {errs}"
+            yield (
+                f"{what.ljust(58)}  covers {cell.covered:.3f}  width {cell.ratio:.2f}  wider in {cell.wider:.2f}, "
+                f"worst tenth {cell.worst:.2f}; early {cell.early:.2f}"
+            )
+
+
 def main(runs: int) -> None:
     print(f"Coverage of the corrected 95% interval (its width over that of labels alone; share too early), {runs} runs")
     for errs, graded in (("both", False), ("yes", False), ("no", False), ("both", True)):
         print(f"\njudge errs {errs}{', scores are shares of units' if graded else ''}; rates {RATES}")
         for line in table(runs, errs, graded):
             print(line, flush=True)
+    print("\nfew labels and rates near 0, a judge at 86%")
+    for line in few(runs):
+        print(line, flush=True)
     print("\n50 labels of 225 rows at a rate of 0.8")
     for agreement in (0.68, 0.86, 0.95):
         cell = simulate(World("225 alone", 0.8, agreement), 50, runs)

@@ -6,12 +6,17 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from papillon.models.local.causal_model import Completion
+from papillon.models.local.sampling import uniforms
 from papillon.training.grpo.learner import Rewarded
+from papillon.training.grpo.policy import Policy
 from papillon.training.settings import TrainSettings
 from tests.gpu.shapes import BUNDLE
 
-__all__ = ["Size", "conversations", "even", "groups_of", "settings_for"]
+__all__ = ["Size", "chances", "conversations", "even", "groups_of", "prompts", "settings_for"]
 
 Message = dict[str, str]
 
@@ -38,8 +43,8 @@ def conversations() -> list[list[Message]]:
     """What PAPILLON's first module asks of the local model, for the first four rows of ``mini``."""
     carried = BUNDLE / "prompts.json"
     if carried.exists():
-        prompts: list[list[Message]] = json.loads(carried.read_text(encoding="utf-8"))
-        return prompts
+        told: list[list[Message]] = json.loads(carried.read_text(encoding="utf-8"))
+        return told
     import dspy
 
     from papillon.data import load
@@ -48,6 +53,16 @@ def conversations() -> list[list[Message]]:
     craft = PAPILLON(lambda request: "").predictors()[0].signature
     rows = load("mini").rows[: TrainSettings.num_dspy_examples_per_grpo_step]
     return [dspy.ChatAdapter().format(craft, [], {"user_query": row.user_query}) for row in rows]
+
+
+def prompts(policy: Policy, each: int) -> list[tuple[int, ...]]:
+    """The conversations as the policy reads them, each of them ``each`` times."""
+    return [prompt for messages in conversations() for prompt in [policy.prompt(messages)] * each]
+
+
+def chances(rows: int, limit: int, *names: object) -> Tensor:
+    """The numbers [rows, limit] that decide a batch's draws, and follow from ``names``."""
+    return torch.stack([uniforms(limit, *names, row) for row in range(rows)])
 
 
 def even(tokens: Sequence[int]) -> float:

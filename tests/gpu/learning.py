@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from papillon.models.local.sampling import Sampling, uniforms
+from papillon.models.local.sampling import Sampling
 from papillon.training.grpo.learner import Learner
-from tests.gpu.batch import Size, conversations, groups_of, settings_for
+from tests.gpu.batch import Size, chances, groups_of, prompts, settings_for
 from tests.gpu.numbers import Check
 from tests.gpu.shapes import policy_of
 
@@ -22,11 +20,11 @@ def learning(shape: str, device: str, size: Size, *, rounds: int) -> tuple[list[
     Rewarded is the share of tokens whose vectors point one way along the first axis: random weights leave nothing else
     to be learned that the model could tell.
     """
-    more = {"learning_rate": 3e-3, "warmup_steps": 0, "lora_config": {"r": 8, "lora_alpha": 16, "lora_dropout": 0.0}}
+    more = {"learning_rate": 3e-3, "warmup_steps": 0, "lora_config": {"lora_dropout": 0.0}}
     settings = settings_for(size, **more)
     policy = policy_of(shape, settings, device)
     learner, each, limit = Learner(policy, settings), settings.num_samples_per_input, min(size.tokens, 24)
-    prompts = [prompt for messages in conversations() for prompt in [policy.prompt(messages)] * each]
+    asked = prompts(policy, each)
     pointing = (policy.model.get_input_embeddings().weight[:, 0] > 0).tolist()
 
     def reward(tokens: Sequence[int]) -> float:
@@ -34,8 +32,7 @@ def learning(shape: str, device: str, size: Size, *, rounds: int) -> tuple[list[
 
     rewards = []
     for number in range(rounds):
-        chances = torch.stack([uniforms(limit, "learning", number, place) for place in range(len(prompts))])
-        done = policy.sample(prompts, chances, Sampling(), limit)
+        done = policy.sample(asked, chances(len(asked), limit, "learning", number), Sampling(), limit)
         rewards.append(sum(reward(completion.tokens) for completion in done) / len(done))
         learner.learn(groups_of(done, each, reward))
     third = max(1, rounds // 3)

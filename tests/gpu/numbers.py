@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from papillon.models.local.causal_model import Completion
-from papillon.models.local.sampling import Sampling, uniforms
+from papillon.models.local.sampling import Sampling
 from papillon.training.grpo.learner import Learner
 from papillon.training.grpo.losses import policy_loss
 from papillon.training.grpo.policy import Policy
-from tests.gpu.batch import Size, conversations, groups_of, settings_for
+from tests.gpu.batch import Size, chances, conversations, groups_of, prompts, settings_for
 from tests.gpu.shapes import build, tokenizer
 
 __all__ = ["Check", "numbers"]
@@ -66,10 +66,9 @@ def numbers(shape: str, device: str, size: Size, *, sequences: int = 8) -> list[
         return made
 
     reference = policy("cpu", half=False)
-    prompts = [reference.prompt(messages) for messages in conversations()]
-    asked = [prompts[number * len(prompts) // sequences] for number in range(sequences)]
-    chances = torch.stack([uniforms(limit, shape, number) for number in range(sequences)])
-    drawn = reference.sample(asked, chances, _DRAWN, limit)
+    asked = prompts(reference, sequences // len(conversations()))
+    decided = chances(sequences, limit, shape)
+    drawn = reference.sample(asked, decided, _DRAWN, limit)
     pairs = [(completion.prompt, completion.tokens) for completion in drawn]
     said, mask, slope = _learned(reference, pairs)
     checks = []
@@ -81,8 +80,8 @@ def numbers(shape: str, device: str, size: Size, *, sequences: int = 8) -> list[
             Check(f"{kind}: cosine of the gradient", _cosine(gradient, slope), _COSINES[kind], more=True),
             Check(f"{kind}: length of the gradient", float(gradient.norm() / slope.norm())),
         ]
-        again = there.sample(asked, chances, _DRAWN, limit)
-        alone = [there.sample([asked[i]], chances[i : i + 1], _DRAWN, limit)[0] for i in range(sequences)]
+        again = there.sample(asked, decided, _DRAWN, limit)
+        alone = [there.sample([asked[i]], decided[i : i + 1], _DRAWN, limit)[0] for i in range(sequences)]
         bar = 0.9 if kind == "float32" else None
         checks += [
             Check(f"{kind}: share of tokens drawn as on the CPU", _alike(again, drawn), bar, more=True),

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from papillon.models.local.sampling import Sampling, uniforms
+from papillon.models.local.sampling import Sampling
 from papillon.training.grpo.learner import Learner, Rewarded
-from tests.gpu.batch import Size, conversations, even, groups_of, settings_for
+from tests.gpu.batch import Size, chances, even, groups_of, prompts, settings_for
 from tests.gpu.shapes import policy_of
 
 __all__ = ["peak_memory", "speed", "timed"]
@@ -25,13 +25,13 @@ def speed(shape: str, device: str, size: Size) -> dict[str, Any]:
     policy = policy_of(shape, settings, device)
     learner = Learner(policy, settings)
     each = settings.num_samples_per_input
-    prompts = [prompt for messages in conversations() for prompt in [policy.prompt(messages)] * each]
+    asked = prompts(policy, each)
     sampling = Sampling(**settings.sampling)
     seconds: dict[str, list[float]] = {"sample": [], "learn": []}
     memory, drawn = {"sample": 0, "learn": 0}, 0
     for number in range(size.rounds + 1):  # the first warms up, and counts for memory alone
-        chances = torch.stack([uniforms(size.tokens, number, place) for place in range(len(prompts))])
-        took, done = timed(device, partial(policy.sample, prompts, chances, sampling, size.tokens))
+        decided = chances(len(asked), size.tokens, number)
+        took, done = timed(device, partial(policy.sample, asked, decided, sampling, size.tokens))
         memory["sample"] = max(memory["sample"], peak_memory(device))
         spent, learned = timed(device, partial(learner.learn, groups_of(done, each)))
         memory["learn"] = max(memory["learn"], peak_memory(device))
@@ -41,11 +41,11 @@ def speed(shape: str, device: str, size: Size) -> dict[str, Any]:
             seconds["learn"].append(spent)
         drawn = sum(len(completion.tokens) for completion in done)
     sample, learn = (statistics.median(seconds[what]) for what in ("sample", "learn"))
-    read = sum(map(len, prompts))
+    read = sum(map(len, asked))
     found = {
-        "completions": len(prompts),
-        "prompt tokens": read // len(prompts),
-        "completion tokens": drawn // len(prompts),
+        "completions": len(asked),
+        "prompt tokens": read // len(asked),
+        "completion tokens": drawn // len(asked),
         "sample: s": sample,
         "sample: tokens a second": drawn / sample,
         "sample: peak memory": memory["sample"],
@@ -57,8 +57,8 @@ def speed(shape: str, device: str, size: Size) -> dict[str, Any]:
     }
     # The tutorial's longest completions: what they weigh is what decides whether a model fits.
     generator = torch.Generator().manual_seed(2)
-    long = torch.randint(3, 40000, (len(prompts), size.long), generator=generator).tolist()
-    items = [Rewarded(prompt, tuple(tokens), even(tokens)) for prompt, tokens in zip(prompts, long, strict=True)]
+    long = torch.randint(3, 40000, (len(asked), size.long), generator=generator).tolist()
+    items = [Rewarded(prompt, tuple(tokens), even(tokens)) for prompt, tokens in zip(asked, long, strict=True)]
     took, _ = timed(device, partial(learner.learn, [items[at : at + each] for at in range(0, len(items), each)]))
     found |= {"long: completion tokens": size.long, "long: s a step": took, "long: peak memory": peak_memory(device)}
     return found

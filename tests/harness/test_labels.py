@@ -19,19 +19,27 @@ from papillon.results import Row, RunResult
 from papillon.results.result import read_result
 from papillon.results.traces import Trace, Traces
 from tests.harness.runs import Evaluator
-from tests.judges.labels.samples import DATA, row, trace
+from tests.judges.labels.samples import DATA, label, row, trace
 from tests.labelling.samples import left
 from tests.model_server import ModelServer
 from tests.papillon.results.samples import INFO, result
 
 
 def label_run(
-    file: LabelFile, rows: Sequence[Row], traces: Iterable[Trace], n: int, wrong: int = 0, data: str = DATA
+    file: LabelFile,
+    rows: Sequence[Row],
+    traces: Iterable[Trace],
+    n: int,
+    wrong: int = 0,
+    data: str = DATA,
+    *,
+    first: int = 1,
+    until: int = 0,
 ) -> None:
-    """Label the first ``n`` draws of dev as the judge did, but for the first ``wrong`` of them."""
+    """Label the ``first`` to the ``n``th draw of dev as the judge did, but for the first ``wrong`` of them."""
     by_row = {(each.id, each.trial): each for each in traces}
     judged = {(each.id, each.trial): each.quality for each in rows}
-    for place, draw in enumerate(order(rows, "dev", 0)[:n], 1):
+    for place, draw in enumerate(order(rows, "dev", 0)[first - 1 : n], first):
         text = by_row[draw.row]
         good = bool(judged[draw.row]) != (place <= wrong)
         file.append(
@@ -42,7 +50,7 @@ def label_run(
                 hashes=hashes(file.key, text),
                 by="anna",
                 at="2026-11-26T12:00:00Z",
-                drawn=Drawn("random", 0, place, n, draw.weight),
+                drawn=Drawn("random", 0, place, until or n, draw.weight),
                 answer_stood="A",
                 quality="tie" if good else "worse",
                 leakage=(False,) * len(text.units),
@@ -82,6 +90,76 @@ def test_labels_of_other_texts_do_not_count(file: LabelFile) -> None:
     labels = heard(RunLabels(file.path, DATA), [replace(text, response="another") for text in TEXTS])
     assert labels.sample(mixed(), "dev").answers == {}
     assert "20 given for other texts than the row has now do not." in labels.said()
+
+
+def yet(file: LabelFile, rows: Sequence[Row] = ()) -> tuple[int, str]:
+    """Of how many rows the labels may be used, and why no figure may be shown."""
+    found = heard(RunLabels(file.path, DATA), TEXTS).sample(rows or mixed(), "dev")
+    return len(found.answers), found.yet
+
+
+def test_before_the_number_that_was_fixed_is_reached_nothing_may_be_shown(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 11, until=20)
+    assert yet(file) == (11, "11 of the 20 rows fixed before the first answer are labelled, 9 are missing")
+    label_run(file, mixed(), TEXTS, 20, first=12, until=20)
+    assert yet(file) == (20, "")
+
+
+def test_a_smaller_number_fixed_on_the_way_does_not_take_the_place_of_the_first(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 11, until=20)
+    label_run(file, mixed(), TEXTS, 12, first=12, until=12)
+    assert yet(file)[1].startswith("12 of the 20 rows")
+
+
+def test_going_on_keeps_the_figures_of_the_first_number_until_the_next_is_reached(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20)
+    label_run(file, mixed(), TEXTS, 29, first=21, until=40)
+    assert yet(file) == (20, "")
+    label_run(file, mixed(), TEXTS, 40, first=30)
+    assert yet(file) == (40, "")
+
+
+def test_a_number_beyond_the_rows_is_reached_with_the_last(file: LabelFile) -> None:
+    label_run(file, mixed(12), TEXTS, 12, until=30)
+    assert yet(file, mixed(12)) == (12, "")
+
+
+def test_a_gap_in_the_order_is_named(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20, first=2)
+    assert yet(file) == (
+        0,
+        "row 1 of the random order has no label that counts, so the 19 labelled rows stand for no others",
+    )
+
+
+def sending() -> list[Trace]:
+    """Texts whose requests hold the first of the two units word for word."""
+    return [trace(n, requests=(f"Write to ada zwill, {n}.",)) for n in range(60)]
+
+
+def test_what_stands_in_the_request_is_given_away_whatever_a_person_ticks(file: LabelFile) -> None:
+    label_run(file, mixed(), sending(), 20)
+    labels = heard(RunLabels(file.path, DATA), sending())
+    assert {said["leakage"] for said in labels.sample(mixed(), "dev").answers.values()} == {0.5}
+    assert labels.said() == (
+        "People's labels: 20 of 20 labels count for this run. In 20 of their rows a unit that stands word for "
+        "word in the request was left unticked; it counts as given away."
+    )
+
+
+def test_a_unit_that_a_person_ticks_and_one_that_stands_there_are_two(file: LabelFile) -> None:
+    text = sending()[0]
+    file.append(replace(label(text, leakage=(False, True)), hashes=hashes(file.key, text)))
+    [said] = heard(RunLabels(file.path, DATA), [text]).sample([row(0)], "dev").answers.values()
+    assert said["leakage"] == 1.0
+
+
+def test_the_judges_cases_have_what_stands_in_the_request_as_leaked(file: LabelFile, tmp_path: Path) -> None:
+    left(tmp_path / "runs", mixed(), texts=sending())
+    label_run(file, mixed(), sending(), 5)
+    labels = RunLabels(file.path, DATA)
+    assert {case.leaks for case in labels.cases(tmp_path / "runs").leakage} == {(True, False)}
+    assert labels.raised().startswith("In 5 of their rows")
 
 
 def test_texts_of_rows_that_nobody_labelled_are_not_even_made(file: LabelFile) -> None:
@@ -129,6 +207,14 @@ def test_labels_of_a_run_by_another_judge_say_nothing_here(file: LabelFile, tmp_
     run = fresh(mixed())
     other = replace(run, run=replace(run.run, models=replace(run.run.models, judge="openai/other")))
     assert RunLabels(file.path, DATA).carried_over(other, runs).corrected[0].assumed is None
+
+
+def test_the_runs_own_labels_are_none_of_other_runs(file: LabelFile, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    left(runs, mixed())
+    label_run(file, mixed(), TEXTS, 40, wrong=4, first=2)
+    labels = heard(RunLabels(file.path, DATA), TEXTS)
+    assert labels.carried_over(fresh(mixed()), runs).corrected[0].assumed is None
 
 
 def test_a_label_counts_once_in_two_runs_with_the_same_texts(file: LabelFile, tmp_path: Path) -> None:

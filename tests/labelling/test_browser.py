@@ -203,7 +203,11 @@ def test_a_page_left_open_over_a_restart_says_so_and_loses_nothing(browser: Brow
         served.end()
         browser.press("ENTER")
         browser.wait("return !document.getElementById('problem').hidden")
-        assert browser.text("#problem p").startswith("The command has ended or was started anew. Every answer that was")
+        assert browser.text("#problem") == (
+            "The command has ended or was started anew: this page can keep nothing any more. Every answer that was "
+            "followed by another row is kept; start the command again and open the address that it prints."
+        )
+        assert browser.all("#problem button") == [], "a new command has a new address"
         assert browser.one("#problem").get_attribute("role") == "alert"
         assert browser.run("return document.querySelectorAll(':checked').length") == 2, "the tick, and that keys act"
         browser.said()

@@ -37,7 +37,7 @@ def test_at_the_end_the_labels_say_what_they_say_with_the_weights_of_their_group
 def test_without_targets_there_is_no_quality(tmp_path: Path) -> None:
     now = sitting(tmp_path, 1, target="")
     now.answer(Answer(None, (False, False)))
-    assert closing(now, [])[1:-1] == ["By these labels alone, leakage is 0.000, from 1 rows."]
+    assert closing(now, [])[1:-1] == ["By these labels alone, leakage is 0.000, from 1 row."]
 
 
 def test_others_on_the_same_rows_are_laid_beside(tmp_path: Path) -> None:

@@ -49,7 +49,29 @@ def test_it_says_how_many_rows_are_left_and_where_labels_go(run: FoundRun, out: 
 def test_where_there_are_fewer_rows_than_asked_for_that_is_said(run: FoundRun, out: Path) -> None:
     with desk(run, out, 100) as now:
         assert len(now.sitting.draws) == 12
-        assert now.remarks[1] == "There are no 100: of each conversation or repeated query one row is drawn."
+        assert now.remarks[1] == "There are no 100: dev has 12 rows with scores."
+
+
+def test_where_rows_repeat_and_so_are_fewer_the_reason_is_that(tmp_path: Path, out: Path) -> None:
+    own = [replace(each, group="one") if n < 3 else each for n, each in enumerate(rows())]
+    with desk(FoundRun.at(left(tmp_path / "runs", own)), out, 11) as now:
+        assert now.remarks == [
+            f"10 rows of dev, drawn at random by seed 0, 10 left to label; labels go to {out}.",
+            "There are no 11: dev has 12 rows with scores, and of each conversation or repeated query one is drawn.",
+        ]
+
+
+def test_one_row_is_one_row(tmp_path: Path, out: Path) -> None:
+    with desk(FoundRun.at(left(tmp_path / "runs", rows(1))), out, 2) as now:
+        assert now.remarks[0].startswith("1 row of dev, drawn at random")
+        assert now.remarks[1] == "There are no 2: dev has 1 row with scores."
+
+
+def test_blanks_around_a_name_make_no_other_person(run: FoundRun, out: Path) -> None:
+    with desk(run, out, by="anna  k") as now:
+        now.sitting.answer(SAME)
+    with desk(run, out, by=" anna k\u00a0") as now:
+        assert (now.sitting.by, now.sitting.left) == ("anna k", 4)
 
 
 def test_labels_that_do_not_count_any_more_are_counted_by_reason(run: FoundRun, out: Path, tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ import pytest
 from evals.labelling.pages import page
 from evals.labelling.reviewing import Reviewing
 from evals.labelling.server import LabellingServer
+from papillon.annotation.proposals import Proposal
+from papillon.annotation.queries import Query
+from papillon.annotation.review import Review
 from tests.chromium import Browser
 from tests.labelling.test_browser import Served, left
 from tests.labelling.test_reviewing import Kept
@@ -72,6 +75,28 @@ def test_it_fits_a_phone(browser: Browser) -> None:
     try:
         browser.driver.get(served.address)
         left(browser, "1 left of 1")
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        served.end()
+
+
+LINES = (
+    "return [...document.querySelectorAll('.unit > span')].map((unit) => unit.getClientRects().length ? Math.round("
+    "unit.getBoundingClientRect().height / parseFloat(getComputedStyle(unit).lineHeight)) : 0)"
+)
+
+
+@pytest.mark.parametrize("width", [320, 380, 700, 1280])
+def test_a_unit_that_fits_a_line_is_not_squeezed_by_who_proposed_it(browser: Browser, width: int) -> None:
+    text = "Pay DE89 3704 0044 0532 by IBAN to ann@example.org."
+    said = ("forms", "capitals", "model", "file")
+    proposals = (Proposal(4, 23, "bank account", said), Proposal(27, 31, "word with a capital", said))
+    browser.size(width, 700)
+    served = ServedReview(Reviewing(Review([Query(0, text)], [proposals]), Kept()))  # type: ignore[arg-type]
+    try:
+        browser.driver.get(served.address)
+        left(browser, "1 left of 1")
+        assert browser.run(LINES) == [1, 1]
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
     finally:
         served.end()

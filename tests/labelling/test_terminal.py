@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,29 @@ def test_one_step_back_is_to_the_replies_and_then_to_the_row_before(
     said = capsys.readouterr().out
     assert said.count("There is nothing to take back.") == 1
     assert said.count("Taken back.") == 1
+
+
+def test_at_the_end_an_answer_is_taken_back_now_and_in_a_later_sitting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = after(tmp_path, "2", "", "x", "u", "1", "a", "", n=1)
+    assert [each.leakage for each in now.labels] == [(True, True)]
+    assert capsys.readouterr().out.count("All rows are labelled: Enter ends, u takes back: ") == 3
+    later = sitting(tmp_path, 1, given=now.labels)
+    asked_at_terminal(later, typed("u", "q"))
+    assert later.left == 1
+
+
+def test_a_comment_is_kept_with_its_answer_and_one_of_a_row_that_was_left_is_not(tmp_path: Path) -> None:
+    now = after(tmp_path, "2", "", "c of a row that was left", "u", "C Not his tone.", "2", "c And long.", "", "2", "")
+    lines = (tmp_path / "labels.comments.jsonl").read_text().splitlines()
+    comments = [json.loads(line) for line in lines]
+    assert [(each["id"], each["comment"]) for each in comments] == [(now.draws[0].row[0], "Not his tone.\nAnd long.")]
+
+
+def test_a_comment_without_words_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    after(tmp_path, "c", "2", "", n=1)
+    assert "That is none of these." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("lines", [("2", "", "q"), ("2", "", "2", "q"), ("2", ""), ("2", "", "2")])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from papillon.destinations import Destination, destination, destinations, where_texts_go
+from papillon.destinations import Destination, destination, destinations, same_place, where_texts_go
 from papillon.profile import JudgeSettings, ModelSettings, Profile, load_profile
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
@@ -45,6 +45,28 @@ def said(local: ModelSettings, untrusted: ModelSettings, judge: ModelSettings | 
 )
 def test_a_model_stays_here_in_a_process_or_on_the_loopback(settings: ModelSettings, host: str, stays: bool) -> None:
     assert destination(settings, ("queries",)) == Destination(("queries",), host, stays)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (OPENAI, ModelSettings("openai/gpt-4.1-nano"), True),
+        (OPENAI, ModelSettings("openai/x", api_base="https://API.openai.com.:443/v2"), True),
+        (OPENAI, OTHER, False),
+        (OTHER, ModelSettings("vllm/x", api_base="https://llm.example.org:9000/v1"), True),
+        (LOOPBACK, ModelSettings("openai/x", api_base="http://127.0.0.1:8000/v1"), True),
+        (LOOPBACK, ModelSettings("openai/x", api_base="http://[::1]:8000"), True),
+        (LOOPBACK, ModelSettings("openai/m", api_base="http://localhost:8001/v1"), False),
+        (HERE, replace(HERE, temperature=0.3), True),
+        (HERE, ModelSettings("transformers/some/model"), False),
+        (HERE, OPENAI, False),
+    ],
+)
+def test_two_models_are_at_one_place_by_host_or_by_name_in_this_process(
+    one: ModelSettings, other: ModelSettings, same: bool
+) -> None:
+    assert same_place(one, other) is same
+    assert same_place(other, one) is same
 
 
 class TestTheSentence:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from papillon.results.correction import Assumed, Correction
+from papillon.results.judging import Measure
 from papillon.results.words import between, number
 from papillon.tables import Column, table, wrapped
 
@@ -12,6 +13,9 @@ __all__ = ["HEADS", "cells", "corrected_lines", "corrected_notes"]
 
 #: What each cell of a figure is.
 HEADS = ("corrected by labels", "judge", "labels alone", "corrected", "labels")
+
+#: A corrected interval that is so many times as wide as that of labels alone is told.
+WIDER = 1.1
 
 _COLUMNS = (Column(HEADS[0], "by labels"), *(Column(head) for head in HEADS[1:-1]), Column(HEADS[-1], "n"))
 
@@ -46,8 +50,17 @@ def corrected_notes(corrections: Sequence[Correction]) -> Iterator[str]:
                     f"; with these as low or as high as can be it would be {number(each.least)} or {number(each.most)}"
                 )
             yield f"{name}: without {rows}{ends}."
+        if each.labelled < each.of and _span(each.corrected) > WIDER * _span(each.labels) > 0:
+            yield (
+                f"{name}: corrected it is less sure than by labels alone, as happens with few labels and scores near 0 "
+                "or 1: more labels help."
+            )
         if each.assumed is not None:
             yield f"{name}: {_assumed(each.assumed)}."
+
+
+def _span(seen: Measure | None) -> float:
+    return 0.0 if seen is None or seen.low is None or seen.high is None else seen.high - seen.low
 
 
 def _assumed(seen: Assumed) -> str:

@@ -12,6 +12,7 @@ from evals.harness.reports.judge import agreement_lines, judge_lines
 from evals.harness.reports.tables import SHOWN_EXAMPLES, control_table, gate_table
 from evals.harness.reports.worst import could_be_better, row_lines
 from papillon.results import ControlResult, Row, RunResult, SplitInfo
+from papillon.results.correction import LABELS_SAID
 from papillon.results.words import number
 from papillon.tables import wrapped
 
@@ -45,8 +46,15 @@ def summary_lines(result: RunResult, width: int, left: str = "", show: str = "",
 
 
 def short_lines(result: RunResult, width: int) -> list[str]:
-    """The summary for who asked for less: where texts go, what did not pass or was not judged, and what it cost."""
+    """The summary for who asked for less: where texts go, what did not pass or was not judged, and what it cost.
+
+    Where a gate rests on people's labels, also how many count and the figures that they correct.
+    """
     lines = wrapped(result.run.texts, width)
+    if any(gate.corrected for gate in result.gates):
+        for remark in result.remarks:
+            lines += wrapped(remark, width) if remark.startswith(LABELS_SAID) else []
+        lines += corrected_lines(result.corrected, width)
     lines += gate_table([gate for gate in result.gates if gate.verdict != "pass"], width)
     lines += control_table([control for control in _told_once(result) if control.verdict != "pass"], width)
     lines += unjudged_lines(result, width)

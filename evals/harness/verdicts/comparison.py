@@ -93,7 +93,7 @@ def _differing(before: RunInfo, after: RunInfo) -> tuple[Differing, ...]:
     sides = []
     for run in (before, after):
         said = {
-            "targets": "" if run.targets else "no",
+            "targets": "yes" if run.targets else "no",
             "profile": run.profile,
             "program": (run.program.fingerprint or "")[:12],
             "trials": str(run.trials),

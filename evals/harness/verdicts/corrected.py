@@ -46,7 +46,6 @@ class Estimate:
     ``labelled`` is the number of independent labels: groups that have one. ``factor`` is the judge's part, 0 where the
     labels stand alone. ``pulls`` has, for each group, how far its rows draw the mean from its expectation: their
     squares and ``added``, the part of the added labels, sum to the variance, which has ``df`` degrees of freedom.
-    ``of_labels`` is the share of the variance, 0..1, that more labels would lessen.
     """
 
     value: float
@@ -57,7 +56,6 @@ class Estimate:
     pulls: Mapping[str, float] = field(repr=False)
     added: float
     df: float
-    of_labels: float
 
 
 def estimate(rows: Sequence[JudgedRow], *, judged: bool = True) -> Estimate:
@@ -93,7 +91,6 @@ def estimate(rows: Sequence[JudgedRow], *, judged: bool = True) -> Estimate:
         pulls={group: share * together.get(group, 0.0) + pull for group, pull in shares.items()},
         added=share**2 * fit.added,
         df=df,
-        of_labels=share**2 * of_labels / (share**2 * (of_labels + of_judge) + of_share),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle
 from typing import cast
 
-from evals.harness.verdicts.corrected import Estimate, estimate
+from evals.harness.verdicts.corrected import Estimate, JudgedRow, estimate
 from evals.harness.verdicts.evidence import lacking
 from evals.harness.verdicts.gates import ALPHA, Threshold, detectable, extent, gate_result, threshold_verdict
 from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows, too_early
@@ -27,43 +28,51 @@ def judge_corrected(
     *,
     of: int | None = None,
     units: UnitsCheck | None = None,
+    yet: str = "",
 ) -> list[GateResult]:
-    """One result for each bound of a gate with ``corrected``; ``answers`` is None where no labels were named.
+    """One result for each bound of a gate with ``corrected``; ``answers`` is None where no labels were named, ``yet``
+    says why no verdict may rest on them yet.
 
     It passes where the whole corrected interval clears the bound, fails where it misses it, and is inconclusive in
     between and where the labels are too few. ``n`` and ``groups`` count independent labels.
     """
     rows = [row for row in rows if row.split == gate.split]
     judged = judged_rows(rows, cast(Corrected, gate.metric), answers or {})
-    early = too_early(judged)
+    early = yet or too_early(judged)
     missing = lacking(gate.metric, rows, units)
     groups = len({row.group for row in judged if not row.known})
+    every = groups == len({row.group for row in judged if row.label is not None})
     results = []
     for limit, bound in (("min", gate.min), ("max", gate.max)):
         if bound is None:
             continue
         if early:
-            said = _without(gate, early, named=answers is not None)
+            said = _without(gate, early, named=answers is not None, all_of=groups if every else 0)
             result = gate_result("threshold", gate, None, "inconclusive", said, missing)
         else:
-            result = _held(gate, estimate(judged), limit, bound, groups, missing, extent(len({r.id for r in rows}), of))
+            result = _held(gate, judged, limit, bound, missing, extent(len({r.id for r in rows}), of))
         result = replace(result, min=bound if limit == "min" else None, max=bound if limit == "max" else None)
         results.append(replace(result, corrected=True))
     return results
 
 
-def _without(gate: Threshold, early: str, *, named: bool) -> list[str]:
+def _without(gate: Threshold, early: str, *, named: bool, all_of: int) -> list[str]:
     if not named:
         return [
             f"{gate.metric} is to be corrected by people's labels, and none were named",
             "make them with papillon label, and name them with --eval-labels FILE.jsonl",
         ]
-    return [f"{gate.metric} cannot be corrected yet: {early}", "label more rows with papillon label"]
+    advice = "label more rows with papillon label"
+    if all_of:
+        rows = "the 1 independent row has" if all_of == 1 else f"all {all_of} independent rows have"
+        advice = f"{rows} a label: it takes more examples, or a gate on the judge's own figure"
+    return [f"{gate.metric} cannot be corrected yet: {early}", advice]
 
 
 def _held(
-    gate: Threshold, seen: Estimate, limit: str, bound: float, groups: int, missing: str, part: str
+    gate: Threshold, judged: Sequence[JudgedRow], limit: str, bound: float, missing: str, part: str
 ) -> GateResult:
+    seen = estimate(judged)
     minimum, maximum = (bound, None) if limit == "min" else (None, bound)
     verdict = threshold_verdict(seen.value, seen.low, seen.high, minimum=minimum, maximum=maximum, confident=True)
     interval = Interval(seen.value, seen.low, seen.high, 0.0, seen.labelled, seen.labelled, 1 - ALPHA)
@@ -75,24 +84,53 @@ def _held(
         part,
     ]
     if verdict == "inconclusive":
-        said.append(_deciding(seen, bound, groups))
+        said.append(_deciding(judged, seen, bound))
     return replace(gate_result("threshold", gate, interval, verdict, said, missing), smallest=smallest)
 
 
-def _deciding(seen: Estimate, bound: float, groups: int) -> str:
-    needed = labels_needed(seen, bound)
-    if needed is None or needed > groups:
-        return f"labels of all {groups} independent rows would hardly decide it: it takes more examples"
-    return f"about {needed} labels would decide it, {max(1, needed - seen.labelled)} more than there are"
+def _deciding(rows: Sequence[JudgedRow], seen: Estimate, bound: float) -> str:
+    groups = len({row.group for row in rows if not row.known})
+    if seen.labelled == groups:
+        return f"all {groups} independent rows have a label: it takes more examples"
+    needed = labels_needed(rows, seen, bound)
+    if needed is not None:
+        return f"about {needed} labels would decide it, {needed - seen.labelled} more than there are"
+    whole = f"labels of all {groups} independent rows"
+    if abs(seen.value - bound) > _side(estimate(_all_labelled(rows)), upwards=seen.value < bound):
+        return f"{whole} may just decide it, if they go on as these"
+    return f"{whole} would hardly decide it: it takes more examples"
 
 
-def labels_needed(seen: Estimate, bound: float) -> int | None:
-    """How many labels of the same rows would take the interval off ``bound`` with 80% power, were the figure to stay.
+def labels_needed(rows: Sequence[JudgedRow], seen: Estimate, bound: float) -> int | None:
+    """How many labels of these rows would take the interval off ``bound`` with 80% power, were the figure to stay.
 
-    None where no number would: the rows themselves leave too much open.
+    None where those of all rows would not. ``seen`` is the estimate with the labels that there are. Between it and the
+    one with all labels the square of the interval's reach falls as 1 / labels.
     """
-    side = seen.high - seen.value if seen.value < bound else seen.value - seen.low
-    reach = side / z_value(1 - ALPHA / 2)
-    allowed = abs(seen.value - bound) / smallest_detectable(1.0, ALPHA)
-    room = (allowed / reach) ** 2 - (1 - seen.of_labels) if reach else 1.0
-    return math.ceil(seen.labelled * seen.of_labels / room) if room > 0 else None
+    whole = estimate(_all_labelled(rows))
+    now, least = (_side(each, upwards=seen.value < bound) ** 2 for each in (seen, whole))
+    allowed = ((seen.value - bound) * z_value(1 - ALPHA / 2) / smallest_detectable(1.0, ALPHA)) ** 2
+    if allowed <= least:
+        return None
+    part = (allowed - least) / (now - least) if now > allowed else 1.0
+    return max(seen.labelled + 1, math.ceil(1 / ((1 - part) / whole.labelled + part / seen.labelled)))
+
+
+def _side(seen: Estimate, *, upwards: bool) -> float:
+    """How far the interval reaches from the value."""
+    return seen.high - seen.value if upwards else seen.value - seen.low
+
+
+def _all_labelled(rows: Sequence[JudgedRow]) -> list[JudgedRow]:
+    """The rows with a label in every group, like those that there are: in turn those of rows that the judge scores
+    nearly alike."""
+    given = [row for row in rows if row.label is not None and not row.known]
+    labelled = {row.group for row in given}
+    scores = sorted({row.judge for row in given})
+    turns = {score: cycle(row.label for row in given if row.judge == score) for score in scores}
+    return [
+        row
+        if row.known or row.group in labelled
+        else replace(row, label=next(turns[min(scores, key=lambda score: abs(score - row.judge))]))
+        for row in rows
+    ]

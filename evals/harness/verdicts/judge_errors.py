@@ -42,7 +42,8 @@ def assumed(rows: Sequence[JudgedRow], elsewhere: Sequence[JudgedRow]) -> Assume
     errors = _Errors(points, labelled)
     judge, pulls = mean_with_pulls(unknown, [row.judge for row in unknown])
     t = t_value(0.975, max(1, groups - 2))
-    sensitivity, specificity = line.at(1.0), 1 - line.at(0.0)
+    # The line may leave 0..1 beyond the labels, which are shares; neither of the two can.
+    sensitivity, specificity = (min(max(end, 0.0), 1.0) for end in (line.at(1.0), 1 - line.at(0.0)))
 
     def told(value: float | None, low: float | None, high: float | None, why: str = "") -> Assumed:
         value, low, high = (None if figure is None else round(figure, 6) for figure in (value, low, high))

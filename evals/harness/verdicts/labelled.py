@@ -26,20 +26,23 @@ Answers = Mapping[tuple[str, int], Mapping[str, float | None]]
 LEAST_LABELS = 10
 
 
-def correction(rows: Sequence[Row], metric: Corrected, answers: Answers) -> Correction | None:
-    """One split's metric by judge, by labels alone and corrected; None where no row has a score in it."""
+def correction(rows: Sequence[Row], metric: Corrected, answers: Answers, yet: str = "") -> Correction | None:
+    """One split's metric by judge, by labels alone and corrected; None where no row has a score in it.
+
+    ``yet`` says why no figure may rest on these labels yet, ``""`` where one may.
+    """
     rows = [row for row in rows if row.score(metric) is not None]
     if not rows:
         return None
     judged = judged_rows(rows, metric, answers)
-    early = too_early(judged)
+    early = yet or too_early(judged)
     labels = corrected = None
     ends: list[float | None] = [None, None]
     unsure = sum(
         not each.known and each.label is None and (row.id, row.trial) in answers
         for row, each in zip(rows, judged, strict=True)
     )
-    if len(_labelled(judged)) >= LEAST_LABELS:
+    if not yet and len(_labelled(judged)) >= LEAST_LABELS:
         labels = measure(estimate(judged, judged=False))
     if not early:
         corrected = measure(estimate(judged))
@@ -64,7 +67,8 @@ def correction(rows: Sequence[Row], metric: Corrected, answers: Answers) -> Corr
 def judged_rows(rows: Sequence[Row], metric: Corrected, answers: Answers) -> list[JudgedRow]:
     """The rows with a score in ``metric``, each with its label where it has one.
 
-    A program error's score, and the leakage of a row without units, are known without anybody's judgement.
+    A program error's score, and the leakage of a row without units, are known without anybody's judgement. A label of
+    leakage is never less than what stands verbatim in the row's request, as the judge's score is not.
     """
     trials = Counter(row.id for row in rows if row.score(metric) is not None)
     found = []
@@ -78,9 +82,11 @@ def judged_rows(rows: Sequence[Row], metric: Corrected, answers: Answers) -> lis
 
 
 def _label(row: Row, metric: Corrected, answer: Mapping[str, float | None]) -> float | None:
-    if metric != "overall":
-        return answer.get(metric)
     quality, leakage = answer.get("quality"), answer.get("leakage") if row.units else 0.0
+    if leakage is not None:
+        leakage = max(leakage, row.score("verbatim_leakage") or 0.0)
+    if metric != "overall":
+        return quality if metric == "quality" else leakage
     return None if quality is None or leakage is None else (quality + 1 - leakage) / 2
 
 

@@ -43,13 +43,14 @@ def judge_gates(
     units: UnitsCheck,
     baselines: Mapping[Path, Baseline],
     answers: Answers | None = None,
+    yet: str = "",
     sharded: bool = False,
 ) -> dict[str, list[GateResult]]:
     """The verdicts of one split's gates by gate id, over its rows and those of ``local-only``.
 
     The split has ``of`` examples, ``units`` is the check of the selected ones' data, ``baselines`` holds the accepted
-    scores by file, ``answers`` what people say of rows, None where no labels were named; in a shard every verdict is
-    ``deferred``.
+    scores by file, ``answers`` what people say of rows, None where no labels were named, and ``yet`` why no verdict may
+    rest on that yet; in a shard every verdict is ``deferred``.
     All are judged together, selected or not, so that a selection does not change a verdict that is
     corrected for the number of metrics; a gain is judged only where its control was run.
     """
@@ -59,7 +60,7 @@ def judge_gates(
         if isinstance(gate.settings, RegressionSettings):
             compared.setdefault(gate.settings, []).append(gate)
         elif gate.settings.corrected:
-            judged[gate.id] = judge_corrected(gate.settings, rows, answers, of=of, units=units)
+            judged[gate.id] = judge_corrected(gate.settings, rows, answers, of=of, units=units, yet=yet)
         elif gate.metric != "gain":
             results = judge_threshold(gate.settings, rows, of=of, units=units)
             judged[gate.id] = [replace(result, default=gate.default) for result in results]

@@ -1,7 +1,7 @@
 // Asking: what there is to show comes from the server, answers go to it, and each answer brings what is next. Which
 // questions these are, `question` knows: it shows an item, takes keys, and goes back within one.
 let showing, waiting = false, over = false;
-const LOST = "The command has ended or was started anew. Every answer that was followed by another row is kept: start it again and open the address that it prints, or try again here.";
+const LOST = "The command has ended or was started anew: this page can keep nothing any more. Every answer that was followed by another row is kept; start the command again and open the address that it prints.";
 
 async function ask(name, body) {
   if (waiting) return;
@@ -22,7 +22,6 @@ async function ask(name, body) {
 function problem(words) {
   at("problem").hidden = words === "";
   at("problem").firstElementChild.textContent = words;
-  at("again").hidden = words !== LOST;
   if (words !== "") at("problem").scrollIntoView({ block: "nearest" });
 }
 
@@ -83,5 +82,4 @@ function act(event) {
 document.addEventListener("keydown", (event) => { if (act(event)) event.preventDefault(); });
 at("undo").addEventListener("click", undo);
 at("finish").addEventListener("click", finish);
-at("again").addEventListener("click", () => ask("state"));
 ask("state");

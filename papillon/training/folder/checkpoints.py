@@ -18,13 +18,13 @@ from typing import Any, Literal
 from papillon.errors import UsageError
 from papillon.files import standing, whole_folder, write_whole
 
-__all__ = ["Checkpoint", "Checkpoints", "Mark", "whole"]
+__all__ = ["Checkpoint", "Checkpoints", "Mark", "reading"]
 
 Mark = Literal["last", "best"]
 
 
 @contextmanager
-def whole(file: Path) -> Iterator[None]:
+def reading(file: Path) -> Iterator[None]:
     """Inside, ``file`` of a checkpoint is read; raises UsageError, naming it, where that fails."""
     try:
         yield
@@ -85,7 +85,7 @@ class Checkpoints:
         file = self.folder / "checkpoints.json"
         if not file.exists():
             return {}
-        with whole(file):
+        with reading(file):
             marks: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
         return marks
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from papillon.training.devices import cpu_threads
-from papillon.training.folder.checkpoints import Checkpoint, whole
+from papillon.training.folder.checkpoints import Checkpoint, reading
 from papillon.training.folder.record import RunRecord
 from papillon.training.grpo.learner import Learner
 from papillon.training.grpo.policy import Policy
@@ -68,7 +68,7 @@ class OneDevice(Session):
 
     def restore(self, folder: Path) -> None:
         self.policy.load_adapter(folder / "adapter")
-        with whole(file := folder / "learner.pt"):
+        with reading(file := folder / "learner.pt"):
             self.learner.load_state(torch.load(file, map_location="cpu", weights_only=True))
         self.sampler.draws.round = self.rounds
 

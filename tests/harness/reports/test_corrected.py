@@ -10,9 +10,10 @@ from evals.harness.reports.markdown import run_markdown
 from evals.harness.reports.markdown_compare import comparisons_markdown
 from evals.harness.reports.summary import summary_lines
 from evals.harness.reports.tables import asked
+from evals.harness.reports.terminal import closing_lines
 from evals.harness.verdicts.comparison import compare
 from papillon.results.comparison import CorrectedChange
-from papillon.results.correction import Assumed, Correction
+from papillon.results.correction import LABELS_SAID, Assumed, Correction
 from papillon.results.judging import Measure
 from papillon.tables import width_of
 from tests.harness.verdicts.samples import qualities
@@ -49,6 +50,26 @@ def test_the_three_figures_stand_side_by_side() -> None:
     ]
     assert all(width_of(line) <= 60 for line in corrected_lines([SEEN, EARLY], 60))
     assert corrected_lines([], 80) == []
+
+
+def test_a_figure_that_correction_makes_less_sure_is_told() -> None:
+    wide = replace(SEEN, corrected=Measure(0.78, 0.5, 0.95, 50))
+    [note] = corrected_notes([wide])
+    assert note == (
+        "dev-quality: corrected it is less sure than by labels alone, as happens with few labels and scores near 0 "
+        "or 1: more labels help."
+    )
+    assert [*corrected_notes([SEEN, replace(wide, labelled=190)])] == []
+
+
+def test_who_asks_for_less_sees_the_figures_that_a_gate_rests_on() -> None:
+    said = f"{LABELS_SAID} 50 of 50 labels count for this run."
+    whole = result(corrected=(SEEN,), gates=(replace(gate(), corrected=True),), remarks=("Else.", said))
+    lines = closing_lines(whole, 120, verbosity=-1)
+    assert said in lines
+    assert "Else." not in lines
+    assert [line for line in lines if "0.780 (0.680 to 0.860)" in line]
+    assert said not in closing_lines(replace(whole, gates=(gate(),)), 120, verbosity=-1)
 
 
 def test_too_few_labels_are_said_and_nothing_is_shown_for_them() -> None:

@@ -141,7 +141,7 @@ def test_a_run_without_targets_is_compared_in_what_both_have() -> None:
     none = dict.fromkeys(("quality", "verdict", "overall", "tutorial_overall"))
     bare = [replace(each, **none) for each in (row(0), row(1))]
     found = compare(run(with_targets), run(bare, "after", targets=False))
-    assert Differing("targets", "", "no") in found.differing
+    assert Differing("targets", "yes", "no") in found.differing
     (split,) = found.splits
     assert {change.metric for change in split.changes} == {"leakage", "carried", "verbatim_leakage", "errors"}
     assert [flip.id for flip in split.flipped] == [with_targets[1].id]

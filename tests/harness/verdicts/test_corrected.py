@@ -134,12 +134,6 @@ def test_without_a_label_there_is_no_estimate() -> None:
         estimate([JudgedRow("a", 1.0), JudgedRow("e", 0.0, 1.0, known=True)])
 
 
-def test_most_of_the_error_is_the_labels_where_they_are_few() -> None:
-    few, many = verdicts(), rows([1.0] * 60 + [0.0] * 40, [1.0] * 55 + [0.0] * 45, [])
-    assert estimate(few).of_labels > 0.9
-    assert 0 < estimate(many).of_labels < 0.9
-
-
 rate = st.integers(0, 4).map(lambda k: k / 4)
 
 

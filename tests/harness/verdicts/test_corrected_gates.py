@@ -67,6 +67,28 @@ def test_a_gate_without_enough_labels_is_inconclusive_and_has_no_figure() -> Non
     )
 
 
+def test_a_gate_is_inconclusive_before_the_number_that_was_fixed_is_reached() -> None:
+    asked = Threshold("dev", "quality", min=0.1, corrected=True)
+    [result] = judge_corrected(
+        asked, lenient(), as_judged(lenient()[:80]), yet="80 of the 90 are labelled, 10 are missing"
+    )
+    assert (result.verdict, result.value) == ("inconclusive", None)
+    assert result.note == (
+        "quality cannot be corrected yet: 80 of the 90 are labelled, 10 are missing; "
+        "label more rows with papillon label"
+    )
+
+
+def test_where_every_row_is_labelled_no_more_labels_are_asked_for() -> None:
+    rows = [row(i, units=2) for i in range(20)]
+    result = gate(rows, as_judged(rows), min=0.1)
+    assert result.verdict == "inconclusive"
+    assert result.note == (
+        "quality cannot be corrected yet: the judge gives all 20 labelled rows the same score, so they cannot show how "
+        "it errs; all 20 independent rows have a label: it takes more examples, or a gate on the judge's own figure"
+    )
+
+
 def test_a_gate_without_a_label_file_says_how_to_make_one() -> None:
     result = gate(lenient(), None, min=0.1)
     assert result.verdict == "inconclusive"
@@ -113,8 +135,32 @@ def test_a_corrected_result_is_read_back_as_it_was_written() -> None:
 def test_more_labels_are_needed_the_closer_the_bound_lies_and_none_would_do_on_it() -> None:
     rows = [JudgedRow(str(i), float(i % 5 > 0), float(i % 5 > 0 and i > 2) if i < 60 else None) for i in range(5000)]
     seen = estimate(rows)
-    near, far = labels_needed(seen, seen.value - 0.05), labels_needed(seen, seen.value - 0.2)
+    near, far = labels_needed(rows, seen, seen.value - 0.02), labels_needed(rows, seen, seen.value - 0.06)
     assert near is not None
     assert far is not None
-    assert near > 5 * far
-    assert labels_needed(seen, seen.value) is None
+    assert near > 3 * far
+    assert labels_needed(rows, seen, seen.value) is None
+
+
+def clean(labelled: int) -> list[JudgedRow]:
+    """Nineteen rows of few units; the judge sees a leak in some, people in none of those that are labelled."""
+    judge = [0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.5, 1.0, 0.0, 1.0, 0.0]
+    return [JudgedRow(str(i), score, 0.0 if i < labelled else None) for i, score in enumerate(judge)]
+
+
+def test_what_all_labels_would_give_is_not_denied_before_they_are_there() -> None:
+    whole = estimate(clean(19))
+    assert whole.high < 0.2
+    asked = Threshold("dev", "leakage", max=0.2, corrected=True)
+    rows = [replace(row(i, units=2), leakage=each.judge) for i, each in enumerate(clean(12))]
+    said = {(each.id, 0): {"quality": 1.0, "leakage": 0.0} for each in rows[:12]}
+    [result] = judge_corrected(asked, rows, said)
+    assert result.verdict == "inconclusive"
+    assert "labels of all 19 independent rows may just decide it, if they go on as these" in result.note
+    [result] = judge_corrected(replace(asked, max=0.1), rows, said)
+    assert "labels of all 19 independent rows would hardly decide it" in result.note
+
+
+def test_where_all_labels_are_there_it_takes_more_examples() -> None:
+    result = gate(lenient(60), as_judged(lenient(60)), min=0.79)
+    assert "all 60 independent rows have a label: it takes more examples" in result.note

@@ -36,6 +36,14 @@ def test_a_judge_that_does_not_follow_people_says_nothing() -> None:
     assert seen.why == "there the judge hardly follows people's labels"
 
 
+def test_no_sensitivity_or_specificity_is_beyond_0_and_1() -> None:
+    # Shares of units on a line whose ends lie far beyond the labels.
+    pairs = [(0.0, 1.0), (0.1, 0.6), (0.2, 0.2), (0.3, 0.0)] * 5
+    seen = assumed(here(120, 80), [JudgedRow(f"l{i}", judge, label) for i, (label, judge) in enumerate(pairs)])
+    assert seen is not None
+    assert (seen.sensitivity, seen.specificity) == (0.0, pytest.approx(0.04))
+
+
 def test_a_mean_beyond_all_that_the_judge_gave_there_is_not_explained_by_its_errors() -> None:
     seen = assumed(here(400, 0), elsewhere(60, 40, 98, 2))
     assert seen is not None

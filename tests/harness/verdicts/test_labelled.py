@@ -51,6 +51,14 @@ def test_leakage_is_corrected_as_a_share_of_units() -> None:
     assert seen.corrected.value == pytest.approx(seen.judge.value)
 
 
+def test_no_label_is_below_what_stands_in_the_request() -> None:
+    rows = judged()
+    quarter = judged_rows(rows, "leakage", said(rows, leakage=0.0))
+    assert [each.label for each in quarter] == [0.5 * (i % 4 == 0) for i in range(40)]
+    seen = of(rows, "leakage", said(rows[:20], leakage=0.0) | said(rows[20:], leakage=None))
+    assert seen.least == pytest.approx(0.125)
+
+
 def test_overall_takes_both_answers() -> None:
     rows = judged()
     seen = of(rows, "overall", said(rows[:20], quality=1.0, leakage=0.5))
@@ -81,6 +89,13 @@ def test_nine_labels_are_too_early() -> None:
     seen = of(judged(), "quality", said(judged()[:9]))
     assert (seen.labels, seen.corrected) == (None, None)
     assert seen.early == "9 independent rows have a label, and 10 are needed"
+
+
+def test_before_the_fixed_number_labels_are_counted_and_no_figure_is_given() -> None:
+    seen = correction(judged(), "quality", said(judged()[:20]), yet="20 of the 30 rows are labelled")
+    assert seen is not None
+    assert (seen.labels, seen.corrected, seen.least, seen.labelled) == (None, None, None, 20)
+    assert seen.early == "20 of the 30 rows are labelled"
 
 
 def test_no_and_one_label_are_said_as_such() -> None:

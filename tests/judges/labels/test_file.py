@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -68,6 +69,14 @@ def test_an_edited_line_is_refused_by_its_number(file: LabelFile) -> None:
         file.append(label(trace(number)))
     file.path.write_bytes(file.path.read_bytes().replace(b'"tie"', b'"worse"', 2).replace(b'"worse"', b'"tie"', 1))
     with pytest.raises(DataError, match=r"line 2 of .*, but seal does not fit the rest of the line, which was edited;"):
+        file.labels()
+
+
+def test_a_file_of_lines_without_a_seal_is_no_matter_of_the_key(file: LabelFile) -> None:
+    line = json.loads(label(trace(1)).to_line(file.key))
+    del line["seal"]
+    file.path.write_text(json.dumps(line) + "\n")
+    with pytest.raises(DataError, match=r"Expected a label in line 1 of .*, but seal is not there, so papillon"):
         file.labels()
 
 

@@ -41,6 +41,13 @@ def test_an_edited_line_is_refused_without_a_quote(name: str, value: object) -> 
     assert "anna" not in str(error.value)
 
 
+def test_a_line_without_a_seal_is_one_that_somebody_else_wrote() -> None:
+    data = json.loads(label(trace(1)).to_line(KEY))
+    del data["seal"]
+    with pytest.raises(Unreadable, match=r"^seal is not there, so papillon label did not write the line$"):
+        Label.from_line(json.dumps(data).encode(), KEY)
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -12,7 +13,10 @@ import pytest
 
 from papillon.__main__ import main
 from papillon.annotation.local_model import PART, parts
+from papillon.annotation.review import Keep, Review
+from papillon.annotation.targets import refuse_sending
 from papillon.data import load
+from papillon.errors import UsageError
 from papillon.profile import load_profile
 from tests.model_server import ModelServer
 
@@ -21,7 +25,8 @@ QUERIES = "Hi, I am Ann Lee, ann@lee.example.\nplease tell bo of my flat in ulm\
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PAPILLON_PROFILE", raising=False)
+    for variable in ("PAPILLON_PROFILE", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("papillon.__main__.CACHE", tmp_path / "cache")
     (tmp_path / "queries.txt").write_text(QUERIES)
 
@@ -81,13 +86,13 @@ def test_rules_and_the_local_model_propose_and_a_person_makes_a_data_set(session
     rows = load(session.out, targets=False).rows
     assert [row.units for row in rows] == [("Ann Lee", "ann@lee.example"), ("bo", "my flat", "ulm"), ()]
     assert rows[0].redacted_query == "Hi, I am [REDACTED], [REDACTED]."
-    assert "3 rows have no target: evaluate them with targets = false in the profile." in out
+    assert "No target stands in 3 rows: evaluate with targets = false in the profile." in out
     assert session.out.stat().st_mode & 0o077 == 0
 
 
 def test_the_sidecar_says_how_it_was_made_and_holds_no_text(session: Session) -> None:
     with ModelServer(rule=proposing) as server:
-        session.run("--profile", profile(session.folder, server.base), "--by", "Bo", typed="a\n\nr\n+ Annie\n\n\n")
+        session.run("--profile", profile(session.folder, server.base), "--by", " Bo ", typed="a\n\nr\n+ Annie\n\n\n")
     made = session.sidecar
     assert made["source"]["name"] == "queries.txt"
     assert made["sha256"] == load(session.out, targets=False).sha256
@@ -110,14 +115,116 @@ def test_a_review_that_stops_goes_on_where_it_stopped(session: Session) -> None:
     assert not session.out.exists()
     code, out = session.run(*own, typed="y\n\n")
     assert code == 1
-    assert f"Written: {session.out}, 1 rows of 3; the same command goes on with the others" in out
+    assert f"Written: {session.out}, 1 row of 3; the same command goes on with the others" in out
     code, out = session.run(*own, typed="\n\n")
     assert code == 0
     assert len(load(session.out, targets=False).rows) == 3
 
 
+def targets(out: Path) -> list[str]:
+    return [row.target_response for row in load(out, targets=False).rows]
+
+
+def with_targets(session: Session, *written: str) -> None:
+    """What a person writes into the result by hand."""
+    lines = list(csv.reader(io.StringIO(session.out.read_bytes().decode(), newline="")))
+    for line, target in zip(lines[1:], written, strict=True):
+        line[3] = target
+    with session.out.open("w", newline="") as file:
+        csv.writer(file).writerows(lines)
+
+
+def test_queries_that_moved_in_their_file_stay_reviewed(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    (session.folder / "queries.txt").write_text(f"A new one.\n{QUERIES}")
+    code, out = session.run("--from", "forms", typed="")
+    assert (code, "left out" in out) == (1, False), out
+    assert len(load(session.out, targets=False).rows) == 3
+    assert session.run("--from", "forms", typed="\n")[0] == 0
+    assert [row.units for row in load(session.out, targets=False).rows] == [(), ("ann@lee.example",), (), ()]
+
+
+def test_targets_that_stand_in_the_result_stay_there(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n")
+    with_targets(session, "One.", "")
+    (session.folder / "queries.txt").write_text(f"A new one.\n{QUERIES}")
+    assert session.run("--from", "forms", typed="\n\n")[0] == 0
+    assert targets(session.out) == ["", "One.", "", ""]
+
+
+def test_targets_of_a_model_stay_too_and_it_is_asked_for_no_other(session: Session) -> None:
+    with ModelServer() as server:
+        own = ("--profile", profile(session.folder, server.base), "--from", "forms")
+        session.run(*own, "--targets", "untrusted", "--send-queries", typed="y\n\n\n")
+        code, out = session.run(*own, "--targets", "untrusted", "--send-queries", typed="\n")
+        assert (code, server.calls) == (0, 3)
+        assert "Targets: 1 query stays on this machine" in out
+        assert session.run(*own)[0] == 0
+    assert all(target.startswith("About ") for target in targets(session.out))
+    assert session.sidecar["targets"] == {"model": "openai/untrusted", "rows": 3}
+
+
+def test_a_result_with_rows_of_other_queries_is_not_written_over(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    before = session.out.read_bytes()
+    (session.folder / "queries.txt").write_text("Explain rain.\n")
+    code, out = session.run("--from", "forms", typed="\n")
+    assert code == 4
+    assert (
+        f"--out: expected rows of the queries in {session.folder / 'queries.txt'}, got {session.out}, where 2 of 3 are "
+        "of others and would be gone; move it away, or name another (a review beside it is kept)." in out
+    )
+    assert session.out.read_bytes() == before
+    session.out.rename(session.folder / "away.csv")
+    assert session.run("--from", "forms")[0] == 0
+
+
+def test_a_result_whose_units_were_changed_by_hand_is_not_written_over(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    session.out.write_text(session.out.read_text().replace(",ann@lee.example,", ",Ann Lee,"))
+    code, out = session.run("--from", "forms")
+    assert code == 4
+    assert f"got {session.out}, where 1 of 3 were changed by hand and would be gone; move it away" in out
+
+
+def test_a_result_whose_review_is_gone_is_not_written_over(session: Session) -> None:
+    session.run("--from", "forms", typed="y\n\n\n\n")
+    (session.folder / "data.review.jsonl").unlink()
+    code, out = session.run("--from", "forms", typed="y\n\n")
+    assert code == 4
+    assert "--out: expected rows that are reviewed in" in out
+    assert f"got {session.out}, where 3 of 3 are not and would be gone; move it away" in out
+
+
+def test_a_result_of_odd_texts_is_gone_on_with(session: Session) -> None:
+    odd = ["\ufeffa\r\nb", "c\rd\u2028e ", '"f", g', "h\n\n", "\u00e9 e\u0301\u200b", "twice", "twice", "last\x0c"]
+    lines = [json.dumps({"user_query": text, "predicted_category": f"{n}"}) for n, text in enumerate(odd)]
+    (session.folder / "queries.jsonl").write_text("\n".join(lines))
+    assert session.run("--from", "forms", typed="\n" * 4 + "q", file="queries.jsonl")[0] == 1
+    with_targets(session, *["A target."] * 4)
+    assert session.run("--from", "forms", typed="\n" * 9, file="queries.jsonl")[0] == 0
+    assert targets(session.out) == ["A target."] * 4 + [""] * 4
+    assert [row.user_query for row in load(session.out, targets=False).rows] == odd
+
+
+def test_a_result_that_changes_during_the_review_is_left_so(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    session.run("--from", "forms", typed="y\n\n\n")
+
+    def meanwhile(review: Review, keep: Keep) -> bool:
+        with_targets(session, "One.", "")
+        review.take(keep([review.rows[2].finish()]))
+        return True
+
+    monkeypatch.setattr("papillon.annotation.command.at_terminal", meanwhile)
+    code, out = session.run("--from", "forms")
+    assert code == 4
+    assert f"Expected {session.out} as it was when this began, but it was changed meanwhile, and is left so" in out
+    assert targets(session.out) == ["One.", ""]
+
+
 def test_an_earlier_review_of_other_queries_is_said(session: Session) -> None:
     session.run("--from", "forms", typed="y\n\n\n\n")
+    session.out.unlink()
     (session.folder / "queries.txt").write_text("Other text.\n")
     code, out = session.run("--from", "forms", typed="\n")
     assert code == 0
@@ -131,7 +238,7 @@ def test_targets_come_from_the_role_that_was_named_after_a_sentence(session: Ses
             "--profile", own, "--from", "forms", "--targets", "untrusted", "--send-queries", typed="a\n\n\n\n"
         )
     assert code == 0, out
-    assert "Targets: 3 queries stay on this machine, where openai/untrusted answers them (untrusted model)." in out
+    assert "Targets: 3 queries stay on this machine, where openai/untrusted answers (untrusted model)." in out
     assert all(row.target_response.startswith("About ") for row in load(session.out).rows)
     assert session.sidecar["targets"] == {"model": "openai/untrusted", "rows": 3}
     assert {body["model"] for body in server.bodies} == {"untrusted"}
@@ -142,10 +249,63 @@ def test_the_untrusted_model_gets_no_query_unless_that_was_asked_for(session: Se
         code, out = session.run("--profile", profile(session.folder, server.base), "--targets", "untrusted")
         assert (code, server.calls) == (4, 0)
     assert re.search(
-        r"--targets untrusted: the queries would go as they are to 127\.0\.0\.1:\d+, which is what PAPILLON keeps from "
-        r"it; add --send-queries where that may be, or name another role\.",
+        r"--targets untrusted: the queries would go as they are to 127\.0\.0\.1:\d+, where the untrusted model is, "
+        r"which is what PAPILLON keeps from it; add --send-queries where that may be, or name another role\.",
         out,
     )
+
+
+JUDGE = 'judge = {{ kind = "lexical", model = "openai/{}", api_base = "{}" }}\n'
+
+
+@pytest.mark.parametrize("name", ["untrusted", "another"])
+def test_no_other_role_sends_queries_to_the_untrusted_models_host_unless_that_was_asked_for(
+    session: Session, name: str
+) -> None:
+    with ModelServer() as server, ModelServer() as elsewhere:
+        own = Path(profile(session.folder, server.base))
+        roles = own.read_text()
+        own.write_text(roles + JUDGE.format(name, server.base.replace("127.0.0.1", "localhost")))
+        words = ("--profile", str(own), "--from", "forms", "--targets", "judge")
+        code, out = session.run(*words, typed="a\n\n\n\n")
+        assert (code, server.calls) == (4, 0), out
+        assert re.search(
+            r"--targets judge: the queries would go as they are to localhost:\d+, where the untrusted model is, "
+            r"which is what PAPILLON keeps from it; add --send-queries where that may be, or name another role\.",
+            out,
+        )
+        assert session.run(*words, "--send-queries", typed="a\n\n\n\n")[0] == 0
+        session.out.unlink()
+        own.write_text(roles + JUDGE.format(name, elsewhere.base))
+        assert session.run(*words)[0] == 0, "a model of another server is no untrusted one"
+
+
+def test_a_local_model_that_is_the_untrusted_one_is_not_asked_for_units_unless_that_was_asked_for(
+    session: Session,
+) -> None:
+    with ModelServer(rule=proposing) as server:
+        own = Path(profile(session.folder, server.base))
+        own.write_text(own.read_text().replace("openai/untrusted", "openai/local"))
+        code, out = session.run("--profile", str(own), typed="a\n\n\n\n")
+        assert (code, server.calls) == (4, 0), out
+        assert re.search(
+            r"--from model: the queries would go as they are to 127\.0\.0\.1:\d+, where openai/local is the untrusted "
+            r"model too, .*; add --send-queries where that may be, or leave model out of --from\.",
+            out,
+        )
+        assert session.run("--profile", str(own), "--send-queries", typed="a\n\na\n\n\n")[0] == 0
+
+
+def test_the_model_of_this_process_may_write_targets_where_it_plays_both_parts() -> None:
+    refuse_sending(load_profile("embedded"), "local", proposing=True, send_queries=False)
+    with pytest.raises(UsageError, match=r"^--targets judge: the queries would go as they are to embedded/SmolLM2"):
+        refuse_sending(load_profile("embedded"), "judge", proposing=False, send_queries=False)
+
+
+@pytest.mark.parametrize("shipped", ["openai", "vllm"])
+def test_the_shipped_profiles_judge_is_at_the_untrusted_models_host(shipped: str) -> None:
+    with pytest.raises(UsageError, match=r"^--targets judge: .* api\.openai\.com, where the untrusted model is"):
+        refuse_sending(load_profile(shipped), "judge", proposing=False, send_queries=False)
 
 
 def test_a_model_that_fails_ends_it_in_a_sentence_and_what_was_answered_is_kept(session: Session) -> None:
@@ -164,9 +324,10 @@ def test_a_model_that_fails_ends_it_in_a_sentence_and_what_was_answered_is_kept(
     ("words", "said"),
     [
         (("--from", "forms,magic"), "--from: expected forms, capitals, model, joined by commas, got 'magic'."),
+        (("--by", " "), "--by: expected a name of 1 to 60 plain signs, got ' '; give another."),
         (("--region", "XX"), "--region: expected a country's two letters such as US, got 'XX'."),
         (("--targets", "judge2"), "--targets: expected one of local, untrusted"),
-        (("--send-queries",), "--send-queries: expected --targets untrusted beside it"),
+        (("--send-queries",), "--send-queries: expected --targets beside it"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_asked(
@@ -195,11 +356,17 @@ def test_a_file_that_was_not_made_so_is_not_written_over(session: Session) -> No
     assert session.out.read_text() == "precious"
 
 
+def test_rules_that_take_long_say_how_far_they_are(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "queries read by the rules" not in session.run("--from", "forms")[1]
+    monkeypatch.setattr("papillon.annotation.command._EVERY", 0.0)
+    assert "1 of 3 queries read by the rules\n2 of 3 queries read" in session.run("--from", "forms")[1]
+
+
 def test_units_that_a_file_names_are_proposed_where_they_stand(session: Session) -> None:
     (session.folder / "queries.csv").write_text("user_query,pii_units\ni am ann,ann||bo\n")
     code, out = session.run("--from", "forms", typed="a\n\n", file="queries.csv")
     assert code == 0
-    assert "1 units that the file names stand nowhere in their query, and are not proposed." in out
+    assert "Not proposed, as it stands nowhere in its query: 1 unit that the file names." in out
     assert "Private? ann (by file)" in out
     assert load(session.out, targets=False).rows[0].units == ("ann",)
 

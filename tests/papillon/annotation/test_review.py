@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from papillon.annotation.queries import Query
 from papillon.annotation.review import Decision, Review
 from papillon.data import pii_units
 from papillon.errors import UsageError
@@ -33,9 +34,15 @@ def test_an_added_unit_stands_where_it_is_first_or_is_what_the_person_wrote() ->
     assert found.rows[0].units == ("a poem", "Annie")
 
 
-@pytest.mark.parametrize("text", ["", " ", "a||b", "|a", "a|"])
+@pytest.mark.parametrize("text", ["a||b", "|a", "a|"])
 def test_a_unit_that_could_not_be_joined_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^Expected a unit without \|\| in it and \| at its edges"):
+        review().rows[0].added(text)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_a_unit_without_a_sign_is_refused_as_that(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^Expected a unit, got nothing; write what is private\.$"):
         review().rows[0].added(text)
 
 
@@ -84,9 +91,29 @@ def test_an_undo_takes_back_that_a_query_is_finished() -> None:
 def test_decisions_about_other_queries_are_counted_and_left_out() -> None:
     found = review()
     good = found.rows[0].answered(PROPOSED[0], True)
-    strange = [replace(good, place=7), replace(good, digest="0" * 16), replace(good, start=0, end=10_000)]
-    assert found.take([*strange, good]) == 3
+    strange = [replace(good, digest="0" * 16), replace(good, start=0, end=10_000)]
+    assert found.take([*strange, good]) == 2
     assert found.rows[0].units == ("Ann Lee",)
+
+
+def test_a_decision_is_about_a_text_wherever_its_query_stands_now() -> None:
+    moved = replace(QUERY, place=2)
+    found = Review([Query(0, "new"), Query(1, "too"), moved, replace(QUERY, place=3)], [(), (), PROPOSED, PROPOSED])
+    before = review()
+    answers = [before.rows[0].answered(each, True) for each in PROPOSED]
+    assert found.take([*answers, before.rows[0].finish(answers)]) == 0
+    assert [row.finished for row in found.rows] == [False, False, True, True], "a text is reviewed once"
+    assert found.rows[2].units == found.rows[3].units == ("Ann Lee", "Oslo", "ann@lee.example")
+    undone = found.undo()
+    assert undone is not None
+    found.take([undone])
+    assert found.next is found.rows[0]
+    assert not found.rows[3].finished
+
+
+def test_queries_of_one_text_have_the_proposals_of_all_of_them() -> None:
+    found = Review([QUERY, replace(QUERY, place=1)], [PROPOSED[:1], PROPOSED[1:]])
+    assert found.rows[0].proposals == found.rows[1].proposals == PROPOSED
 
 
 def test_an_answer_on_what_is_no_longer_proposed_counts_as_before() -> None:

@@ -38,7 +38,7 @@ def test_each_proposal_is_asked_about_with_what_it_is_and_who_proposed_it() -> N
     assert typed.seen[0] == f"This shows private texts. {HELP}"
     assert "I am >>Ann Lee<< of >>Oslo<<, >>ann@lee.example<<." in typed.seen[2]
     assert typed.seen[4] == "3 open. Private? Ann Lee (name, by capitals and model) [y n a r + u s q]: "
-    assert typed.seen[-1] == "Units: Ann Lee, ann@lee.example. Enter finishes this query (+ TEXT, u, s, q): "
+    assert typed.seen[-2] == "Units: Ann Lee, ann@lee.example. Enter finishes this query (+ TEXT, u, s, q): "
 
 
 def test_all_that_are_open_are_accepted_or_rejected_at_once() -> None:
@@ -66,6 +66,21 @@ def test_an_undo_goes_back_into_the_query_before() -> None:
     assert complete
     assert [decision.what for decision in typed.kept][-3:] == ["reopen", "finish", "finish"]
     assert sum("Query 1 of 2" in said for said in typed.seen) == 2
+
+
+def test_the_answer_that_finished_the_last_query_is_taken_back_too() -> None:
+    typed, units, complete = reviewed("r", "", "maybe", "u", "+ Annie", "", "")
+    assert (units, complete) == (("Annie",), True)
+    assert typed.seen.count("All queries are reviewed: Enter ends, u takes back: ") == 3
+    assert not reviewed("r", "", "u", "q")[2]
+
+
+def test_a_review_that_was_finished_before_asks_nothing() -> None:
+    found = review("Hello.")
+    found.take([row.finish([row.answered(each, True) for each in row.proposals]) for row in found.rows])
+    typed = Typed()
+    assert review_at_terminal(found, typed.keep, typed.read, typed.seen.append)
+    assert not any("reviewed" in said for said in typed.seen)
 
 
 def test_enter_alone_answers_nothing() -> None:

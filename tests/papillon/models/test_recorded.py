@@ -18,8 +18,8 @@ from papillon.errors import RunStopped, StoreError, behind
 from papillon.models import stop
 from papillon.models.turn import hearing
 from papillon.program import PAPILLON
-from papillon.store import Keeper, Record
-from tests.model_server import ModelServer, answer_fields
+from papillon.store import Keeper, Record, Store
+from tests.model_server import Failure, ModelServer, answer_fields
 from tests.papillon.models.test_roles import opened
 from tests.papillon.store.samples import python
 
@@ -159,12 +159,13 @@ def test_who_asks_hears_which_calls_this_run_made(tmp_path: Path) -> None:
 
 def test_who_finds_a_record_before_its_maker_goes_on_hears_that_this_run_made_it(tmp_path: Path) -> None:
     class Slow(Keeper):
-        async def put(self, record: Record) -> None:
-            await super().put(record)
+        async def put(self, record: Record) -> bool:
+            kept = await super().put(record)
             await asyncio.sleep(0.2)
+            return kept
 
     with ModelServer() as server, opened(server.base, tmp_path) as models:
-        models._keeper = Slow(models.store)
+        models.keeper = Slow(models.store)
         heard: dict[str, bool] = {}
 
         async def finds() -> None:
@@ -179,3 +180,43 @@ def test_who_finds_a_record_before_its_maker_goes_on_hears_that_this_run_made_it
 
         models.loop.run(side_by_side())
         assert list(heard.values()) == [True]
+
+
+class TestAStoreThatTakesNoRecords:
+    @pytest.fixture(autouse=True)
+    def full(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(store: Store, records: object, *, replace: bool = False) -> bool:
+            raise StoreError("the disk is full")
+
+        monkeypatch.setattr(Store, "put", full)
+        monkeypatch.setattr(Store, "put_all", full)
+
+    def test_the_answer_in_hand_is_given_and_no_other_call_is_made(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with ModelServer() as server, opened(server.base, tmp_path) as models:
+            assert len({*models.lm("local")("hello"), *models.lm("local")("hello")}) == 1
+            with pytest.raises(Exception, match="the disk is full"):
+                models.lm("local")("another")
+            assert server.calls == models.ledger.made == len(models.keeper.unkept) == 1
+        assert [record.getMessage() for record in caplog.records] == ["No model is asked any more: the disk is full"]
+
+    @pytest.mark.parametrize("record", ["new", "all"])
+    def test_calls_that_wait_or_pause_are_told_why_they_are_not_made(self, tmp_path: Path, record: str) -> None:
+        def failing(body: dict[str, Any], number: int) -> Failure | None:
+            return (429, {"Retry-After": "20"}, "") if "busy" in str(body["messages"]) else None
+
+        async def main() -> list[Any]:
+            asked = [models.lm("local").acall(text) for text in ("busy", "hello", *map(str, range(20)))]
+            return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 10)
+
+        with (
+            ModelServer(latency=0.1, failing=failing) as server,
+            opened(server.base, tmp_path, max_concurrency=2, record=record) as models,
+        ):
+            busy, hello, *rest = models.loop.run(main())
+            assert isinstance(hello, list)
+            refused = [each for each in (busy, *rest) if isinstance(each, Exception)]
+            assert len(refused) >= 20
+            assert {str(behind(each)) for each in refused} == {"the disk is full"}
+            assert server.calls <= 3

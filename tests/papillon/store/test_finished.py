@@ -207,3 +207,14 @@ class TestChecked:
         assert (tmp_path / "other").exists()
         assert (cache / "cache.db").read_bytes() == before
         assert not (cache / "damaged").exists()
+
+
+def test_a_file_that_another_process_keeps_locked_is_left_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WAIT", 0.05)
+    with closing(sqlite3.connect(folder / "rows.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        FinishedRows(folder).put({key(1): NAMED})
+        assert FinishedRows(folder).get([key(0), key(1)]) == {}
+    assert FinishedRows(folder).get([key(0), key(1)]) == {key(0): NAMED}

@@ -211,16 +211,26 @@ def test_a_full_disk_is_named_and_what_was_recorded_stays(store: Store) -> None:
     assert store.put(a_record(1))
 
 
-def test_a_writer_that_never_ends_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("papillon.store.database.PATIENCE", 0.1)
-    with Store(folder) as store, closing(sqlite3.connect(folder / "cache.db")) as other:
-        store.put(a_record())
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match=r"Another process kept the cache .* locked .*\(database is locked\)"):
-            store.put(a_record(1))
-        assert text_of(store.get(a_call().key)) == "Nowhere."
-        other.execute("ROLLBACK")
-        assert store.put(a_record(1))
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from papillon.store import Store
+from tests.papillon.store.samples import a_record
+with Store(Path(sys.argv[1])) as store:
+    store.put(a_record())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+    try:
+        store.put(a_record(1, text="x" * 100_000))
+    except Exception as error:
+        print(type(error).__name__, error)
+    print(len(store))
+"""
+
+
+def test_a_limit_on_files_is_named_and_what_was_recorded_stays(folder: Path) -> None:
+    said, failed = python(LIMITED, folder).communicate()
+    assert said.endswith("and run again; what was recorded before is kept.\n1\n"), failed
+    assert said.startswith(f"StoreError The disk that holds the cache {folder} takes no more (disk I/O error): ")
 
 
 def test_one_who_only_reads_does_not_wait_for_a_writer(folder: Path, store: Store) -> None:

@@ -1,0 +1,64 @@
+"""Labelled splits: what people say of a split's rows, and whether a figure may rest on it yet.
+
+Who looks at figures while he labels could stop where they please him. So a number of rows is fixed before the first
+answer, and nothing is shown before it is reached; who goes on fixes the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from evals.harness.verdicts.labelled import Answers
+from judges.labels.drawing import order
+from judges.labels.matching import Matched, sample
+from papillon.results import Row
+
+__all__ = ["SplitLabels", "split_labels"]
+
+
+@dataclass(frozen=True)
+class SplitLabels:
+    """People's answers by id and trial; ``yet`` says why no figure may rest on them yet, ``""`` where one may."""
+
+    answers: Answers = field(default_factory=dict)
+    yet: str = ""
+
+
+def split_labels(rows: Sequence[Row], split: str, matched: Matched) -> SplitLabels:
+    """The labelled rows of a split that stand for all of its scored ones, up to the last fixed number reached."""
+    drawn = sample(rows, split, matched)
+    if not drawn.answers:
+        return SplitLabels(yet=_gap(rows, split, matched))
+    fixed: dict[tuple[str, int], int] = {}
+    for label in matched.labels:
+        if label.drawn.how == "random" and label.drawn.seed == drawn.seed:
+            fixed[label.row] = max(label.drawn.until, fixed.get(label.row, 0))
+    places, reached, aim = list(drawn.answers), 0, 0
+    while reached < len(places):
+        aim = min(max(fixed[places[reached]], reached + 1), drawn.of)
+        if aim > len(places):
+            break
+        reached = aim
+    if not reached:
+        missing = aim - len(places)
+        return SplitLabels(
+            drawn.answers,
+            f"{len(places)} of the {aim} rows fixed before the first answer {'is' if len(places) == 1 else 'are'} "
+            f"labelled, {missing} {'is' if missing == 1 else 'are'} missing",
+        )
+    return SplitLabels(dict(islice(drawn.answers.items(), reached)))
+
+
+def _gap(rows: Sequence[Row], split: str, matched: Matched) -> str:
+    """Why labels of a split's rows stand for no others, where there are such."""
+    inside = {row.id for row in rows if row.split == split}
+    labels = [label for label in matched.labels if label.drawn.how == "random" and label.id in inside]
+    if not labels:
+        return ""
+    labelled = {label.row for label in labels}
+    draws = order(rows, split, min(label.drawn.seed for label in labels))
+    place = next((place for place, draw in enumerate(draws, 1) if draw.row not in labelled), 0)
+    rows_stand = "1 labelled row stands" if len(labelled) == 1 else f"{len(labelled)} labelled rows stand"
+    return f"row {place} of the random order has no label that counts, so the {rows_stand} for no others"
