@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from papillon.project import ROOT
-from tests.harness.strangers import ran, stranger
+from tests.harness.strangers import ran, refusal, stranger
 
 pytestmark = pytest.mark.slow
 
@@ -106,12 +106,9 @@ def _uv(*words: str) -> None:
     pytest.fail(done.stderr)
 
 
-def test_the_wheel_holds_code_and_shipped_data_with_three_packages_and_a_path_file_at_its_top(
-    wheel: Path,
-) -> None:
+def test_the_wheel_holds_code_and_shipped_data_and_nothing_at_its_top_but_three_packages(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    top = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
-    assert top == {"papillon", "judges", "evals", "papillon_evals_startup.pth"}
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"papillon", "judges", "evals"}
     shipped = {name.removeprefix("papillon/shipped/") for name in names if name.startswith("papillon/shipped/")}
     assert {"pyproject.toml", "fixtures/mini.csv", "fixtures/baselines/embedded.json"} <= shipped
     assert {"fixtures/baselines/demo.json", "fixtures/recorded/demo-mini.jsonl.gz"} <= shipped
@@ -119,13 +116,13 @@ def test_the_wheel_holds_code_and_shipped_data_with_three_packages_and_a_path_fi
     assert "judges/quality.txt" in names
 
 
-def test_settings_and_code_beside_an_options_value_are_left_alone(installed: Installed, tmp_path: Path) -> None:
+def test_settings_and_code_beside_an_options_value_are_refused(installed: Installed, tmp_path: Path) -> None:
     theirs = stranger(tmp_path / "theirs")
-    (theirs / "cache").mkdir()
-    command = ("pytest", "--pyargs", "evals", "-m", "dev", "--setup-plan", "--eval-limit", "1")
-    for words in (("--eval-cache", "../theirs/cache"), ("--eval-cache", str(theirs / "cache"), "-n", "2")):
-        out = installed.run(*command, *words)
-        assert "SETUP    S evaluation" in out or "2 workers [10 items]" in out
+    command = ("pytest", "--pyargs", "evals", "-m", "dev", "--eval-cache", "../theirs/cache")
+    for more in ((), ("-n", "2"), ("-p", "evals.harness.plugin")):
+        off = "1" if "-p" in more else ""
+        out = installed.run(*command, *more, code=4, PYTEST_DISABLE_PLUGIN_AUTOLOAD=off)
+        assert refusal("--eval-cache", "../theirs/cache", theirs) in out
     assert not ran(theirs)
 
 

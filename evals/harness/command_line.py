@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -96,38 +97,37 @@ def refuse_options_without_a_suite(config: pytest.Config) -> None:
     typed = list(_typed_options(config.invocation_params.args))
     if not typed:
         return
-    first = typed[0][0].partition("=")[0]
+    first = typed[0].partition("=")[0]
     marks = config.getoption("markexpr", "") or ""
     if not marks or not any(selects(marks, mark) for mark in MARKS):
         marks = "dev"
     from papillon.commands import suites
 
-    words = ["pytest", *suites(config.invocation_params.dir), "-m", marks, *(word for words in typed for word in words)]
+    words = ["pytest", *suites(config.invocation_params.dir), "-m", marks, *typed]
     raise UsageError(f"{first}: an evaluation runs only where it is asked for by path; type {shlex.join(words)}")
 
 
-def _typed_options(arguments: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The evaluation's options among the arguments, each with its value as it was typed."""
+def _typed_options(arguments: Sequence[str]) -> Iterator[str]:
+    """The evaluation's options among the arguments, each with its value as one word."""
     for place, argument in enumerate(arguments):
         for option in OPTIONS:
             if not option.flag.startswith("--eval-"):
                 continue
             if argument == option.flag:
-                yield arguments[place : place + (2 if option.metavar else 1)]
+                yield "=".join(arguments[place : place + (2 if option.metavar else 1)])
             elif argument.startswith(f"{option.flag}="):
-                yield [argument]
+                yield argument
 
 
-def refuse_settings_of_an_option(config: pytest.Config, arguments: Sequence[str]) -> None:
+def refuse_settings_of_an_option(config: pytest.Config, given: argparse.Namespace) -> None:
     """Raise UsageError where pytest took an option's value for a path and chose its root, or its settings, by it.
 
-    It looks for both before any plugin has said what its options are. What was typed in a shell has its options joined
-    by then (``papillon.typed_options``); ``pytest.main`` and a file of arguments come here as they are. ``arguments``
-    are all that count: of the settings, of PYTEST_ADDOPTS, and typed.
+    It looks for both before any plugin has said what its options are, so ``--eval-cache DIR`` looks like a path to
+    tests; with ``=`` it does not. ``given`` is what it made of the arguments once the plugin was known.
     """
-    given = config.known_args_namespace
     here = config.invocation_params.dir
-    own = any(argument.partition("=")[0] in _FLAGS for argument in arguments)
+    words = list(_words(config))
+    own = any(word.partition("=")[0] in _FLAGS for word in words)
     if not own and not any(map(_evaluates, _paths(given.file_or_dir, here, packages=given.pyargs))):
         return
     # Private to pytest, and this module is loaded in every project of the environment.
@@ -142,7 +142,7 @@ def refuse_settings_of_an_option(config: pytest.Config, arguments: Sequence[str]
     )
     if (root, settings) == (config.rootpath, config.inipath):
         return
-    for flag, value in pairwise(arguments):
+    for flag, value in pairwise(words):
         looks_like_a_path = value not in given.file_or_dir and os.path.exists(here / value.partition("::")[0])
         if looks_like_a_path and flag.startswith("--") and "=" not in flag:
             raise UsageError(
@@ -153,3 +153,12 @@ def refuse_settings_of_an_option(config: pytest.Config, arguments: Sequence[str]
         f"Expected {root} as the project's root; pytest took an option's value for a path to tests and "
         f"{config.rootpath} for the root; write every option and its value as one word, OPTION=VALUE"
     )
+
+
+def _words(config: pytest.Config) -> Iterator[str]:
+    """What pytest chose its settings by: the words of its variable, those typed, and those of a file, ``@FILE``."""
+    for word in [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]:
+        if word.startswith("@"):
+            yield from (config.invocation_params.dir / word[1:]).read_text().splitlines()
+        else:
+            yield word

@@ -45,10 +45,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Before any conftest.py is read: one beside the wrong settings is a stranger's."""
     try:
-        refuse_settings_of_an_option(early_config, args)
+        refuse_settings_of_an_option(early_config, early_config.known_args_namespace)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -65,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     trains = names_training(config)
     worker = hasattr(config, "workerinput")
     try:
+        # Settings that switch entry points off leave this plugin to the project's conftest.py.
+        refuse_settings_of_an_option(config, config.option)
         if trains or given["full_train"] or given["train_device"]:
             from evals.harness.training.suite import resolve_training
 
