@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +15,9 @@ import pytest
 
 from evals.harness.marks import MARKS, names, selects
 from evals.harness.option_group import OPTIONS
-from papillon.errors import UsageError
+from papillon.errors import PapillonError, UsageError
 from papillon.project import CHECKOUT
+from papillon.screen import visible
 
 __all__ = [
     "EVALS",
@@ -25,6 +27,7 @@ __all__ = [
     "names_evaluation",
     "names_training",
     "only_shows",
+    "refusals",
     "refuse_options_without_a_suite",
     "refuse_settings_of_an_option",
 ]
@@ -35,6 +38,17 @@ EVALS = Path(__file__).resolve().parents[1]
 SUITES = ("test_training.py", "test_examples.py", "test_controls.py", "test_judges.py", "test_gates.py")
 _FILES = {EVALS / name for name in SUITES}
 _FLAGS = {option.flag for option in OPTIONS}
+
+
+@contextmanager
+def refusals(before: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Inside, what this project refuses becomes pytest's own UsageError, with nothing in it that acts on a terminal;
+    ``before`` is called then."""
+    try:
+        yield
+    except PapillonError as error:
+        before()
+        raise pytest.UsageError(visible(str(error), one_line=True)) from None
 
 
 @cache
