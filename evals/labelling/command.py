@@ -10,6 +10,7 @@ from evals.labelling.closing import closing
 from evals.labelling.opening import Opened, Wanted, opened
 from evals.labelling.terminal import asked_at_terminal
 from papillon.results.finding import FoundRun
+from papillon.screen import show
 
 __all__ = ["label"]
 
@@ -21,13 +22,13 @@ def label(found: FoundRun, wanted: Wanted, *, terminal: bool = False, port: int 
     """
     print("This shows private texts: queries, requests, answers and targets.")
     with opened(found, wanted) as desk:
-        print(*desk.remarks, sep="\n", flush=True)
+        show(*desk.remarks)
         with contextlib.suppress(KeyboardInterrupt):
             if terminal:
                 asked_at_terminal(desk.sitting, input)
             else:
                 _on_page(desk, port)
-        print("", *closing(desk.sitting, desk.others, desk.rows), sep="\n")
+        show("", *closing(desk.sitting, desk.others, desk.rows))
 
 
 def _on_page(desk: Opened, port: int) -> None:
