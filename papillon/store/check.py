@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from papillon.errors import StoreError
+from papillon.files import make_own_folder
 from papillon.store.database import (
     DATABASE,
     FILES,
@@ -220,8 +221,10 @@ def _opened(folder: Path) -> Iterator[tuple[sqlite3.Connection | None, list[str]
 
 
 def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any, ...]]:
-    """Every row that can be read, past what cannot."""
-    if reader is None:
+    """Every row that can be read, past what cannot; none of what is no table, such as a view that never ends."""
+    if reader is None or reader.execute("SELECT type FROM sqlite_master WHERE name = 'Cache'").fetchall() != [
+        (b"table",)
+    ]:
         return
     select = f"SELECT {', '.join(COLUMNS)} FROM Cache WHERE rowid"  # noqa: S608
     last = -1
@@ -237,9 +240,10 @@ def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any
 
 def _new_folder(parent: Path) -> Path:
     """A folder under ``parent`` that was not there before, named by the next number."""
+    make_own_folder(parent)
     for number in count(1):
         with contextlib.suppress(FileExistsError):
             made = parent / str(number)
-            made.mkdir(mode=0o700, parents=True)
+            made.mkdir(mode=0o700)
             return made
     raise AssertionError("numbers do not end")
