@@ -367,7 +367,8 @@ def _optimize(given: argparse.Namespace) -> int:
     if given.out is None:
         with suppress(OSError):
             out.parent.mkdir(parents=True, exist_ok=True)
-    refuse_outputs([OutputFile("--out", out, makes_folders=False)])
+    log = OutputFile("the log of --out", out.with_suffix(".log"), makes_folders=False)
+    refuse_outputs([OutputFile("--out", out, makes_folders=False), log])
     reflection = None if given.reflection is None else load_profile(given.reflection).local
     optimize_on_dev(
         profile, optimizer, out, cache=CACHE, max_calls=given.max_calls, seed=given.seed, reflection=reflection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def test_a_training_goes_on_with_the_data_and_the_models_it_began_with(tmp_path:
         UsageError, match=r"^Expected JSON in .*/task\.json, got: .*; train into another folder, or repair"
     ):
         RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).check(resume=True)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_before_the_first_round(tmp_path: Path) -> None:
+    record = RunRecord(tmp_path, TrainSettings(), say=lambda line: None)
+    os.mkfifo(record.completions)
+    with pytest.raises(UsageError, match=r"^--out: expected a file that can be written, got .*: that is no regular"):
+        record.open()
+    assert list(tmp_path.iterdir()) == [record.completions]
 
 
 @pytest.mark.parametrize(
