@@ -143,6 +143,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int)
     given, _ = parser.parse_known_args()
     print("arguments:", json.dumps(sys.argv[1:]), flush=True)
-    uvicorn.run(
-        application(Sampler(given.model), given.model), host=given.host, port=given.port, log_level="warning"
-    )
+    uvicorn.run(application(Sampler(given.model), given.model), host=given.host, port=given.port, log_level="warning")
