@@ -12,9 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PATIENCE", "Run"]
+from papillon.profile import ROOT
+from tests.harness.runs import heeds_ctrl_c
 
-ROOT = Path(__file__).parents[2]
+__all__ = ["PATIENCE", "SETTINGS", "Run"]
+
 ON_CPUS = Path(__file__).parent / "on_cpus"
 
 #: Seconds that a whole training may take on two cores that other work has too.
@@ -33,7 +35,7 @@ class Run:
         environment: dict[str, str] | None = None,
         **settings: Any,
     ) -> None:
-        self.folder = folder
+        self.folder, self.model = folder, model
         self.out, self.err = folder.with_suffix(".out"), folder.with_suffix(".err")
         self.began = time.monotonic()
         told = {"folder": str(folder), "resume": resume, "settings": {**SETTINGS, "model": str(model), **settings}}
@@ -45,6 +47,7 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
+                preexec_fn=heeds_ctrl_c,
             )
 
     def wait(self, timeout: float = PATIENCE) -> int:
