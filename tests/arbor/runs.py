@@ -32,13 +32,19 @@ class Run:
         model: Path,
         *,
         resume: bool = False,
+        one_module: bool = False,
         environment: dict[str, str] | None = None,
         **settings: Any,
     ) -> None:
         self.folder, self.model = folder, model
         self.out, self.err = folder.with_suffix(".out"), folder.with_suffix(".err")
         self.began = time.monotonic()
-        told = {"folder": str(folder), "resume": resume, "settings": {**SETTINGS, "model": str(model), **settings}}
+        told = {
+            "folder": str(folder),
+            "resume": resume,
+            "one_module": one_module,
+            "settings": {**SETTINGS, "model": str(model), **settings},
+        }
         with self.out.open("a") as out, self.err.open("a") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.arbor.training", json.dumps(told)],

@@ -1,6 +1,6 @@
 """One training on Arbor as a process: what it is told is JSON, the lines that it says go to standard output.
 
-python -m tests.arbor.training '{"folder": ..., "settings": {...}, "resume": ...}'
+python -m tests.arbor.training '{"folder": ..., "settings": {...}, "one_module": ..., "resume": ...}'
 """
 
 from __future__ import annotations
@@ -24,6 +24,17 @@ EXAMPLES = [
 ]
 
 
+class Letter(dspy.Module):  # type: ignore[misc]
+    """A program of one module, whose every answer is rewarded by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.write = dspy.Predict("user_query -> response")
+
+    def forward(self, user_query: str) -> dspy.Prediction:
+        return self.write(user_query=user_query)
+
+
 def rewarded(example: Any, prediction: Any, trace: Any = None) -> float:
     """One of the two answers that the tiny model begins with."""
     return 1.0 if prediction.response.startswith("Gladly") else 0.0
@@ -36,14 +47,14 @@ def main(told: dict[str, Any]) -> int:
     try:
         trained = train(
             TrainSettings.from_json(told["settings"]),
-            PAPILLON(untrusted_model=lambda request: "Dear Sir,"),
+            Letter() if told["one_module"] else PAPILLON(untrusted_model=lambda request: "Dear Sir,"),
             EXAMPLES,
             EXAMPLES[:2],
             rewarded,
             Path(told["folder"]),
             "arbor",
             say=say,
-            resume=told.get("resume", False),
+            resume=told["resume"],
         )
     except PapillonError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
