@@ -108,7 +108,7 @@ class RunRecord:
                 write_whole(file, "".join(f"{line}\n" for line in kept))
 
     def add(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
-        """One round's line, with Arbor one group's; beside it every ``logging_steps`` rounds its completions."""
+        """One round's line; beside it every ``logging_steps`` rounds its completions."""
         self._rounds_here.add(numbers["round"])
         elapsed = time.monotonic() - self._began
         line = {**numbers, "seconds": round(elapsed, 1)}
