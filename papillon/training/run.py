@@ -157,5 +157,5 @@ def _session(
         from papillon.training.arbor.session import ArborServer
         from papillon.training.one_device.session import OneDevice
     if device == "arbor":
-        return ArborServer(settings, record, watch)
+        return ArborServer(settings, record, watch, predictors=predictors)
     return OneDevice(settings, device, record, watch, predictors=predictors, policy=policy)

@@ -82,14 +82,11 @@ class Training:
         from papillon.models.roles import open_models
 
         profile = self.settings.profile
-        models = open_models(profile, self.settings.cache, record=self.settings.record)
-        try:
+        with open_models(profile, self.settings.cache, record=self.settings.record) as models:
             say(told_of_reward(task.settings.reward, task.examples("train")))
             judge = make_judge(profile.judge.kind, models)
             reward = training_reward(judge, task.settings.reward, models.loop.run)
             task.train(models, reward, folder, resume=resume, say=say)
-        finally:
-            models.close()
 
     def smoke(self, folder: Path, say: Callable[[str], None] = print) -> Smoke:
         """Train two rounds into ``folder`` and look at what is there; raises what ends the training."""
@@ -173,9 +170,8 @@ def _answer(profile: Any, settings: RunSettings, query: str) -> str:
     from papillon.models.roles import open_models
     from papillon.program import make_program
 
-    models = open_models(profile, settings.cache, record=settings.record)
     said = ""
-    try:
+    with open_models(profile, settings.cache, record=settings.record) as models:
         for trial in range(_DRAWS):
             program = make_program(profile, models.lm("untrusted"))
             program.set_lm(models.lm("local", trial))
@@ -189,6 +185,4 @@ def _answer(profile: Any, settings: RunSettings, query: str) -> str:
                 raise PapillonError(f"The trained program cannot answer: {cause_of(error)}") from error
             if answer:
                 return answer
-    finally:
-        models.close()
     raise PapillonError(f"Expected an answer of the trained program, got none in {_DRAWS} draws; the last said: {said}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from papillon.errors import UsageError
-from papillon.files import write_whole
+from papillon.files import open_in_place, write_whole
+from papillon.output_files import OutputFile, refuse_outputs
 from papillon.training.folder.curve import curve
 from papillon.training.folder.requests import Requests, first_and_last
 from papillon.training.settings import TrainSettings
@@ -65,7 +67,9 @@ class RunRecord:
                 self._same(surroundings, self.told, "")
 
     def open(self) -> None:
-        """Write down what is known before the first round; raises UsageError where wandb was asked for and fails."""
+        """Write down what is known before the first round; raises UsageError where wandb was asked for and fails, and
+        where what is told of rounds could not be written."""
+        refuse_outputs(OutputFile("--out", file) for file in (self.metrics, self.completions))
         write_whole(self.folder / TASK, json.dumps(self.told, indent=2) + "\n")
         write_whole(self.folder / "settings.json", json.dumps(self.settings.to_json(), indent=2) + "\n")
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=2) + "\n")
@@ -107,15 +111,15 @@ class RunRecord:
                 write_whole(file, "".join(f"{line}\n" for line in kept))
 
     def add(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
-        """One round's line, with Arbor one group's; beside it every ``logging_steps`` rounds its completions."""
+        """One round's line; beside it every ``logging_steps`` rounds its completions."""
         self._rounds_here.add(numbers["round"])
         elapsed = time.monotonic() - self._began
         line = {**numbers, "seconds": round(elapsed, 1)}
-        with self.metrics.open("a", encoding="utf-8") as file:
+        with _added_to(self.metrics) as file:
             file.write(json.dumps(line) + "\n")
         done = numbers["round"]
         if self.settings.log_completions and done % self.settings.logging_steps == 0:
-            with self.completions.open("a", encoding="utf-8") as file:
+            with _added_to(self.completions) as file:
                 for group in groups:
                     drawn = [{"text": item["completion"]["content"], "reward": item["reward"]} for item in group]
                     file.write(json.dumps({"round": done, "group": drawn}, ensure_ascii=False) + "\n")
@@ -164,6 +168,10 @@ def _why_none(line: dict[str, Any]) -> str:
     if line["alike"] == line["groups"]:
         return "every group's rewards are alike"
     return "whatever told something ran into max_tokens (train.mask_truncated_completions)"
+
+
+def _added_to(file: Path) -> IO[str]:
+    return open(open_in_place(file, os.O_WRONLY | os.O_APPEND, 0o666), "a", encoding="utf-8")
 
 
 def _round_of(line: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def test_a_training_goes_on_with_the_reward_it_began_with_and_an_older_one_had_t
     RunRecord(tmp_path, TrainSettings()).check(resume=True)
     with pytest.raises(UsageError, match=r"^Expected train\.reward to be 'composite', as when"):
         RunRecord(tmp_path, TrainSettings(reward="carried")).check(resume=True)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_before_the_first_round(tmp_path: Path) -> None:
+    record = RunRecord(tmp_path, TrainSettings(), say=lambda line: None)
+    os.mkfifo(record.completions)
+    with pytest.raises(UsageError, match=r"^--out: expected a file that can be written, got .*: that is no regular"):
+        record.open()
+    assert list(tmp_path.iterdir()) == [record.completions]
 
 
 @pytest.mark.parametrize(
