@@ -12,6 +12,7 @@ from papillon.commands import seen_from
 from papillon.errors import UsageError
 from papillon.results.finding import FoundRun, find_row, find_run, finished, names_run
 from papillon.results.traces import TRACES
+from papillon.screen import visible
 
 __all__ = ["Shown", "found_in", "shown"]
 
@@ -79,7 +80,11 @@ def _rows(run: FoundRun, lines: Lines, runs: Path, command: str) -> list[str]:
     listed = [*lines.said(head, indent=0), *row_lines(rows, lines.width, trials=run.result.run.trials)]
     if run.traces is None:
         return [*listed, *lines.said(_nowhere(run, runs), indent=0)]
-    return [*listed, "One with all its texts:", f"  {command} ID"]  # a command is to be copied, and not cut
+    return [
+        *listed,
+        "One with all its texts:",
+        f"  {visible(command, one_line=True)} ID",
+    ]  # a command is to be copied, and not cut
 
 
 def _nowhere(run: FoundRun, runs: Path) -> str:
