@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.harness.runs import Evaluator
 from tests.model_server import Failure, ModelServer
+from tests.papillon.results.samples import ROW, result
 
 #: It clears the screen, sets the title, colours by a C1 sign, turns what follows around, and begins a line of its own.
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\u2066\u061c"
@@ -116,3 +118,47 @@ def test_of_what_is_asked(evaluator: Evaluator, rows: Path, tmp_path: Path) -> N
             assert said in done.stdout + done.stderr
             assert "Traceback" not in done.stderr
             assert not acting(done.stdout + done.stderr), words
+
+
+@pytest.mark.slow
+def test_of_a_strangers_results(tmp_path: Path) -> None:
+    """Every text of a results file, all at once, but for those that it must have so to be one."""
+    lost = replace(ROW, id="dev-0001", status="infrastructure_error", error="No answer", category="kind", leaked=None)
+    found = json.loads(result(ROW, lost, remarks=("Said",), problems=("Wrong",)).to_text())
+    kept = (
+        "status",
+        "verdict",
+        "kind",
+        "metric",
+        "split",
+        "script",
+        "started",
+        "finished",
+        "record",
+        "sha256",
+        "judge",
+    )
+
+    def owned(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: owned(each, name) for name, each in value.items()}
+        if isinstance(value, list):
+            return [owned(each, key) for each in value]
+        return f"{value}{HOSTILE}\n29 passed" if isinstance(value, str) and key not in kept else value
+
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text(json.dumps(owned(found)))
+    summary = tmp_path / "summary.md"
+    for words in (
+        ("show", "one/results.json"),
+        ("show", "one/results.json", found["rows"][0]["id"]),
+        ("compare", "one/results.json", "other/results.json", "--summary", str(summary)),
+        ("history", "."),
+        ("report", "one/results.json"),
+    ):
+        done = papillon(*words, cwd=tmp_path)
+        assert done.returncode in (0, 1), done.stderr
+        assert not acting(done.stdout + done.stderr), words
+        assert "\n29 passed" not in done.stdout
+    assert not acting(summary.read_text())
