@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 
 from evals.labelling.closing import closing
 from evals.labelling.opening import Opened, Wanted, opened
@@ -27,7 +28,7 @@ def label(found: FoundRun, wanted: Wanted, *, terminal: bool = False, port: int 
                 asked_at_terminal(desk.sitting, input)
             else:
                 _on_page(desk, port)
-        show("", *closing(desk.sitting, desk.others))
+        show("", *closing(desk.sitting, desk.others, desk.rows))
 
 
 def _on_page(desk: Opened, port: int) -> None:
@@ -35,7 +36,8 @@ def _on_page(desk: Opened, port: int) -> None:
     from evals.labelling.server import LabellingServer, listening
 
     async def serve() -> None:
-        server = LabellingServer(desk.sitting, page("judging"), lambda: closing(desk.sitting, desk.others))
+        end = partial(closing, desk.sitting, desk.others, desk.rows)
+        server = LabellingServer(desk.sitting, page("judging"), end)
         address = server.address(sock.getsockname()[1])
         print(
             f"Open {address}\nand leave it to nobody else; Ctrl-C ends this, and what was answered stays.", flush=True
