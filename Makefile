@@ -10,7 +10,7 @@ IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 
-.PHONY: eval demo test slow test-training gpu-check gpu-bundle beside-plugins lint lint-workflows format bench study reference clean
+.PHONY: eval demo test slow test-training test-arbor gpu-check gpu-bundle beside-plugins lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -31,6 +31,10 @@ slow: $(READY)
 test-training: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
 		tests/papillon/test_train_command.py tests/harness/training/test_suite.py tests/gpu $(ARGS)
+
+# Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
+test-arbor: $(GPU)/.ready
+	$(GPU)/bin/python -m pytest tests/arbor $(ARGS)
 
 gpu-check: $(GPU)/.ready
 	$(GPU)/bin/python -m tests.gpu $(ARGS)

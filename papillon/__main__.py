@@ -326,13 +326,15 @@ def _train(given: argparse.Namespace) -> int:
     begun = folder / "settings.json"
     if given.resume and not begun.exists():
         raise UsageError(f"Expected a training in {folder} to resume, got none; check --out, or drop --resume.")
-    from judges import make_judge, metric
+    from judges.metrics import make_judge, told_of_reward, training_reward
     from papillon.models.roles import open_models
 
     try:
         with open_models(profile, CACHE) as models:
-            overall = metric(make_judge(profile.judge.kind, models), models.loop.run)
-            trained = task.train(models, overall, folder, resume=given.resume, say=show)
+            show(told_of_reward(task.settings.reward, task.examples("train")))
+            judge = make_judge(profile.judge.kind, models)
+            reward = training_reward(judge, task.settings.reward, models.loop.run)
+            trained = task.train(models, reward, folder, resume=given.resume, say=show)
     except KeyboardInterrupt:
         if not begun.exists():
             raise
@@ -367,7 +369,8 @@ def _optimize(given: argparse.Namespace) -> int:
     if given.out is None:
         with suppress(OSError):
             out.parent.mkdir(parents=True, exist_ok=True)
-    refuse_outputs([OutputFile("--out", out, makes_folders=False)])
+    log = OutputFile("the log of --out", out.with_suffix(".log"), makes_folders=False)
+    refuse_outputs([OutputFile("--out", out, makes_folders=False), log])
     reflection = None if given.reflection is None else load_profile(given.reflection).local
     optimize_on_dev(
         profile, optimizer, out, cache=CACHE, max_calls=given.max_calls, seed=given.seed, reflection=reflection

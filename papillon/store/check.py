@@ -240,8 +240,10 @@ def readable(folder: Path, cache: Opened, findings: Findings) -> Iterator[Record
 
 
 def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any, ...]]:
-    """Every row that can be read, past what cannot."""
-    if reader is None:
+    """Every row that can be read, past what cannot; none of what is no table, such as a view that never ends."""
+    if reader is None or reader.execute("SELECT type FROM sqlite_master WHERE name = 'Cache'").fetchall() != [
+        (b"table",)
+    ]:
         return
     select = f"SELECT {', '.join(COLUMNS)} FROM Cache WHERE rowid"  # noqa: S608
     last = -1

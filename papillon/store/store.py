@@ -41,8 +41,8 @@ __all__ = ["Store"]
 
 T = TypeVar("T")
 
-#: Records to a transaction, where many are put at once.
-BATCH = 500
+#: Records to a transaction, where many are put at once, and the length of their texts after which it has no more.
+BATCH, LONGEST_BATCH = 500, 2**24
 
 
 class Store:
@@ -129,7 +129,7 @@ class Store:
                 with writer.transact():
                     return sum(bool(keep(record.key, record)) for record in batch)
 
-            while batch := list(islice(rest, BATCH)):
+            while batch := _batch(rest):
                 written += self._patiently(partial(kept, batch))
             self.require_in_place()
         return written
@@ -239,3 +239,15 @@ class Store:
 
     def _patiently(self, do: Callable[[], T]) -> T:
         return patiently(self.folder, do, lambda: self.patience())
+
+
+def _batch(records: Iterator[Record]) -> list[Record]:
+    """The next records for one transaction, few where they are long."""
+    batch: list[Record] = []
+    length = 0
+    for record in records:
+        batch.append(record)
+        length += len(record.to_text())
+        if len(batch) == BATCH or length > LONGEST_BATCH:
+            break
+    return batch
