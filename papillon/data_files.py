@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from papillon.bounds import LONGEST_LINE, MOST_ROWS, MOST_TEXT
 from papillon.columns import COLUMNS, REQUIRED, check_columns, recognised
 from papillon.errors import DataError
 
@@ -26,6 +27,9 @@ Record = tuple[str, dict[str, object]]
 
 #: What may stand between the fields of a CSV, and its name in messages.
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+#: Rows of a parquet file that are in memory at once.
+PARQUET_ROWS = 16
 
 #: A first line by which a spreadsheet says what separates the fields.
 _NAMED_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
@@ -45,7 +49,18 @@ def read_records(path: Path, required: Sequence[str] = REQUIRED) -> Iterable[Rec
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"Expected a .csv, .jsonl or .parquet file, got {path}; convert it or rename it.")
-    return reader(path, required)
+    return _bounded(reader(path, required), path)
+
+
+def _bounded(records: Iterable[Record], path: Path) -> Iterator[Record]:
+    """The records, as long as they are not too many and do not hold too much."""
+    size = 0
+    for number, (place, record) in enumerate(records, 1):
+        size += sum(len(cell) for cell in record.values() if isinstance(cell, str | list))
+        if number > MOST_ROWS or size > MOST_TEXT:
+            most = f"{MOST_ROWS} rows" if number > MOST_ROWS else f"{MOST_TEXT} characters"
+            raise DataError(f"Expected at most {most} in {path}, got more by {place}; give a part of it.")
+        yield place, record
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -78,7 +93,12 @@ def _lines(path: Path, newline: str) -> Iterator[str]:
     try:
         encoding, errors = _encoding(path)
         with path.open(encoding=encoding, errors=errors, newline=newline) as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), ""), 1):
+                if len(line) > LONGEST_LINE:
+                    raise DataError(
+                        f"Expected lines of at most {LONGEST_LINE} characters in {path}, got a longer one, line "
+                        f"{number}; take it out."
+                    )
                 if "\0" in line:
                     raise DataError(
                         f"Expected UTF-8 text in {path}, got a NUL byte in line {number}; save it anew as UTF-8."
@@ -111,7 +131,7 @@ def _csv_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
     separators = SEPARATORS.get(separator, f"the separator {separator!r}")
     number, place = 0, "the header"
     limit = csv.field_size_limit()
-    csv.field_size_limit(max(limit, _size(path)))  # the default of 131,072 characters may be less than a query
+    csv.field_size_limit(LONGEST_LINE)  # the default of 131,072 characters may be less than a query
     try:
         lines = _csv_rows(path, separator, above)
         columns: list[str] = next(filter(None, lines), [])
@@ -160,13 +180,6 @@ def _csv_rows(path: Path, separator: str, above: int) -> Any:
     return csv.reader(islice(_lines(path, ""), above, None), delimiter=separator, strict=True)
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0  # reading it says why
-
-
 def _jsonl_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
     number = 0
     # Lines end at \n alone: U+2028 and its like may stand inside a JSON string.
@@ -186,15 +199,42 @@ def _jsonl_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
         yield place, record
 
 
-def _parquet_records(path: Path, required: Sequence[str]) -> list[Record]:
+def _parquet_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
     import pyarrow
     import pyarrow.parquet
+    from pyarrow import types
 
     try:
         with path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as parquet:
-            columns = list(parquet.schema_arrow.names)
-            check_columns(columns, str(path), required=required)
-            rows = parquet.read(columns=[column for column in COLUMNS if column in columns]).to_pylist()
+            schema = parquet.schema_arrow
+            check_columns(list(schema.names), str(path), required=required)
+        columns = [column for column in COLUMNS if column in schema.names]
+        texts = [each for each in columns if types.is_string(schema.field(each).type)]
+        # A text that many rows share stands in the file once, and so it does in memory until its row is read.
+        with path.open("rb") as file, pyarrow.parquet.ParquetFile(file, read_dictionary=texts) as parquet:
+            number = 0
+            for batch in parquet.iter_batches(PARQUET_ROWS, columns=columns):
+                for row in range(batch.num_rows):
+                    number += 1
+                    place = f"row {number}"
+                    yield place, {name: _cell(batch.column(name)[row], path, place, name) for name in columns}
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"Expected a parquet file at {path}, got an error ({cause(error)}); write it anew.") from error
-    return numbered(rows)
+
+
+def _cell(scalar: Any, path: Path, place: str, column: str) -> object:
+    """What a cell of a parquet file holds; what is too long is never copied."""
+    import pyarrow
+
+    if isinstance(scalar, pyarrow.DictionaryScalar):
+        scalar = scalar.value
+    size = 0
+    if isinstance(scalar, pyarrow.BinaryScalar):  # texts are such too
+        size = 0 if scalar.as_buffer() is None else scalar.as_buffer().size
+    elif isinstance(scalar, pyarrow.ListScalar) and scalar.values is not None:
+        size = max(len(scalar.values), scalar.values.nbytes)
+    if size > 4 * LONGEST_LINE:
+        raise DataError(
+            f"Expected at most {LONGEST_LINE} characters in {path}, {place}, column {column}, got more; shorten it."
+        )
+    return scalar.as_py()

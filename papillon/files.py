@@ -1,7 +1,8 @@
 """Files and folders that are written whole or not at all: a reader sees the old ones or the new, never half of them.
 
 The one place where that is done. What is new is written beside its place and renamed into it, or added to a file as
-whole lines. And a file in a place that others can write is opened only if it is a plain one.
+whole lines. What is written, and what is read in a place that others can write, is a regular file: a device, a pipe or
+a folder that stands in its place is left alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,54 @@ from typing import IO
 
 from papillon.errors import UsageError
 
-__all__ = ["append_lines", "open_plain", "standing", "whole_file", "whole_folder", "write_whole"]
+__all__ = [
+    "append_lines",
+    "in_the_way",
+    "make_own_folder",
+    "open_in_place",
+    "open_plain",
+    "standing",
+    "whole_file",
+    "whole_folder",
+    "write_whole",
+]
+
+
+def in_the_way(path: Path) -> str:
+    """What stands where a file is to be written and is none, or is a link to such a thing, in words; "" for nothing.
+
+    Raises OSError where that place cannot be looked up, also for a name that no file can have.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except ValueError:
+        raise OSError(errno.EINVAL, "its name holds a NUL character") from None
+    if stat.S_ISREG(mode):
+        return ""
+    return "that is a folder" if stat.S_ISDIR(mode) else "that is no regular file"
+
+
+def open_in_place(path: Path, flags: int, mode: int = 0o600) -> int:
+    """The descriptor of a regular file, made with ``mode`` where there is none, that is written where it stands.
+
+    No link is followed, nothing is waited for, and a device is not even opened. Raises OSError.
+    """
+    if not (why := "that is a link" if path.is_symlink() else in_the_way(path)):
+        number = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+        if stat.S_ISREG(os.fstat(number).st_mode):
+            return number
+        os.close(number)
+        why = "that is no regular file"
+    raise OSError(errno.EINVAL, why)
+
+
+def make_own_folder(path: Path) -> None:
+    """Make a private folder where there is none; raises OSError, also where a link to one stands."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"{path} is a link, and a folder belongs there")
 
 
 def open_plain(path: Path) -> IO[bytes]:
@@ -35,7 +83,7 @@ def append_lines(path: Path, lines: bytes) -> None:
 
     What a killed writer left of its last line is dropped: nobody was told that it is kept. Raises OSError.
     """
-    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+b", buffering=0) as file:
+    with open(open_in_place(path, os.O_RDWR), "r+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         end = file.seek(0, os.SEEK_END)
         while end and os.pread(file.fileno(), 1, end - 1) != b"\n":
@@ -66,9 +114,9 @@ def whole_file(path: Path, *, private: bool = False) -> Iterator[Path]:
     ``private`` lets its owner alone read it. Raises OSError, also where a device, a pipe or a link to a folder stands,
     which root could replace; whatever is raised, what was there stays as it was.
     """
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "a folder stands there" if path.is_dir() else "that is no regular file")
-    new = path.with_name(f".{path.name[:64]}.{os.urandom(4).hex()}")
+    if why := in_the_way(path):
+        raise OSError(errno.EINVAL, why)
+    new = path.with_name(f".{path.name[:32]}.{os.urandom(4).hex()}")  # a name that fits whatever the path's own takes
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
     try:
         yield new

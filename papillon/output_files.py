@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from papillon.errors import UsageError
+from papillon.files import in_the_way
 
 __all__ = ["OutputFile", "refuse_outputs"]
 
@@ -45,8 +46,8 @@ def _unwritable(path: Path, *, makes_folders: bool) -> str:
     """Why a file cannot be written there, or ``""`` where nothing is known to be in its way."""
     folder = path.parent
     try:
-        if path.exists() and not path.is_file():
-            return "that is a folder" if path.is_dir() else "that is no regular file"
+        if why := in_the_way(path):
+            return why
         while makes_folders and not folder.exists():
             folder = folder.parent
         if not folder.exists():

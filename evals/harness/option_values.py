@@ -44,15 +44,15 @@ class Given:
             raise unexpected(flag, "one of " + ", ".join(choices), text)
         return text
 
-    def count(self, flag: str) -> int | None:
-        """A whole number from 1 on."""
+    def count(self, flag: str, most: int | None = None) -> int | None:
+        """A whole number from 1 on, to ``most`` where there is such a bound."""
 
         def read(text: str) -> int:
-            if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+            if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= (most or int(text)):
                 raise ValueError
             return int(text)
 
-        return self._parsed(flag, "a whole number of at least 1", read)
+        return self._parsed(flag, "a whole number " + (f"from 1 to {most}" if most else "of at least 1"), read)
 
     def amount(self, flag: str) -> float | None:
         """USD, above 0 and finite."""

@@ -12,6 +12,7 @@ from typing import Any, cast
 from evals.harness.evaluation.examples import Shard
 from evals.harness.option_group import OPTIONS
 from evals.harness.option_values import Given, unexpected
+from papillon.bounds import MOST_TRIALS
 from papillon.errors import UsageError
 from papillon.models.providers import HERE, provider_of
 from papillon.models.trained import with_program
@@ -78,7 +79,7 @@ def resolve(given: dict[str, Any], folder: Path) -> RunSettings:
         profile,
         dataset=values.dataset("--eval-dataset", DATASETS) or profile.dataset,
         split=values.choice("--eval-split", CHOICES) or profile.split,
-        trials=values.count("--eval-trials") or profile.trials,
+        trials=values.count("--eval-trials", MOST_TRIALS) or profile.trials,
         concurrency=values.count("--eval-concurrency") or profile.concurrency,
     )
     profile = with_program(profile, values.program("--eval-program", SAVED) or _program(profile))

@@ -17,7 +17,9 @@ from evals.harness.labels import RunLabels
 from evals.harness.options import RunSettings
 from evals.harness.verdicts.baseline import Baseline, refuse_mismatch
 from evals.harness.verdicts.splits import GateItem
+from papillon.bounds import MOST_SAMPLES
 from papillon.data import load
+from papillon.errors import UsageError
 from papillon.profile import GateSettings, RegressionSettings
 from papillon.project import PACKAGES
 from papillon.results.run import ModelNames
@@ -44,7 +46,14 @@ class Plan:
         settings = self.settings
         targets = settings.profile.targets
         dataset = load(settings.profile.dataset, offline=settings.record == "none", targets=targets)
-        return RunData.of(dataset, settings.profile.split, limit=settings.limit, shard=settings.shard, targets=targets)
+        data = RunData.of(dataset, settings.profile.split, limit=settings.limit, shard=settings.shard, targets=targets)
+        trials = settings.profile.trials
+        if (samples := trials * max(map(len, data.examples.values()), default=0)) > MOST_SAMPLES:
+            raise UsageError(
+                f"Expected at most {MOST_SAMPLES} samples of a split, got {samples} of {trials} trials each; "
+                "take fewer with --eval-trials, or fewer examples with --eval-limit."
+            )
+        return data
 
     @property
     def examples(self) -> dict[str, list[Example]]:

@@ -6,7 +6,9 @@ What stands in it is :mod:`evals.harness.reports.markdown`'s; the file that an o
 from __future__ import annotations
 
 import os
-import stat
+from pathlib import Path
+
+from papillon.files import open_in_place
 
 __all__ = ["JOB_PAGE", "append_to_job_page"]
 
@@ -22,13 +24,10 @@ def append_to_job_page(text: str) -> str | None:
         return None
     data = text.encode()
     try:
-        number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-        with os.fdopen(number, "ab") as file:
-            there = os.fstat(number)
-            if not stat.S_ISREG(there.st_mode):
-                why = "it is no plain file"
-            elif there.st_size + len(data) > _HOLDS:
-                why = f"it holds {there.st_size} bytes of 1 MiB already"
+        with open(open_in_place(Path(path), os.O_WRONLY | os.O_APPEND, 0o666), "ab") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size + len(data) > _HOLDS:
+                why = f"it holds {size} bytes of 1 MiB already"
             else:
                 file.write(data)
                 return None

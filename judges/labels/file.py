@@ -20,7 +20,7 @@ from pathlib import Path
 from judges.labels.hashing import KEY_BYTES
 from judges.labels.label import Label
 from papillon.errors import DataError, UsageError
-from papillon.files import append_lines, open_plain
+from papillon.files import append_lines, open_in_place, open_plain
 from papillon.profile import CACHE
 from papillon.project import keep_out_of_git
 from papillon.results.folder import has_results
@@ -196,4 +196,4 @@ def _make_key(path: Path) -> None:
 
 
 def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return open_in_place(path, os.O_RDWR)

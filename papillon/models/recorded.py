@@ -12,6 +12,7 @@ from typing import Any
 
 from dspy.lm15 import Message, Request, Response, Usage
 
+from papillon.bounds import LONGEST_CALL
 from papillon.errors import EndpointError, Filtered, PapillonError, RecordMissing, RunStopped
 from papillon.models.characters import whole_characters
 from papillon.models.ledger import CallCost, Ledger
@@ -66,6 +67,11 @@ class Recorded:
         if self.seed is not None and request.config.seed is None:
             request = replace(request, config=replace(request.config, seed=self.seed))
         call = Call(self._identity(request))
+        if len(call.text) * 4 > LONGEST_CALL and len(call.text.encode()) > LONGEST_CALL:
+            raise EndpointError(
+                f"Model {self.who['model']} cannot be asked: the call holds more than {LONGEST_CALL} bytes, which are "
+                "the most that is recorded of one."
+            )
         turn = current_turn.get()
         number = next(turn.numbers) if turn is not None else 0
         record = await self._recorded(call.key)

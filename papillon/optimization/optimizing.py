@@ -10,6 +10,7 @@ ends an optimizer early, and which candidate is the best, is for :mod:`papillon.
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -20,6 +21,7 @@ from typing import Literal, get_args
 import dspy
 
 from papillon.errors import PapillonError, UsageError
+from papillon.files import open_in_place
 from papillon.models.roles import Models
 from papillon.optimization.candidates import CandidateWatch
 
@@ -120,7 +122,7 @@ def optimize(
     budget.max_calls = budget.calls + max_calls
     try:
         with (
-            log.open("w", encoding="utf-8") as file,
+            open(open_in_place(log, os.O_WRONLY | os.O_TRUNC, 0o666), "w", encoding="utf-8") as file,
             redirect_stdout(file),
             redirect_stderr(file),
             dspy.context(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+from papillon.bounds import MOST_TRIALS
 from papillon.program_class import ProgramClass
 from papillon.project import ROOT
 from papillon.shape import NO_KEY, Bound, Needed, at_least, between
@@ -150,7 +151,7 @@ class Profile:
     targets: bool = True
     controls: bool = False
     concurrency: Count = 16
-    trials: Count = 1
+    trials: Annotated[int, between(1, MOST_TRIALS)] = 1
     program: Path | None = None
     #: The class that ``program`` names as ``module:Class``; beside it a saved program sets its prompts.
     program_class: Annotated[ProgramClass | None, NO_KEY] = None

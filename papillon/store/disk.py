@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import diskcache
 
+from papillon.bounds import LONGEST_RECORD
 from papillon.errors import StoreError
 from papillon.store.records import Record, is_key
 
@@ -41,7 +42,10 @@ class RecordDisk(diskcache.Disk):  # type: ignore[misc]
         """The columns size, mode, file name and value of a Record under its own key."""
         if read or not isinstance(value, Record) or value.key != key:
             raise StoreError("a value is a Record under its own key, and this is not one")
-        return 0, RAW, None, value.to_text()
+        text = value.to_text()
+        if len(text) * 4 > LONGEST_RECORD and len(text.encode()) > LONGEST_RECORD:
+            raise StoreError(f"a record holds at most {LONGEST_RECORD} bytes, and this one holds more")
+        return 0, RAW, None, text
 
     def fetch(self, mode: Any, filename: Any, value: Any, read: bool) -> Record:
         """The Record in a row's columns, its checksum verified; ``value`` is its text, as str or UTF-8."""

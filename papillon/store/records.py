@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from papillon.bounds import LONGEST_RECORD
 from papillon.errors import StoreError
 
 __all__ = ["Answer", "Call", "Record", "Usage", "canonical_json", "is_key"]
@@ -185,6 +186,8 @@ class Record:
 
         Raises StoreError, saying what is wrong, where it is another text, or its checksum does not fit.
         """
+        if len(text) > LONGEST_RECORD:
+            raise StoreError(f"it is longer than {LONGEST_RECORD} bytes")
         checksum, key, body = text[13:77], text[86:150], text[161:-1]
         if text != b'{"checksum":"%b","key":"%b","record":%b}' % (checksum, key, body):
             raise StoreError("it is not in the form in which a call is recorded")

@@ -16,17 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from papillon.bounds import LONGEST_RECORD, MOST_UNPACKED
 from papillon.errors import DataError, StoreError
 from papillon.files import whole_file
 from papillon.store.records import Record
 from papillon.store.store import Store
 
 __all__ = ["Imported", "export_records", "import_records"]
-
-#: The longest line of an import, in bytes: a file from a stranger must not fill the memory.
-LONGEST_LINE = 2**26
-#: The most that a packed one may hold, in bytes: a few of them unpack to any number.
-MOST_UNPACKED = 2**32
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,8 @@ def export_records(records: Iterable[Record], path: Path) -> int:
     """Writes ``records`` to ``path``, one JSON object a line, sorted by key, each key once; how many.
 
     They may come in any order, and memory holds one at a time. ``path``, private to its owner, is replaced
-    when all is written, and left as it was where that fails, which is a StoreError.
+    when all is written, and left as it was where that fails, which is a StoreError. So is a packed file that would
+    hold more than an import of it takes.
     """
     path = Path(path)
     places: dict[str, tuple[int, int]] = {}
@@ -62,6 +59,11 @@ def export_records(records: Iterable[Record], path: Path) -> int:
             for record in records:
                 line = record.to_text().encode() + b"\n"
                 places[record.key] = unsorted.tell(), unsorted.write(line)
+            if _packed(path) and sum(length for _, length in places.values()) > MOST_UNPACKED:
+                raise StoreError(
+                    f"The recorded calls could not be exported to {path}: they take more than the {MOST_UNPACKED} "
+                    "bytes that an import unpacks; name a file without .gz."
+                )
             for _, (start, length) in sorted(places.items()):
                 unsorted.seek(start)
                 sorted_.write(unsorted.read(length))
@@ -77,8 +79,8 @@ def import_records(path: Path, store: Store) -> Imported:
     """Keeps the records of ``path`` in ``store``; where a key is there already, what is there stays.
 
     Raises DataError, naming file and line, where the file cannot be read, or a line is no record, was
-    altered since it was recorded, or is longer than 64 MiB, or a packed file holds more than 4 GiB; nothing is
-    imported then.
+    altered since it was recorded, or is longer than LONGEST_RECORD, or a packed file holds more than MOST_UNPACKED
+    (:mod:`papillon.bounds`); nothing is imported then.
     """
     new: dict[str, str] = {}
     present = different = 0
@@ -107,7 +109,7 @@ def _lines(path: Path) -> Iterator[Record]:
     try:
         with gzip.open(path) if _packed(path) else open(path, "rb") as file:
             number = size = 0
-            while line := file.readline(LONGEST_LINE + 1):
+            while line := file.readline(LONGEST_RECORD + 2):  # with its end
                 number += 1
                 size += len(line)
                 if _packed(path) and size > MOST_UNPACKED:
@@ -120,8 +122,6 @@ def _lines(path: Path) -> Iterator[Record]:
 
 def _record(path: Path, number: int, line: bytes) -> Record:
     try:
-        if len(line) > LONGEST_LINE:
-            raise StoreError(f"it is longer than {LONGEST_LINE} bytes")
         record = Record.from_text(line.rstrip(b"\r\n"))
         record.require_own_key()
     except StoreError as error:

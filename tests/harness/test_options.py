@@ -185,9 +185,10 @@ class TestWrongValues:
             ("record", "yes", "one of none, new, all"),
             *(
                 (option, value, "a whole number of at least 1")
-                for option in ("limit", "trials", "concurrency", "max-calls")
+                for option in ("limit", "concurrency", "max-calls")
                 for value in ("0", "-1", "1.5", "ten", "²", " 3", "1_0")
             ),
+            *(("trials", value, "a whole number from 1 to 1000") for value in ("0", "1001", "1e9", "9" * 400)),
             *(("max-cost", value, "an amount in USD above 0") for value in ("0", "-1", "nan", "inf", "$5", "1e999")),
             *(
                 ("shard", value, "I/N with I from 1 to N, such as 2/4")

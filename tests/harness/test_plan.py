@@ -12,6 +12,7 @@ from evals.harness.baseline_files import write_baseline
 from evals.harness.options import OPTIONS, RunSettings, resolve
 from evals.harness.plan import Plan
 from evals.harness.verdicts.splits import GateItem
+from papillon.errors import UsageError
 from papillon.profile import GateSettings, RegressionSettings
 from tests.harness.verdicts.samples import row
 from tests.harness.verdicts.test_baseline import baseline
@@ -51,6 +52,19 @@ def test_a_split_that_is_gated_gates_its_program_errors(
     assert {gate.settings for gate in plan.gates if gate.default} <= {
         GateSettings(split, "errors", max=0.10) for split in ("dev", "test")
     }
+
+
+def test_more_samples_than_results_can_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evals.harness.plan.MOST_SAMPLES", 30)
+    resolved = settings()
+    plan = Plan(replace(resolved, limit=4, profile=replace(resolved.profile, trials=10)))
+    with pytest.raises(UsageError) as refused:
+        _ = plan.data
+    assert str(refused.value) == (
+        "Expected at most 30 samples of a split, got 40 of 10 trials each; take fewer with --eval-trials, or fewer "
+        "examples with --eval-limit."
+    )
+    assert Plan(replace(resolved, limit=3, profile=replace(resolved.profile, trials=10))).data
 
 
 def test_a_baseline_that_is_named_brings_the_gate_on_errors_with_it(tmp_path: Path) -> None:

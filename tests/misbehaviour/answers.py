@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,7 @@ ANSWERS: Mapping[str, Misbehaviour] = {
     "json-object-alone": _json_object_alone,
     "no-format": _no_format,
     "other-limit": _other_limit,
+    "gzip-bomb": lambda body, number: Reply(gzip.compress(b" " * 2**25), headers={"Content-Encoding": "gzip"}),
     "key-in-answer": lambda body, number: Reply(
         b'{"choices": [{"finish_reason": "stop", "message": {"content": "You sent sk\\u002dtest-0123456789abcdef."}}]}'
     ),

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.files import append_lines, standing, whole_file, whole_folder, write_whole
+from papillon.files import append_lines, make_own_folder, open_in_place, standing, whole_file, whole_folder, write_whole
+from tests.papillon.test_output_files import PLACES
 
 
 def test_a_file_is_replaced_in_one_go(tmp_path: Path) -> None:
@@ -46,9 +47,37 @@ def test_a_link_to_a_folder_is_not_replaced_either(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("folder")
     for name in ("folder", "link"):
-        with pytest.raises(UsageError, match="but it cannot be written: a folder stands there"):
+        with pytest.raises(UsageError, match="but it cannot be written: that is a folder"):
             write_whole(tmp_path / name, "text")
     assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_writer_takes_the_place_of_what_is_no_regular_file(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "out"
+    PLACES[place][0](path)
+    before = path.lstat().st_ino
+    with pytest.raises(UsageError, match=r"^Expected to write .*/out, but it cannot be written: "):
+        write_whole(path, "text")
+    for write in (lambda: append_lines(path, b"line\n"), lambda: open_in_place(path, os.O_WRONLY | os.O_TRUNC)):
+        with pytest.raises(OSError, match=r"that is a folder|no regular file|is a link"):
+            write()
+    assert path.lstat().st_ino == before
+
+
+def test_the_longest_name_that_a_file_can_have_can_be_written(tmp_path: Path) -> None:
+    name = "\U0001f600" * 63 + "end"  # 255 bytes
+    write_whole(tmp_path / name, "text")
+    assert (tmp_path / name).read_text() == "text"
+
+
+def test_a_folder_of_ones_own_is_no_link(tmp_path: Path) -> None:
+    make_own_folder(tmp_path / "own")
+    make_own_folder(tmp_path / "own")
+    assert stat.S_IMODE((tmp_path / "own").stat().st_mode) == 0o700
+    (tmp_path / "link").symlink_to("own")
+    with pytest.raises(OSError, match="is a link, and a folder belongs there"):
+        make_own_folder(tmp_path / "link")
 
 
 def test_a_file_takes_its_place_when_its_block_ends(tmp_path: Path) -> None:

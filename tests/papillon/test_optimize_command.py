@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -183,6 +184,18 @@ class TestTheCommand:
     ) -> None:
         assert main(["optimize", "--optimizer", "gepa", "--profile", own, "--out", "/proc/found.json"]) == 4
         assert "--out: expected a file that can be written, got /proc/found.json: " in capsys.readouterr().err
+        assert server.calls == 0
+
+    def test_a_log_that_could_not_be_written_is_refused_before_any_call(
+        self, capsys: pytest.CaptureFixture[str], own: str, server: ModelServer, tmp_path: Path
+    ) -> None:
+        os.mkfifo(tmp_path / "found.log")
+        for out, why in (("found.json", "that is no regular file"), ("same.log", "another file than that of --out")):
+            given = ["--optimizer", "gepa", "--profile", own, "--out", str(tmp_path / out)]
+            assert main(["optimize", *given]) == 4
+            said = capsys.readouterr().err
+            assert said.startswith("papillon optimize: the log of --out: expected ")
+            assert why in said
         assert server.calls == 0
 
     def test_without_optuna_mipro_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:

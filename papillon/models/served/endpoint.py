@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from dspy.lm15 import Config, Request, Response
 
+from papillon.bounds import LONGEST_REPLY
 from papillon.errors import EndpointError
 from papillon.hosts import host_of
 from papillon.models.served.connections import Route
@@ -131,12 +132,22 @@ class Endpoint:
                 allow_redirects=False,
                 proxy=proxy.address if proxy is not None else None,
             ) as reply:
-                raw = self._mask.body(await reply.read())
+                raw = self._mask.body(await self._body(reply))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # The exceptions of the client hold headers, and with them the key.
             raise await route.failure(error, self._timeout) from None
         route.answered = True
         return reply.status, reply.headers, raw
+
+    async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
+        """The body of a reply; EndpointError where it does not end in time to be an answer."""
+        body = bytearray()
+        async for part in reply.content.iter_any():
+            body += part
+            if len(body) > LONGEST_REPLY:
+                reply.close()
+                raise EndpointError(f"{self._name} sent more than {LONGEST_REPLY} bytes in place of an answer.")
+        return bytes(body)
 
     async def aclose(self) -> None:
         if self._session is not None:

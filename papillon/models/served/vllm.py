@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from papillon.errors import EndpointError
+from papillon.files import open_in_place
 from papillon.models.failures import RefusesAll
 from papillon.models.local.lora import missing_adapter, with_adapter
 from papillon.models.stop import Stop
@@ -141,7 +142,7 @@ class VllmServer:
             command += ["--enable-lora", "--max-lora-rank", str(most)]
             command += ["--lora-modules", json.dumps({"name": "adapter", "path": str(self.settings.lora)})]
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
+        with open(open_in_place(self.log, os.O_WRONLY | os.O_TRUNC), "wb") as log:
             # A group of its own: vLLM starts workers, and all of them must end with the run.
             self._process = subprocess.Popen(  # noqa: S603
                 command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

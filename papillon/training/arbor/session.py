@@ -147,7 +147,7 @@ class ArborServer(Session):
             "repeated_groups": round_.repeated,
             "stale_groups": round_.stale,
         }
-        self.record.add({**numbers, **self.watch.counts().to_json()}, round_.fresh)
+        self.record.add({**numbers, **self.watch.told()}, round_.fresh)
         return self.rounds % self.settings.num_steps_for_val == 0
 
     def saved(self, name: str, folder: Path, score: float | None) -> None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from papillon.errors import UsageError
-from papillon.files import write_whole
+from papillon.files import open_in_place, write_whole
+from papillon.output_files import OutputFile, refuse_outputs
 from papillon.training.folder.curve import curve
+from papillon.training.folder.requests import Requests, first_and_last
 from papillon.training.settings import TrainSettings
 
-__all__ = ["TASK", "RunRecord"]
+__all__ = ["TASK", "RunRecord", "read_rounds"]
 
 #: The file in a training's folder that says what it was trained on and with whom.
 TASK = "task.json"
+_METRICS = "metrics.jsonl"
 
 _PACKAGES = ("papillon-evals", "dspy", "arbor-ai", "torch", "transformers", "peft", "trl", "vllm")
 
 #: What a resumed training cannot change: the saved adapter would not fit, or the next round be another.
-_FIXED = ("model", "lora_config", "seed", "num_samples_per_input", "num_dspy_examples_per_grpo_step")
+_FIXED = ("model", "lora_config", "seed", "num_samples_per_input", "num_dspy_examples_per_grpo_step", "reward")
 
 
 class RunRecord:
@@ -42,7 +46,7 @@ class RunRecord:
 
     @property
     def metrics(self) -> Path:
-        return self.folder / "metrics.jsonl"
+        return self.folder / _METRICS
 
     @property
     def completions(self) -> Path:
@@ -57,13 +61,15 @@ class RunRecord:
                 "(--out)."
             )
         if resume and file.exists():
-            now = json.loads(json.dumps(self.settings.to_json()))
-            self._same(file, {name: now[name] for name in _FIXED}, "train.")
+            now, default = (json.loads(json.dumps(each.to_json())) for each in (self.settings, TrainSettings()))
+            self._same(file, {name: now[name] for name in _FIXED}, "train.", default)
             if (surroundings := self.folder / TASK).exists():
                 self._same(surroundings, self.told, "")
 
     def open(self) -> None:
-        """Write down what is known before the first round; raises UsageError where wandb was asked for and fails."""
+        """Write down what is known before the first round; raises UsageError where wandb was asked for and fails, and
+        where what is told of rounds could not be written."""
+        refuse_outputs(OutputFile("--out", file) for file in (self.metrics, self.completions))
         write_whole(self.folder / TASK, json.dumps(self.told, indent=2) + "\n")
         write_whole(self.folder / "settings.json", json.dumps(self.settings.to_json(), indent=2) + "\n")
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=2) + "\n")
@@ -81,9 +87,10 @@ class RunRecord:
                     f"Expected wandb to take this training (train.report_to), got: {error}; log in, or use 'none'."
                 ) from error
 
-    def _same(self, file: Path, now: dict[str, Any], prefix: str) -> None:
+    def _same(self, file: Path, now: dict[str, Any], prefix: str, default: Mapping[str, Any] | None = None) -> None:
+        """Raise UsageError where ``file`` has other values; what an older one does not have is ``default``."""
         try:
-            before = json.loads(file.read_text(encoding="utf-8"))
+            before = {**(default or {}), **json.loads(file.read_text(encoding="utf-8"))}
         except ValueError as error:
             raise UsageError(
                 f"Expected JSON in {file}, got: {error}; train into another folder, or repair it."
@@ -108,11 +115,11 @@ class RunRecord:
         self._rounds_here.add(numbers["round"])
         elapsed = time.monotonic() - self._began
         line = {**numbers, "seconds": round(elapsed, 1)}
-        with self.metrics.open("a", encoding="utf-8") as file:
+        with _added_to(self.metrics) as file:
             file.write(json.dumps(line) + "\n")
         done = numbers["round"]
         if self.settings.log_completions and done % self.settings.logging_steps == 0:
-            with self.completions.open("a", encoding="utf-8") as file:
+            with _added_to(self.completions) as file:
                 for group in groups:
                     drawn = [{"text": item["completion"]["content"], "reward": item["reward"]} for item in group]
                     file.write(json.dumps({"round": done, "group": drawn}, ensure_ascii=False) + "\n")
@@ -121,12 +128,23 @@ class RunRecord:
         left = elapsed / len(self._rounds_here) * max(0, self.settings.num_train_steps - done)
         self.say(_progress(line, self.settings.num_train_steps, left))
 
+    @property
+    def requests(self) -> str | None:
+        """What the requests of the first and the last rounds look like, None where there were none."""
+        return first_and_last(read_rounds(self.folder))
+
     def close(self) -> None:
         """Draw the rounds as ``curve.svg``, and let go of whoever was told of them."""
-        if self.metrics.exists() and (lines := self.metrics.read_text(encoding="utf-8").splitlines()):
-            write_whole(self.folder / "curve.svg", curve([json.loads(line) for line in lines]))
+        if rounds := read_rounds(self.folder):
+            write_whole(self.folder / "curve.svg", curve(rounds))
         if self._wandb is not None:
             self._wandb.finish()
+
+
+def read_rounds(folder: Path) -> list[dict[str, Any]]:
+    """The rounds of the training in ``folder``, a line of ``metrics.jsonl`` each; none before its first."""
+    file = folder / _METRICS
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
 def _progress(line: dict[str, Any], total: int, left: float) -> str:
@@ -136,6 +154,8 @@ def _progress(line: dict[str, Any], total: int, left: float) -> str:
         parts.append(f"format failures {wrong}/{line['rollouts']}")
     if line["dropped"]:
         parts.append(f"dropped {line['dropped']}")
+    if (requests := Requests(**line["requests"])).seen:
+        parts.append(str(requests))
     if line["validation_score"] is not None:
         failed = line.get("unvalidated")
         # ArborGRPO's percentage, on the rewards' own scale.
@@ -148,6 +168,10 @@ def _why_none(line: dict[str, Any]) -> str:
     if line["alike"] == line["groups"]:
         return "every group's rewards are alike"
     return "whatever told something ran into max_tokens (train.mask_truncated_completions)"
+
+
+def _added_to(file: Path) -> IO[str]:
+    return open(open_in_place(file, os.O_WRONLY | os.O_APPEND, 0o666), "a", encoding="utf-8")
 
 
 def _round_of(line: str) -> float:

@@ -128,6 +128,29 @@ def test_planted_triggers_and_settings_do_not_come_along(folder: Path) -> None:
     assert sound(folder) == list(range(COUNT))
 
 
+def test_a_view_that_never_ends_is_never_read(folder: Path) -> None:
+    damage(folder, "DROP TABLE Cache")
+    damage(
+        folder,
+        "CREATE VIEW Cache AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS rowid, "
+        "'k' AS key, 1 AS raw, 0 AS expire_time, 0 AS tag, 1 AS mode, NULL AS filename, 'v' AS value "
+        "FROM n WHERE i < 0",
+    )
+    assert check(folder).faults == ("its tables, indexes or triggers are others",)
+    assert repair(folder).sound == 0
+    assert check(folder).ok
+
+
+def test_what_is_set_aside_goes_through_no_link(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "damaged").symlink_to(tmp_path / "elsewhere")
+    (folder / "cache.db").write_bytes(b"none")
+    with pytest.raises(StoreError, match="damaged is a link, and a folder belongs there"):
+        repair(folder)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (folder / "cache.db").read_bytes() == b"none"
+
+
 def test_a_cache_of_another_version_is_neither_checked_nor_repaired(folder: Path) -> None:
     damage(folder, "PRAGMA user_version = 2")
     before = (folder / "cache.db").read_bytes()

@@ -2,13 +2,15 @@
 
 import gzip
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from papillon.bounds import LONGEST_CALL, LONGEST_RECORD, LONGEST_REPLY
 from papillon.errors import DataError, StoreError
-from papillon.store import Imported, Record, Store, export_records, import_records
+from papillon.store import Answer, Call, Imported, Record, Store, Usage, export_records, import_records
 from tests.papillon.store.samples import a_call, a_record
 
 
@@ -112,7 +114,8 @@ def test_a_record_that_was_written_otherwise_but_rightly_is_kept_as_it_is(store:
 def test_a_line_that_would_fill_the_memory_is_refused(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("papillon.store.transfer.LONGEST_LINE", 1000)
+    for module in ("transfer", "records"):
+        monkeypatch.setattr(f"papillon.store.{module}.LONGEST_RECORD", 1000)
     path = tmp_path / "long.jsonl"
     path.write_bytes(b"[" * 5000)
     with pytest.raises(DataError, match=r"Line 1 of .* \(it is longer than 1000 bytes\)"):
@@ -171,3 +174,50 @@ class TestPacked:
         packed.write_bytes(gzip.compress(b"\n" * 20_000))
         with pytest.raises(DataError, match=r"calls\.jsonl\.gz unpacks to more than 10000 bytes: import it in parts"):
             import_records(packed, store)
+
+    def test_what_could_not_be_imported_is_not_exported(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("papillon.store.transfer.MOST_UNPACKED", 10_000)
+        packed = tmp_path / "calls.jsonl.gz"
+        with pytest.raises(
+            StoreError, match=r"take more than the 10000 bytes that an import unpacks; name a file with"
+        ):
+            export_records(map(a_record, range(30)), packed)
+        assert list(tmp_path.iterdir()) == []
+        assert export_records(map(a_record, range(30)), tmp_path / "calls.jsonl") == 30
+
+
+def test_many_long_lines_are_never_held_together(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("papillon.store.store.LONGEST_BATCH", 50_000)
+    path = exported(tmp_path, *(a_record(number, text="x" * 20_000) for number in range(20)))
+    held, most = 0, 0
+    read = Record.from_text
+
+    def counted(text: bytes) -> Record:
+        nonlocal held, most
+        record = read(text)
+        held, most = held + 1, max(most, held + 1)
+        weakref.finalize(record, let_go)
+        return record
+
+    def let_go() -> None:
+        nonlocal held
+        held -= 1
+
+    monkeypatch.setattr(Record, "from_text", counted)
+    assert import_records(path, store).added == 20
+    assert most <= 7
+
+
+def test_the_longest_call_with_the_longest_reply_is_kept_exported_and_imported(store: Store, tmp_path: Path) -> None:
+    call = Call({"messages": ["\x01" * (LONGEST_CALL // 6 - 9)]})
+    record = Record.of(call, Answer("\x02" * (LONGEST_REPLY // 6), "stop"), Usage(1, 1))
+    assert store.put(record)
+    path = exported(tmp_path, *store.records())
+    with Store(tmp_path / "other") as other:
+        assert import_records(path, other).added == 1
+
+
+def test_a_record_that_could_not_be_imported_is_not_kept(store: Store) -> None:
+    record = Record.of(a_call(), Answer("\x02" * (LONGEST_RECORD // 6), "stop"), Usage(1, 1))
+    with pytest.raises(StoreError, match=r"a record holds at most 16777216 bytes, and this one holds more"):
+        store.put(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from typing import Any
@@ -29,7 +30,7 @@ def ask(server: ModelServer, what: Request | None = None, *, retries: bool = Fal
     async def main() -> Response:
         endpoint = Endpoint(
             "m",
-            base=server.base,
+            base=server.at(name) if (name := options.pop("at", "")) else server.base,
             key=options.pop("key", None),
             sampling=options.pop("sampling", {}),
             timeout=options.pop("timeout", 5),
@@ -158,6 +159,35 @@ def test_pauses_grow_and_the_deadline_ends_them() -> None:
         with pytest.raises(EndpointError, match="after 1 attempt"):
             ask(server, retries=True, deadline=30)
         assert server.calls == 1
+
+
+def test_a_body_that_does_not_end_is_no_answer() -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{")
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            while True:
+                writer.write(b" " * 2**16)
+                await writer.drain()
+
+    async def main() -> None:
+        async with await asyncio.start_server(endless, "127.0.0.1", 0) as serving:
+            port = serving.sockets[0].getsockname()[1]
+            endpoint = Endpoint("m", base=f"http://127.0.0.1:{port}/v1", key=None, sampling={}, timeout=60)
+            try:
+                await endpoint.acomplete(request())
+            finally:
+                await endpoint.aclose()
+
+    with pytest.raises(
+        EndpointError, match=r"^Model m at http://127\.0\.0\.1:\d+/v1 sent more than 4194304 bytes in place of"
+    ):
+        asyncio.run(main())
+
+
+def test_a_packed_body_that_unpacks_to_any_number_is_no_answer() -> None:
+    with ModelServer() as server, pytest.raises(EndpointError, match="sent more than 4194304 bytes in place of an"):
+        ask(server, at="gzip-bomb")
 
 
 def test_a_slow_server_is_a_timeout() -> None:
