@@ -94,6 +94,9 @@ def test_the_screen_has_what_the_training_says_and_no_more(trained: Run) -> None
 def test_arbors_processes_answer_this_machine_alone_and_are_gone_afterwards(trained: Run) -> None:
     (arguments,) = [line for line in trained.log("inference") if line.startswith("arguments:")]
     assert '"--host", "127.0.0.1"' in arguments
+    (over,) = [line for line in trained.log("inference") if line.startswith("weights come over")]
+    assert over.startswith("weights come over 127.0.0.1:")
+    assert not over.endswith(":51216")  # Arbor's own, the same for every training
     assert not trained.processes()
 
 
