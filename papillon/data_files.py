@@ -220,7 +220,7 @@ def _parquet_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
                     number += 1
                     place = f"row {number}"
                     yield place, {name: _cell(batch.column(name)[row], path, place, name) for name in columns}
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:  # ValueError: text that is no UTF-8
         raise DataError(f"Expected a parquet file at {path}, got an error ({cause(error)}); write it anew.") from error
 
 
