@@ -114,9 +114,9 @@ def _opened(path: Path, flags: int, number: int, why: str) -> IO[bytes]:
         opened = os.open(path, os.O_RDONLY | flags | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError:
         raise OSError(errno.EINVAL, _NUL) from None
-    if not stat.S_ISREG(os.fstat(opened).st_mode):
+    if not stat.S_ISREG(mode := os.fstat(opened).st_mode):
         os.close(opened)
-        raise OSError(number, why)
+        raise OSError(number, "that is a folder" if stat.S_ISDIR(mode) and not flags else why)
     return os.fdopen(opened, "rb")
 
 
