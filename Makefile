@@ -12,7 +12,7 @@ PLUGINS := .venv-plugins
 FUZZ := .venv-fuzz
 SECONDS := 10
 
-.PHONY: eval demo test slow test-training gpu-check gpu-bundle beside-plugins fuzz audit lint lint-workflows format bench study reference clean
+.PHONY: eval demo test slow test-training test-arbor gpu-check gpu-bundle beside-plugins fuzz audit lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -33,6 +33,10 @@ slow: $(READY)
 test-training: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
 		tests/papillon/test_train_command.py tests/harness/training/test_suite.py tests/gpu $(ARGS)
+
+# Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
+test-arbor: $(GPU)/.ready
+	$(GPU)/bin/python -m pytest tests/arbor $(ARGS)
 
 gpu-check: $(GPU)/.ready
 	$(GPU)/bin/python -m tests.gpu $(ARGS)

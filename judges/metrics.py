@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from judges.carried import carried
 from judges.judge import Judge, Quality
 from judges.scores import score
+from papillon.composite import carried_reward
 from papillon.data import pii_units
 from papillon.models.loop import ModelLoop
 
@@ -33,6 +35,8 @@ __all__ = [
     "llm_judge",
     "make_judge",
     "metric",
+    "told_of_reward",
+    "training_reward",
 ]
 
 #: DSPy's evaluators call metrics from many threads, and a judge's models are opened once.
@@ -87,6 +91,38 @@ def metric(judge: Judge, run: Callable[[Coroutine[Any, Any, Any]], Any] | None =
         return score >= 1.0 if trace is not None else score
 
     return overall
+
+
+def training_reward(
+    judge: Judge,
+    kind: Literal["composite", "carried"],
+    run: Callable[[Coroutine[Any, Any, Any]], Any] | None = None,
+) -> Callable[..., float]:
+    """What a training is rewarded by (``train.reward``), in 0..1: :func:`metric`, or :func:`carried_reward` over the
+    same judge and the examples' ``redacted_query``."""
+    if kind == "composite":
+        return metric(judge, run)
+    wait = run or _waiter(judge)
+
+    def carrying(gold: Any, pred: Any, trace: Any = None) -> float:
+        scores: Metrics = wait(judge_example(judge, **(asked := _asked(gold, pred))))
+        if not asked["new_resp"].strip():
+            return 0.0
+        share = carried(gold.redacted_query, asked["updated_query"])
+        return carried_reward(scores.quality, scores.leakage, share, units=len(pii_units(gold.pii_str)))
+
+    return carrying
+
+
+def told_of_reward(kind: Literal["composite", "carried"], examples: Sequence[Any]) -> str:
+    """What a training over ``examples`` is rewarded by, in a sentence."""
+    if kind == "composite":
+        return "Rewarded by the composite, (quality + 1 − leakage) / 2."
+    plain = sum(not pii_units(each.pii_str) or carried(each.redacted_query, "") is None for each in examples)
+    return (
+        "Rewarded by (quality + carried × (1 − leakage)) / 2; by the composite where an example has no units or no "
+        f"redacted query: {plain} of {len(examples)}."
+    )
 
 
 def feedback_metric(judge: Judge) -> Callable[..., Any]:

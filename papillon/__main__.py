@@ -24,6 +24,7 @@ from papillon.errors import DataError, PapillonError, UsageError
 from papillon.optimization import arguments as optimization
 from papillon.profile import CACHE, load_profile
 from papillon.program_class import named_program
+from papillon.screen import show
 
 __all__ = ["main"]
 
@@ -59,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = given.run(given)
         sys.stdout.flush()
     except UsageError as error:
-        print(f"papillon {given.command}: {error}", file=sys.stderr)
+        show(f"papillon {given.command}: {error}", file=sys.stderr)
         return 4
     except PapillonError as error:
-        print(f"papillon {given.command}: {error}", file=sys.stderr)
+        show(f"papillon {given.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("papillon: interrupted", file=sys.stderr)
@@ -117,7 +118,7 @@ def _data(given: argparse.Namespace) -> int:
             data = load(given.dataset, targets=False)
         except DataError:
             raise error from None
-    print(data_report(data, width=shutil.get_terminal_size().columns))
+    show(*data_report(data, width=shutil.get_terminal_size().columns).split("\n"))
     return 0
 
 
@@ -171,7 +172,7 @@ def _report(given: argparse.Namespace) -> int:
 
     found = find_run(given.named, given.runs or RUNS)
     lines, unread = written(found, given.out, Path.cwd())
-    print(*lines, *unread, sep="\n")
+    show(*lines, *unread)
     return 1 if unread else 0
 
 
@@ -190,7 +191,7 @@ def _runs(given: argparse.Namespace) -> int:
         lines = listed(runs, shutil.get_terminal_size().columns)
     else:
         lines, all_went = let_go(runs, given.keep)
-    print(*lines, sep="\n")
+    show(*lines)
     return 0 if all_went else 1
 
 
@@ -233,7 +234,7 @@ def _compare(given: argparse.Namespace) -> int:
         from evals.harness.pages import written_beside
 
         lines += ["", *written_beside(found, given.report, Path.cwd())]
-    print(*lines, sep="\n")
+    show(*lines)
     return 0
 
 
@@ -268,10 +269,10 @@ def _history(given: argparse.Namespace) -> int:
     if given.plot is not None:
         refuse_outputs([OutputFile("--plot", given.plot, ".svg")])
     history = scores_over_time(gathered.runs, metrics, partial=given.all)
-    print(*history_lines(history, gathered, shutil.get_terminal_size().columns), sep="\n")
+    show(*history_lines(history, gathered, shutil.get_terminal_size().columns))
     if given.plot is not None:
         write_whole(given.plot, history_picture(history).file())
-        print(f"Drawn in {given.plot}")
+        show(f"Drawn in {given.plot}")
     return 0
 
 
@@ -325,13 +326,15 @@ def _train(given: argparse.Namespace) -> int:
     begun = folder / "settings.json"
     if given.resume and not begun.exists():
         raise UsageError(f"Expected a training in {folder} to resume, got none; check --out, or drop --resume.")
-    from judges import make_judge, metric
+    from judges.metrics import make_judge, told_of_reward, training_reward
     from papillon.models.roles import open_models
 
     try:
         with open_models(profile, CACHE) as models:
-            overall = metric(make_judge(profile.judge.kind, models), models.loop.run)
-            trained = task.train(models, overall, folder, resume=given.resume, say=partial(print, flush=True))
+            show(told_of_reward(task.settings.reward, task.examples("train")))
+            judge = make_judge(profile.judge.kind, models)
+            reward = training_reward(judge, task.settings.reward, models.loop.run)
+            trained = task.train(models, reward, folder, resume=given.resume, say=show)
     except KeyboardInterrupt:
         if not begun.exists():
             raise
@@ -339,12 +342,12 @@ def _train(given: argparse.Namespace) -> int:
         again += [] if given.profile or named is None else ["--profile", named]
         again += [] if given.out else ["--out", str(folder)]
         again += [] if given.resume else ["--resume"]
-        print(f"papillon train: interrupted; go on with: {shlex.join(again)}", file=sys.stderr)
+        show(f"papillon train: interrupted; go on with: {shlex.join(again)}", file=sys.stderr)
         return 130
     ask = [*launcher(Path.cwd(), "papillon"), "ask", "...", *([] if named is None else ["--profile", named])]
-    print(trained)
-    print(f"Next: {evaluation(folder, named, profile.dataset)}")
-    print(f"  or: {shlex.join([*ask, '--program', str(folder)])}")
+    show(*str(trained).split("\n"))
+    show(f"Next: {evaluation(folder, named, profile.dataset)}")
+    show(f"  or: {shlex.join([*ask, '--program', str(folder)])}")
     return 0
 
 
@@ -372,7 +375,7 @@ def _optimize(given: argparse.Namespace) -> int:
     optimize_on_dev(
         profile, optimizer, out, cache=CACHE, max_calls=given.max_calls, seed=given.seed, reflection=reflection
     )
-    print(f"\nsaved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
+    show("", f"saved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0
 
 
@@ -388,7 +391,7 @@ def _cache(given: argparse.Namespace) -> int:
     if given.folder is not None and not given.folder.is_dir():
         raise UsageError(f"Expected a folder of recorded calls, got {str(given.folder)!r}; check its spelling.")
     report = (check if given.action == "check" else repair)(given.folder or CACHE)
-    print(report)
+    show(*str(report).split("\n"))
     return 0 if report.ok else 1
 
 

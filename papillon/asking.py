@@ -51,7 +51,7 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
     """Run the profile's program on ``query`` and print each text before it is sent; 0 where there is an answer.
 
     Raises RunStopped, before the text in question is sent, where ``preview`` says so, and PapillonError where a
-    model fails.
+    model fails, or an answer, which is shown all the same, could not be recorded.
     """
     import dspy
     from dspy.utils.exceptions import AdapterParseError, LMError
@@ -77,11 +77,11 @@ def ask(query: str, profile: Profile, cache: Path, preview: Preview | None = Non
         # DSPy warns of each answer that reached its limit.
         with quiet(logging.ERROR, "dspy"), dspy.context(adapter=models.adapter("local"), lm=models.lm("local")):
             answer = _answer(program, query, profile.program_class, models)
-    if not consulted.sent:
-        print("\nNothing was sent to the untrusted model.\n")
-    elif not consulted.answered:
-        _show_answer("")
-    print(f"The answer to your query:\n\n{visible(answer) or '(nothing)'}")
+        if not consulted.sent:
+            print("\nNothing was sent to the untrusted model.\n")
+        elif not consulted.answered:
+            _show_answer("")
+        print(f"The answer to your query:\n\n{visible(answer) or '(nothing)'}")
     return 0 if answer else 1
 
 

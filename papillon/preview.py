@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from papillon.errors import UsageError
+from papillon.screen import show
 
 __all__ = ["Preview"]
 
@@ -58,7 +59,7 @@ class Preview:
         try:
             changed = self._in_editor(shlex.split(editor), text) if editor else self._in_lines()
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
-            print(f"The editor {editor!r} gave no text ({error}); the text is as it was.")
+            show(f"The editor {editor!r} gave no text ({error}); the text is as it was.")
             return text
         if not changed.strip():
             print("An empty text is not sent; the text is as it was.")

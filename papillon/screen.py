@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import TextIO
 
 from papillon.joiners import needed
-from papillon.leaks import fold
 
-__all__ = ["coloured", "visible"]
+__all__ = ["coloured", "show", "visible"]
 
 
 def visible(text: str, *, one_line: bool = False) -> str:
@@ -27,6 +26,11 @@ def visible(text: str, *, one_line: bool = False) -> str:
     return "".join(sign if sign in stays else _shown(sign) for sign in text)
 
 
+def show(*lines: str, file: TextIO | None = None) -> None:
+    """Print lines, standard output's unless a ``file`` is given; names in them are others', and none begins a line."""
+    print(*(visible(line, one_line=True) for line in lines), sep="\n", file=file, flush=True)
+
+
 def coloured(file: TextIO) -> bool:
     """Whether what is written there may have colours, by pytest's rules: those of the environment, then a terminal."""
     if (own := os.environ.get("PY_COLORS")) in ("0", "1"):
@@ -38,6 +42,8 @@ def coloured(file: TextIO) -> bool:
 
 @lru_cache(maxsize=4096)
 def _shown(sign: str) -> str:
+    from papillon.leaks import fold  # a tenth of a second, which a text of ASCII does not need
+
     # What leak finding drops, variation selectors and fillers among it, is printable to Python and seen by nobody.
     plain = sign == " " or (sign.isprintable() and fold(sign))
     return sign if plain else ascii(sign)[1:-1]

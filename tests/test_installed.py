@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from papillon.project import ROOT
+from tests.harness.strangers import ran, refusal, stranger
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +114,16 @@ def test_the_wheel_holds_code_and_shipped_data_and_nothing_at_its_top_but_three_
     assert {"fixtures/baselines/demo.json", "fixtures/recorded/demo-mini.jsonl.gz"} <= shipped
     assert {"fixtures/calibration/leakage.jsonl", "fixtures/calibration/quality.jsonl"} <= shipped
     assert "judges/quality.txt" in names
+
+
+def test_settings_and_code_beside_an_options_value_are_refused(installed: Installed, tmp_path: Path) -> None:
+    theirs = stranger(tmp_path / "theirs")
+    command = ("pytest", "--pyargs", "evals", "-m", "dev", "--eval-cache", "../theirs/cache")
+    for more in ((), ("-n", "2"), ("-p", "evals.harness.plugin")):
+        off = "1" if "-p" in more else ""
+        out = installed.run(*command, *more, code=4, PYTEST_DISABLE_PLUGIN_AUTOLOAD=off)
+        assert refusal("--eval-cache", "../theirs/cache", theirs) in out
+    assert not ran(theirs)
 
 
 def test_a_program_of_ones_own_is_evaluated_from_ten_lines(mine: Installed) -> None:

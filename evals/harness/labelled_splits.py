@@ -20,17 +20,32 @@ __all__ = ["SplitLabels", "split_labels"]
 
 @dataclass(frozen=True)
 class SplitLabels:
-    """People's answers by id and trial; ``yet`` says why no figure may rest on them yet, ``""`` where one may."""
+    """People's answers by id and trial; ``yet`` says why no figure may rest on them yet, ``""`` where one may.
+
+    ``left_out`` counts the split's labelled rows that are not among them.
+    """
 
     answers: Answers = field(default_factory=dict)
     yet: str = ""
+    left_out: int = 0
+
+    def left_out_said(self, split: str) -> str:
+        """Why labelled rows are left out, as a sentence; ``""`` where none are, or where ``yet`` says it."""
+        if self.yet or not self.left_out:
+            return ""
+        rows = "1 labelled row of it stands" if self.left_out == 1 else f"{self.left_out} labelled rows of it stand"
+        return (
+            f"Of {split}, {len(self.answers)} make the figures; {rows} beyond a row without a label or beyond the last "
+            "number reached, or were drawn by another seed or by hand."
+        )
 
 
 def split_labels(rows: Sequence[Row], split: str, matched: Matched) -> SplitLabels:
     """The labelled rows of a split that stand for all of its scored ones, up to the last fixed number reached."""
     drawn = sample(rows, split, matched)
+    labelled = drawn.left_out + len(drawn.answers)
     if not drawn.answers:
-        return SplitLabels(yet=_gap(rows, split, matched))
+        return SplitLabels(yet=_gap(rows, split, matched), left_out=labelled)
     fixed: dict[tuple[str, int], int] = {}
     for label in matched.labels:
         if label.drawn.how == "random" and label.drawn.seed == drawn.seed:
@@ -47,8 +62,9 @@ def split_labels(rows: Sequence[Row], split: str, matched: Matched) -> SplitLabe
             drawn.answers,
             f"{len(places)} of the {aim} rows fixed before the first answer {'is' if len(places) == 1 else 'are'} "
             f"labelled, {missing} {'is' if missing == 1 else 'are'} missing",
+            drawn.left_out,
         )
-    return SplitLabels(dict(islice(drawn.answers.items(), reached)))
+    return SplitLabels(dict(islice(drawn.answers.items(), reached)), left_out=labelled - reached)
 
 
 def _gap(rows: Sequence[Row], split: str, matched: Matched) -> str:

@@ -14,6 +14,7 @@ from evals.harness.labelled_splits import SplitLabels, split_labels
 from evals.harness.verdicts.corrected import JudgedRow
 from evals.harness.verdicts.judge_errors import assumed
 from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows
+from judges.labels.bounding import bounded, standing
 from judges.labels.cases import LabelledCases, labelled_cases
 from judges.labels.file import LabelFile
 from judges.labels.hashing import Hashes, hashes
@@ -21,7 +22,6 @@ from judges.labels.label import Label
 from judges.labels.matching import current, match
 from judges.labels.texts import texts_of
 from papillon.errors import PapillonError, UsageError
-from papillon.leaks import verbatim
 from papillon.results import RunResult
 from papillon.results.comparison import incomparable
 from papillon.results.correction import LABELS_SAID, Correction
@@ -30,6 +30,7 @@ from papillon.results.folder import RESULTS, run_folders
 from papillon.results.result import read_info, read_result
 from papillon.results.rows import Row
 from papillon.results.traces import Trace, Traces
+from papillon.results.words import counted
 
 __all__ = ["RunLabels"]
 
@@ -59,29 +60,28 @@ class RunLabels:
 
     def _seen(self, trace: Trace) -> Hashes:
         own = hashes(self.key, trace)
-        self._standing[own] = verbatim(trace.units, "\n\n".join(trace.requests))
+        self._standing[own] = standing(trace)
         return own
 
     def _bounded(self, labels: Iterable[Label]) -> list[Label]:
-        """The labels with every unit given away that stands in the requests, as a judge's count is bounded by them."""
+        """The labels with every unit given away that stands in the requests, as far as these were seen."""
         return [
-            label
-            if label.leakage is None or label.hashes not in self._standing
-            else replace(label, leakage=tuple(map(max, label.leakage, self._standing[label.hashes])))
+            bounded(label, self._standing[label.hashes]) if label.hashes in self._standing else label
             for label in labels
         ]
 
     def raised(self) -> str:
         """In how many rows the labels lack a unit that stands in the requests, as a sentence; ``""`` for none."""
-        return self._raised(current(self.labels))
+        said = self._raised(current(self.labels))
+        return f"{LABELS_SAID} {said}" if said else ""
 
     def _raised(self, labels: Sequence[Label]) -> str:
         number = len({label.row for label, own in zip(labels, self._bounded(labels), strict=True) if label != own})
         if not number:
             return ""
         return (
-            f"In {number} of their rows a unit that stands word for word in the request was left unticked; it counts "
-            "as given away."
+            f"In {counted(number, 'labelled row')} a unit that stands word for word in the request was left unticked; "
+            "it counts as given away."
         )
 
     def sample(self, rows: Sequence[Row], split: str) -> SplitLabels:
@@ -97,7 +97,7 @@ class RunLabels:
         return labelled_cases(self._bounded(labels), texts)
 
     def said(self) -> str:
-        """How many of the labels count for the run, and why the others do not."""
+        """How many of the labels are about the run's texts, and why the others are not."""
         counting = match(self.labels, self._hashes, self._data)
         return " ".join(filter(None, [f"{LABELS_SAID} {counting.said()}", self._raised(counting.labels)]))
 
@@ -119,10 +119,10 @@ class RunLabels:
     def _elsewhere(self, result: RunResult, runs: Path) -> Iterator[tuple[Sequence[Row], Answers]]:
         """The rows of other runs of the same data and judge, the newest first, and the answers that count there.
 
-        Each label is given once. A folder that cannot be read is passed over, and no label by hand is taken.
+        Each row with its texts is given once, and by labels that a figure of that run might rest on. A folder that
+        cannot be read is passed over.
         """
-        labels = [label for label in self.labels if label.drawn.how == "random"]
-        taken: set[object] = set(self._hashes.values())  # its own labels, which say nothing of other runs
+        taken = set(self._hashes.values())  # its own labels, which say nothing of other runs
         for folder in reversed(finished(runs)):
             with contextlib.suppress(UsageError):
                 if folder.name == result.run.id or incomparable(read_info(folder / RESULTS), result.run):
@@ -132,12 +132,13 @@ class RunLabels:
                     for trace in Traces(folder)
                     if (trace.id, trace.trial) in self._about
                 }
-                counting = match(
-                    self._bounded(labels), {row: own for row, own in heard.items() if own not in taken}, self._data
-                )
-                taken |= set(heard.values())
-                if counting.labels:
-                    yield read_result(folder / RESULTS).rows, counting.answers
+                counting = match(self._bounded(self.labels), heard, self._data)
+                rows = read_result(folder / RESULTS).rows
+                there = [split_labels(rows, split, counting) for split in dict.fromkeys(row.split for row in rows)]
+                reached = {row: answer for each in there if not each.yet for row, answer in each.answers.items()}
+                answers = {row: answer for row, answer in reached.items() if heard[row] not in taken}
+                taken |= {heard[row] for row in answers}
+                yield rows, answers
 
 
 def _labelled(rows: Sequence[Row], metric: Corrected, answers: Answers) -> list[JudgedRow]:

@@ -18,13 +18,15 @@ from evals.harness.command_line import (
     in_suite,
     names_evaluation,
     names_training,
+    refusals,
     refuse_options_without_a_suite,
-    refuse_root_of_an_option,
+    refuse_settings_of_an_option,
 )
 from evals.harness.marks import MARKERS, needs
 from evals.harness.option_group import OPTIONS
 from papillon.errors import UsageError
 from papillon.project import CHECKOUT, PACKAGES, TRAIN
+from papillon.screen import visible
 
 # Every project of the environment loads this module: what an evaluation takes is imported where there is one.
 if TYPE_CHECKING:
@@ -44,6 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(option.flag, dest=option.dest, default=None, help=option.help, **kind)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before any conftest.py is read: one beside the wrong settings is a stranger's."""
+    with refusals():
+        refuse_settings_of_an_option(early_config, early_config.known_args_namespace)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for line in MARKERS:
         config.addinivalue_line("markers", line)
@@ -55,9 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
     given = {option.dest: config.getoption(option.dest) for option in OPTIONS}
     trains = names_training(config)
     worker = hasattr(config, "workerinput")
-    try:
-        if not worker:
-            refuse_root_of_an_option(config)
+    with refusals():
+        # Settings that switch entry points off leave this plugin to the project's conftest.py.
+        refuse_settings_of_an_option(config, config.option)
         if trains or given["full_train"] or given["train_device"]:
             from evals.harness.training.suite import resolve_training
 
@@ -82,8 +91,6 @@ def pytest_configure(config: pytest.Config) -> None:
             owner = ControllerSession if distributes(config) else LocalSession
             session = owner(Plan(settings), config)
         session.check()
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
     config.stash[SESSION] = session
     config.pluginmanager.register(session, "papillon-session")
 
@@ -103,10 +110,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = metafunc.config.stash.get(SESSION, None)
     if session is None or not in_suite(metafunc.definition.path):
         return
-    try:
+    with refusals():
         session.parametrize(metafunc)
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -136,8 +141,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A suite's failure begins with its verdict in pytest's short summary too, not with the name of an exception."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A suite's failure begins with its verdict in pytest's short summary too, not with the name of an exception.
+
+    Nothing in its sentences acts on who reads them, here or in JUnit.
+    """
+    said = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(said, (pytest.fail.Exception, pytest.skip.Exception)) and in_suite(item.path):
+        said.msg = visible(said.msg or "")
     report = yield
     crash: Any = getattr(report.longrepr, "reprcrash", None)
     if crash is not None and in_suite(item.path):
@@ -180,7 +193,7 @@ def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
         if pytestconfig.get_verbosity() >= 0:
             from evals.harness import progress
 
-            progress.say(pytestconfig, text)
+            progress.say(pytestconfig, visible(text))
 
     return line
 

@@ -16,6 +16,7 @@ import pytest
 from evals.harness.causes import again
 from evals.harness.reports.summary import clock
 from evals.harness.run import Run
+from papillon.screen import visible
 
 __all__ = ["Progress", "StatusLine", "progress_line", "say"]
 
@@ -117,7 +118,7 @@ class Progress:
         if self._run is None or not self._run.begun or self._config.get_verbosity() < 0:
             return
         for sentence in self._run.waiting():
-            say(self._config, sentence)
+            say(self._config, visible(sentence, one_line=True))
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         now = time.monotonic()
         if terminal is None or now < self._next:

@@ -67,6 +67,7 @@ def remarks(run: Run) -> list[str]:
     if again := len(run.ledger.asked_again):
         remarks.append(f"The judge was asked again where its recorded answers were unusable: {again} calls made.")
     if (labels := run.plan.labels) is not None:
-        said = labels.said() if run.examples else labels.raised()
-        remarks += [said] if said else []
+        said = [labels.said() if run.examples else labels.raised()]
+        said += [run.verdicts.labelled(split).left_out_said(split) for split in run.examples if run.over(split)]
+        remarks += [" ".join(filter(None, said))] if any(said) else []
     return remarks

@@ -246,10 +246,8 @@ class Run:
     @property
     def problems(self) -> list[str]:
         """What keeps the run from a clean end whatever its rows came to: that answers could not be recorded."""
-        if self.subjects is None or not (lost := len(self.subjects.models.keeper.unkept)):
-            return []
-        answers = f"{lost} paid answers were" if lost > 1 else "1 paid answer was"
-        return [f"{answers} used and could not be recorded: {self.subjects.models.keeper.failure}"]
+        lost = None if self.subjects is None else self.subjects.models.unrecorded
+        return [] if lost is None else [lost]
 
     @property
     def seconds(self) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from evals.harness.accepting import refuse_acceptance
-from evals.harness.command_line import only_shows
+from evals.harness.command_line import only_shows, refusals
 from evals.harness.interrupt import Interrupts
 from evals.harness.items import Line
 from evals.harness.marks import refuse_wrong_expressions
@@ -27,8 +27,9 @@ from evals.harness.run import Run
 from evals.harness.run_result import run_result
 from evals.harness.selection import Selection, nothing_selected, refuse_selection
 from evals.harness.showing import Showing, take
-from papillon.errors import PapillonError, UsageError
+from papillon.errors import UsageError
 from papillon.models.providers import made_known, missing_means
+from papillon.screen import visible
 
 __all__ = ["EvalSession", "LocalSession", "Owner"]
 
@@ -91,10 +92,8 @@ class Owner(EvalSession):
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         # Every plugin has registered its marks by now, and no worker has been started yet.
-        try:
+        with refusals():
             refuse_wrong_expressions(self.config)
-        except UsageError as error:
-            raise pytest.UsageError(str(error)) from None
         self._session = session
 
     def prepare(self, node_ids: list[str]) -> None:
@@ -107,7 +106,7 @@ class Owner(EvalSession):
             raise self._session.Interrupted(f"{failed} error{'s' * (failed > 1)} during collection")
         self.showing = Showing.of(self.config, self.plan, selection)
         run = Run(self.plan, selection, self.showing)
-        try:
+        with refusals(run.leaving.discard):
             refuse_selection(selection, self.plan)
             if self.plan.settings.accept:
                 refuse_acceptance(selection, self.plan)
@@ -115,9 +114,6 @@ class Owner(EvalSession):
             with warnings.catch_warnings():
                 warnings.simplefilter("default")
                 run.prepare()
-        except PapillonError as error:
-            run.leaving.discard()
-            raise pytest.UsageError(str(error)) from None
         self.run = run
         self.progress.begin(run)
         self._interrupts.watch()
@@ -183,9 +179,9 @@ class Owner(EvalSession):
             )
             write_section(terminalreporter, lines, verbosity=verbosity)
         elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            terminalreporter.write_line(self._nothing_selected())
+            terminalreporter.write_line(visible(self._nothing_selected(), one_line=True))
         if self._unwritten:
-            terminalreporter.write_line(self._unwritten)
+            terminalreporter.write_line(visible(self._unwritten, one_line=True))
 
     def pytest_unconfigure(self) -> None:
         self._interrupts.forget()

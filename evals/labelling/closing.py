@@ -4,36 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.harness.verdicts.labelled import correction
 from evals.labelling.sitting import Sitting
+from judges.labels.bounding import bounded, standing
 from judges.labels.label import Label
+from judges.labels.matching import Matched
 from judges.labels.people import people_agreement
+from papillon.results.correction import Correction
 from papillon.results.judging import Measure
-from papillon.results.words import between, counted, number
+from papillon.results.rows import Row
+from papillon.results.words import between, counted
 
 __all__ = ["closing"]
 
 
-def closing(sitting: Sitting, others: Sequence[Label]) -> list[str]:
-    """How far the person came; at the end what their labels say, and their agreement with ``others``, labels of other
-    people that count for the same run."""
+def closing(sitting: Sitting, others: Sequence[Label], rows: Sequence[Row]) -> list[str]:
+    """How far the person came; at the end what their labels alone say of all ``rows``, as a run's summary has it, and
+    their agreement with ``others``, labels of other people that count for the same run."""
     labels, of = sitting.labels, len(sitting.draws)
     done = f"{len(labels)} of {of} rows are labelled in {sitting.file.path}"
     if sitting.left:
         return [f"{done}; figures come when all are."]
     said = [f"{done}."]
-    weights = {draw.row: draw.weight for draw in sitting.draws}
-    for what, values in (
-        ("quality", [(label, label.good) for label in labels if label.quality is not None]),
-        ("leakage", [(label, label.leaked) for label in labels]),
-    ):
-        told = [(float(value), weights[label.row]) for label, value in values if value is not None]
-        if told:
-            mean = sum(value * weight for value, weight in told) / sum(weight for _, weight in told)
-            unsure = len(values) - len(told)
-            said.append(
-                f"By these labels alone, {what} is {number(mean)}, from {counted(len(told), 'row')}"
-                f"{f'; {unsure} could not be told' if unsure else ''}."
-            )
+    answers = Matched(tuple(bounded(label, standing(sitting.texts[label.row])) for label in labels)).answers
+    for metric in ("quality", "leakage"):
+        if (seen := correction(rows, metric, answers)) is not None:
+            said.append(_figure(seen))
     for pair in people_agreement([*labels, *others]):
         if sitting.by in (pair.one, pair.other):
             other = pair.other if pair.one == sitting.by else pair.one
@@ -42,6 +38,16 @@ def closing(sitting: Sitting, others: Sequence[Label]) -> list[str]:
                 f"quality {_told(pair.quality)}, leaked units {_told(pair.leakage)}."
             )
     return [*said, f"Evaluate with --eval-labels {sitting.file.path} to lay them beside the judge."]
+
+
+def _figure(seen: Correction) -> str:
+    """What the labels alone say in one metric; nothing where they are too few."""
+    if seen.labels is None:
+        return f"These labels are too few for a figure of {seen.metric}: {seen.early}."
+    unsure = f"; {seen.unsure} could not be told" if seen.unsure else ""
+    return (
+        f"By these labels alone, {seen.metric} is {between(seen.labels)}, from {counted(seen.labelled, 'row')}{unsure}."
+    )
 
 
 def _told(kappa: Measure) -> str:

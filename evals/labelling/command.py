@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 
 from evals.labelling.closing import closing
 from evals.labelling.opening import Opened, Wanted, opened
 from evals.labelling.terminal import asked_at_terminal
 from papillon.results.finding import FoundRun
+from papillon.screen import show
 
 __all__ = ["label"]
 
@@ -20,13 +22,13 @@ def label(found: FoundRun, wanted: Wanted, *, terminal: bool = False, port: int 
     """
     print("This shows private texts: queries, requests, answers and targets.")
     with opened(found, wanted) as desk:
-        print(*desk.remarks, sep="\n", flush=True)
+        show(*desk.remarks)
         with contextlib.suppress(KeyboardInterrupt):
             if terminal:
                 asked_at_terminal(desk.sitting, input)
             else:
                 _on_page(desk, port)
-        print("", *closing(desk.sitting, desk.others), sep="\n")
+        show("", *closing(desk.sitting, desk.others, desk.rows))
 
 
 def _on_page(desk: Opened, port: int) -> None:
@@ -34,7 +36,8 @@ def _on_page(desk: Opened, port: int) -> None:
     from evals.labelling.server import LabellingServer, listening
 
     async def serve() -> None:
-        server = LabellingServer(desk.sitting, page("judging"), lambda: closing(desk.sitting, desk.others))
+        end = partial(closing, desk.sitting, desk.others, desk.rows)
+        server = LabellingServer(desk.sitting, page("judging"), end)
         address = server.address(sock.getsockname()[1])
         print(
             f"Open {address}\nand leave it to nobody else; Ctrl-C ends this, and what was answered stays.", flush=True

@@ -17,6 +17,7 @@ from papillon.errors import UsageError
 from papillon.output_files import OutputFile, refuse_outputs
 from papillon.persons import person
 from papillon.results.finding import FoundRun
+from papillon.results.rows import Row
 from papillon.results.traces import Trace
 from papillon.results.words import counted
 
@@ -49,10 +50,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Opened:
-    """A sitting, the labels of ``others`` that count for the same run, and what to know before it begins."""
+    """A sitting, the labels of ``others`` that count for the same run, the ``rows`` of the split for which the labelled
+    ones stand, and what to know before it begins."""
 
     sitting: Sitting
     others: list[Label]
+    rows: list[Row]
     remarks: list[str]
 
 
@@ -75,7 +78,8 @@ def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
         mine = [label for label in matched.labels if label.by == wanted.by]
         others = [label for label in matched.labels if label.by != wanted.by]
         sitting = Sitting(draws, texts, file, data=data.sha256, seed=wanted.seed, by=wanted.by, given=mine)
-        yield Opened(sitting, others, _remarks(split, draws, wanted, sitting, matched, bool(labels)))
+        rows = [row for row in found.result.rows if row.split == split]
+        yield Opened(sitting, others, rows, _remarks(split, draws, wanted, sitting, matched, bool(labels)))
 
 
 def _draws(found: FoundRun, wanted: Wanted) -> tuple[str, list[Draw]]:

@@ -23,6 +23,7 @@ from papillon.models.ledger import Ledger
 from papillon.output_files import OutputFile, refuse_outputs
 from papillon.profile import Profile, RecordMode
 from papillon.results.words import counted
+from papillon.screen import show
 
 __all__ = ["ORIGINS", "Annotation", "annotate", "at_terminal"]
 
@@ -79,7 +80,7 @@ def annotate(
     review_all: Reviewer,
     *,
     record: RecordMode = "new",
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = show,
 ) -> int:
     """Annotate, and write what is reviewed; 0 where all is, 1 where a part is left for another go of the same command.
 

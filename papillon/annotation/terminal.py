@@ -50,7 +50,7 @@ def review_at_terminal(
         try:
             decisions = _decisions(line.strip(), row, asked, review)
         except UsageError as error:
-            say(str(error))
+            say(visible(str(error), one_line=True))
             continue
         if not decisions:
             say(HELP)

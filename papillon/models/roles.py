@@ -161,9 +161,20 @@ class Models:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Raises StoreError, where nothing else was raised, for what is ``unrecorded``."""
         if self._interrupted is not None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.close()
+        if error is None and (lost := self.unrecorded) is not None:
+            raise StoreError(lost)
+
+    @property
+    def unrecorded(self) -> str | None:
+        """How many paid answers could not be recorded, and why, in a sentence; None where all were."""
+        if not (lost := len(self.keeper.unkept)):
+            return None
+        answers = f"{lost} paid answers were" if lost > 1 else "1 paid answer was"
+        return f"{answers} used and could not be recorded: {self.keeper.failure}"
 
     async def _aclose(self) -> None:
         self.stop()

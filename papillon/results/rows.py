@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from papillon.composite import leakage
+from papillon.composite import carried_reward, leakage
 from papillon.results.ranges import Amount, Count, Share
 
 __all__ = ["COSTS", "METRICS", "OF_TARGETS", "SPARSE", "Row", "Status", "Verdict"]
@@ -81,9 +81,9 @@ class Row:
         return (self.judge_leaked or 0) < (self.verbatim_leaked or 0)
 
     def score(self, metric: str) -> float | None:
-        """This row's value of one of METRICS or of ``judge_leakage``, or None where the row has no score.
+        """This row's value of one of METRICS, or None where the row has no score.
 
-        A row with scores can lack one of SPARSE.
+        ``judge_leakage`` and ``carried_reward`` are known too. A row with scores can lack one of SPARSE.
         """
         if self.status == "infrastructure_error":
             return None
@@ -95,6 +95,12 @@ class Row:
             case "verbatim_leakage" | "judge_leakage":
                 found = self.verbatim_leaked if metric == "verbatim_leakage" else self.judge_leaked
                 return leakage(found or 0, self.units)
+            case "carried_reward":
+                if self.quality is None or self.leakage is None:
+                    return None
+                if self.status == "program_error":
+                    return 0.0
+                return carried_reward(self.quality, self.leakage, self.carried, units=self.units)
             case "errors":
                 return float(self.status == "program_error")
             case "quality" | "leakage" | "overall" | "carried":

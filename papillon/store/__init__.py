@@ -3,16 +3,18 @@
 One room per matter: what a call and its record are (records), the one form that diskcache may keep (disk), the database
 of a folder (database), its errors (failures) and how long another's lock is waited for (patience), reading and writing
 (store), the same for the tasks of an event loop (keeper), one caller per key over all processes (locks) and who that is
-(holder), text that travels (transfer), damage and its repair (check), the recorded call nearest to a miss (nearest),
-and which calls a finished row rests on (finished).
+(holder), text that travels (transfer), damage (check) and its repair (repair), what a journal still holds (journal) and
+the records that stand in the pages of a damaged database (pages), the recorded call nearest to a miss (nearest), and
+which calls a finished row rests on (finished).
 """
 
-from papillon.store.check import Damage, Report, check, repair
+from papillon.store.check import Damage, Report, check
 from papillon.store.finished import FinishedRows, Named
 from papillon.store.keeper import Keeper
 from papillon.store.locks import KeyLocks
 from papillon.store.nearest import Nearest, Neighbours
 from papillon.store.records import Answer, Call, Record, Usage, canonical_json
+from papillon.store.repair import repair
 from papillon.store.store import Store
 from papillon.store.transfer import Imported, export_records, import_records
 

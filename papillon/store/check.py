@@ -1,8 +1,8 @@
-"""Checking a cache folder, and repairing it: what is damaged is set aside and said, what is sound is kept.
+"""Checking a cache folder: which of its records are sound, which rows are damaged, and what else is wrong with it.
 
-Damaged rows are written out as text, never unpickled, and the files that they name are never touched. The
-database that held them is set aside whole, after every sound record was carried into a new one. Nothing here
-makes a damaged record whole again: its call will be made anew.
+Damaged rows are written out as text, never unpickled, and the files that they name are never touched. Where SQLite
+cannot read all, records are read from the database's pages. Nothing here makes a damaged record whole again: its call
+will be made anew.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
 from papillon.errors import StoreError
-from papillon.files import make_own_folder
 from papillon.store.database import (
     DATABASE,
-    FILES,
+    REPAIRED,
     connection,
     faults,
     form_fault,
+    identity,
     lost,
     require_format,
     require_plain,
@@ -33,10 +32,11 @@ from papillon.store.database import (
 from papillon.store.disk import RecordDisk
 from papillon.store.failures import UNREADABLE, is_damage, translated
 from papillon.store.finished import FINGERPRINT, FinishedRows
+from papillon.store.journal import inspected, opened_elsewhere
+from papillon.store.pages import Pages
 from papillon.store.records import Record
-from papillon.store.store import Store
 
-__all__ = ["Damage", "Report", "check", "repair"]
+__all__ = ["Damage", "Findings", "Opened", "Report", "check", "opened", "readable"]
 
 COLUMNS = ("rowid", "key", "raw", "expire_time", "tag", "mode", "filename", "value")
 
@@ -48,6 +48,9 @@ BRIEFLY = 0.9
 
 #: How many damaged rows a report names.
 NAMED = 20
+
+#: Pages of databases that this process has open elsewhere, whose locks it is to keep.
+_kept: list[Pages] = []
 
 
 @dataclass(frozen=True)
@@ -99,41 +102,11 @@ def check(folder: Path) -> Report:
 
     Raises StoreError where the cache is of another version's format or cannot be read at all.
     """
-    with translated(folder), _opened(folder) as (reader, found):
-        findings = _Findings()
-        keys = {bytes.fromhex(record.key) for record in findings.sound(_rows(folder, reader))}
-        return replace(findings.report(folder, found), finished=_finished_fault(folder, keys))
-
-
-def repair(folder: Path) -> Report:
-    """Sets aside what is damaged, in a new folder under the cache's ``damaged``, and keeps what is sound.
-
-    The database that was there is kept in that folder whole, its damaged rows beside it as JSON lines. Runs
-    that have the cache open meanwhile are told to start again. Finished rows are thrown away with whatever is wrong.
-    Where nothing is wrong, nothing is done.
-    """
-    report = check(folder)
-    if report.ok:
-        return report
-    with translated(folder):
-        FinishedRows(folder).remove()
-    if not report.damaged and not report.faults:
-        return report
-    with translated(folder):
-        aside = _new_folder(folder / "damaged")
-        with (
-            _opened(folder) as (reader, found),
-            Store(aside / "new") as new,
-            open(aside / "rows.jsonl", "x", encoding="ascii") as rows,
-        ):
-            findings = _Findings(rows)
-            new.put_all(findings.sound(_rows(folder, reader)))
-        for name in FILES:
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(folder / name, aside / name)
-        os.rename(aside / "new" / DATABASE, folder / DATABASE)
-        (aside / "new").rmdir()
-    return replace(findings.report(folder, found), finished=report.finished, aside=str(aside))
+    with translated(folder), opened(folder) as cache:
+        findings = Findings()
+        for _ in readable(folder, cache, findings):
+            pass
+        return replace(findings.report(folder, cache.faults), finished=_finished_fault(folder, findings.keys))
 
 
 def _finished_fault(folder: Path, sound: set[bytes]) -> str | None:
@@ -151,12 +124,13 @@ def _finished_fault(folder: Path, sound: set[bytes]) -> str | None:
     return f"{lost} of {total} rows name calls that are not theirs, not recorded or damaged" if lost else None
 
 
-class _Findings:
-    """Sorts rows into sound records and damage; writes the damaged ones out where it has a file for that."""
+class Findings:
+    """Sorts rows into sound records, by their ``keys``, and damage; writes damage out where it has a file for that."""
 
     def __init__(self, rows: IO[str] | None = None) -> None:
         self.rows = rows
-        self.count = self.damaged = 0
+        self.keys: set[bytes] = set()
+        self.damaged = 0
         self.named: list[Damage] = []
         self.disk = RecordDisk("")
 
@@ -168,11 +142,18 @@ class _Findings:
             except StoreError as error:
                 self._set_aside(columns, str(error))
             else:
-                self.count += 1
+                self.keys.add(bytes.fromhex(record.key))
+                yield record
+
+    def others(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Those sound records of which no row was found."""
+        for record in records:
+            if (key := bytes.fromhex(record.key)) not in self.keys:
+                self.keys.add(key)
                 yield record
 
     def report(self, folder: Path, found: Iterable[str]) -> Report:
-        return Report(str(folder), self.count, self.damaged, tuple(self.named), tuple(found))
+        return Report(str(folder), len(self.keys), self.damaged, tuple(self.named), tuple(found))
 
     def _verified(self, columns: dict[str, Any]) -> Record:
         key = self.disk.get(columns["key"], columns["raw"])
@@ -199,25 +180,63 @@ def _shown(value: Any) -> Any:
         return {"base64": base64.b64encode(value).decode()}
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A folder's database as far as it can be read: by SQLite, and where anything is wrong with it by its pages."""
+
+    reader: sqlite3.Connection | None
+    faults: Sequence[str]
+    pages: Pages | None
+
+
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[tuple[sqlite3.Connection | None, list[str]]]:
-    """The folder's database, None where SQLite can open none, and what is wrong with it as a whole."""
-    if require_plain(folder) is None:
-        yield None, ["it was emptied or deleted"] if lost(folder) else []
-        return
+def opened(folder: Path) -> Iterator[Opened]:
+    """The folder's database, and what is wrong with it as a whole; nothing of it is changed."""
+    place = folder / DATABASE
+    # The pages are closed last: that drops SQLite's locks.
+    with contextlib.ExitStack() as last, contextlib.ExitStack() as first:
+        require_plain(folder)
+        reader, found = _sqlite(folder, last.enter_context(inspected(place)))
+        if reader is not None:
+            first.enter_context(contextlib.closing(reader))
+        pages = None
+        if found:
+            with contextlib.suppress(FileNotFoundError):
+                pages = Pages(place)
+                last.callback(*((_kept.append, pages) if opened_elsewhere(place) else (pages.close,)))
+        yield Opened(reader, found, pages)
+
+
+def _sqlite(folder: Path, fault: str | None) -> tuple[sqlite3.Connection | None, list[str]]:
+    """A connection, None where SQLite can have none or would change what there is, and what is wrong."""
+    if os.path.lexists(folder / REPAIRED):
+        return None, ["a repair of it was not finished"]
+    if identity(folder) is None:
+        return None, ["it was emptied or deleted"] if lost(folder) else []
+    if fault is not None:
+        return None, [fault]
     try:
         reader = connection(folder, wait=BRIEFLY)
     except UNREADABLE as error:
         if not is_damage(error):
             raise
-        yield None, [str(error)]
-        return
-    with contextlib.closing(reader):
+        return None, [str(error)]
+    try:
         require_format(folder, reader)
         found = faults(reader)
         if not found and (fault := form_fault(reader)):
             found = [fault]
-        yield reader, found
+    except BaseException:
+        reader.close()
+        raise
+    return reader, found
+
+
+def readable(folder: Path, cache: Opened, findings: Findings) -> Iterator[Record]:
+    """Every sound record, each key once; ``findings`` has the rest."""
+    yield from findings.sound(_rows(folder, cache.reader))
+    if cache.pages is not None:
+        yield from findings.others(cache.pages.records())
 
 
 def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any, ...]]:
@@ -236,14 +255,3 @@ def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any
         for row in range(last + 1, os.path.getsize(folder / DATABASE) // LEAST_ROW):
             with contextlib.suppress(*UNREADABLE):
                 yield from reader.execute(f"{select} = ?", (row,)).fetchall()
-
-
-def _new_folder(parent: Path) -> Path:
-    """A folder under ``parent`` that was not there before, named by the next number."""
-    make_own_folder(parent)
-    for number in count(1):
-        with contextlib.suppress(FileExistsError):
-            made = parent / str(number)
-            made.mkdir(mode=0o700)
-            return made
-    raise AssertionError("numbers do not end")

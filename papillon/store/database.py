@@ -28,6 +28,7 @@ __all__ = [
     "DATABASE",
     "FILES",
     "FORMAT",
+    "REPAIRED",
     "connection",
     "create",
     "faults",
@@ -36,6 +37,7 @@ __all__ = [
     "lost",
     "open_reader",
     "open_writer",
+    "refuse_unfinished",
     "require_format",
     "require_plain",
 ]
@@ -44,6 +46,9 @@ DATABASE = "cache.db"
 
 #: The database with SQLite's journal and the journal's index beside it.
 FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+
+#: A database that a repair made and that is to take the place of the old one, which nobody uses any more.
+REPAIRED = f"{DATABASE}-repaired"
 
 #: The number of the form below, kept as SQLite's ``user_version``; another form gets another number.
 FORMAT = 1
@@ -95,6 +100,12 @@ def lost(folder: Path) -> bool:
     return left and identity(folder) is None
 
 
+def refuse_unfinished(folder: Path) -> None:
+    """Raises StoreError where a repair of the folder was ended before its last step."""
+    if os.path.lexists(folder / REPAIRED):
+        raise StoreError(f"A repair of the cache {folder} was not finished: {repair_hint(folder)}.")
+
+
 def require_plain(folder: Path) -> tuple[int, int] | None:
     """The database's :func:`identity`, None where the folder has no database.
 
@@ -129,6 +140,7 @@ def create(folder: Path) -> None:
 
     The database appears under its name when it is whole, so that an empty file there always means damage.
     """
+    refuse_unfinished(folder)
     with translated(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         keep_out_of_git()
@@ -150,6 +162,7 @@ def open_reader(folder: Path) -> sqlite3.Connection | None:
 
     Raises StoreError where it was emptied or lost, or is not of this version's form.
     """
+    refuse_unfinished(folder)
     with translated(folder):
         if lost(folder):
             raise StoreError(f"The cache {folder} has lost what was in its {DATABASE}: {repair_hint(folder)}.")

@@ -21,15 +21,19 @@ import diskcache
 
 from papillon.errors import StoreError
 from papillon.store.database import (
+    DATABASE,
     connection,
     create,
     faults,
     identity,
+    lost,
     open_reader,
     open_writer,
+    require_plain,
 )
 from papillon.store.disk import RecordDisk
 from papillon.store.failures import FAILURES, failure, repair_hint, translated
+from papillon.store.journal import inspected
 from papillon.store.patience import PATIENCE, patiently
 from papillon.store.records import Record
 
@@ -62,7 +66,13 @@ class Store:
         self._ready = self._closed = False
         if not read_only:
             create(self.folder)
-        self._reader = patiently(self.folder, lambda: open_reader(self.folder))
+        with contextlib.ExitStack() as opening, translated(self.folder):
+            require_plain(self.folder)
+            fault = opening.enter_context(inspected(self.folder / DATABASE))
+            if fault is not None and not lost(self.folder):
+                raise StoreError(f"The cache {self.folder} is damaged ({fault}): {repair_hint(self.folder)}.")
+            self._reader = patiently(self.folder, lambda: open_reader(self.folder))
+            self._opened = opening.pop_all()
         self._identity = identity(self.folder)
 
     def get(self, key: str) -> Record | None:
@@ -101,7 +111,9 @@ class Store:
         with self._writing:
             writer = self._require_writer()
             keep = writer.set if replace else writer.add
-            return self._patiently(lambda: bool(keep(record.key, record)))
+            written = self._patiently(lambda: bool(keep(record.key, record)))
+            self.require_in_place()  # else it went into a database that is no longer the cache's
+            return written
 
     def put_all(self, records: Iterable[Record], *, replace: bool = False) -> int:
         """Keeps every record whose key is not there yet, or with ``replace`` all; how many were written.
@@ -119,6 +131,7 @@ class Store:
 
             while batch := _batch(rest):
                 written += self._patiently(partial(kept, batch))
+            self.require_in_place()
         return written
 
     def __contains__(self, key: object) -> bool:
@@ -169,6 +182,7 @@ class Store:
                 self._reader.close()
             self._reader = self._writer = None
             self._closed = True
+            self._opened.close()
 
     def __enter__(self) -> Store:
         return self

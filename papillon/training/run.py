@@ -38,19 +38,22 @@ __all__ = ["Trained", "train"]
 class Trained:
     """A finished training: its folder and rounds, and the validation scores before it and of what was kept.
 
-    The scores are percentages of the metric, None without a validation.
+    The scores are percentages of the metric, None without a validation; ``requests`` says what the first and the last
+    ones looked like.
     """
 
     folder: Path
     rounds: int
     score_before: float | None
     score_after: float | None
+    requests: str | None = None
 
     def __str__(self) -> str:
         scores = ""
         if self.score_before is not None and self.score_after is not None:
             scores = f", validation {self.score_before / 100:+.3f} before and {self.score_after / 100:+.3f} after"
-        return f"Trained {self.rounds} rounds{scores}: {self.folder}"
+        said = f"Trained {self.rounds} rounds{scores}: {self.folder}"
+        return said if self.requests is None else f"{said}\nIts rollouts: {self.requests}"
 
 
 def train(
@@ -122,7 +125,7 @@ def train(
         adapter_folder, score = session.finish(final)
         keep_adapter(adapter_folder, folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")
-        return Trained(folder, session.rounds, compiler.score_before, score)
+        return Trained(folder, session.rounds, compiler.score_before, score, record.requests)
     finally:
         for predictor, lm in zip(predictors, before, strict=True):
             predictor.lm = lm
@@ -154,5 +157,5 @@ def _session(
         from papillon.training.arbor.session import ArborServer
         from papillon.training.one_device.session import OneDevice
     if device == "arbor":
-        return ArborServer(settings, record, watch)
+        return ArborServer(settings, record, watch, predictors=predictors)
     return OneDevice(settings, device, record, watch, predictors=predictors, policy=policy)

@@ -81,6 +81,9 @@ class TrainSettings:
     use_train_as_val: bool = False
     report_train_scores: bool = False
     checkpoint: Literal["single-best", "improvements", "none"] = "single-best"
+    #: What a rollout earns: the composite that the gates judge, or (quality + carried × (1 − leakage)) / 2, under
+    #: which a request that says nothing earns nothing.
+    reward: Literal["composite", "carried"] = "composite"
     #: Reward of a rollout that gave no usable answer, and of one whose output had no format at all.
     failure_score: float = 0.0
     format_failure_score: float = -1.0

@@ -68,14 +68,19 @@ class TrainingTask:
         return cls(profile, settings, chosen, load(profile.dataset), smoke)
 
     def examples(self, part: str) -> list[Any]:
-        """The split's ``train`` or ``dev`` examples as DSPy has them; raises UsageError where there are none."""
+        """The split's ``train`` or ``dev`` examples as DSPy has them, with ``redacted_query``.
+
+        Raises UsageError where there are none.
+        """
         rows = [self.dataset.rows[i] for i in split(self.dataset.rows, self.profile.split)[part]]
         if not rows:
             raise UsageError(
                 f"Expected examples in the {part} part of {self.dataset.name}, got none of its "
                 f"{len(self.dataset.rows)} rows; give a data set of more rows."
             )
-        return [to_dspy(row) for row in rows[: _SMOKE[part] if self.smoke else None]]
+        kept = rows[: _SMOKE[part] if self.smoke else None]
+        # A training may be rewarded by how much of the redacted query was sent.
+        return [to_dspy(row).copy(redacted_query=row.redacted_query) for row in kept]
 
     @property
     def program(self) -> Path | None:

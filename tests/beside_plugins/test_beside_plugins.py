@@ -47,7 +47,7 @@ class Recorded:
     def __init__(self, folder: Path, server: ModelServer) -> None:
         self.evaluator, self.server = Evaluator(folder), server
         self.option = f"--eval-profile={self.evaluator.profile(server.base, gates=GATES)}"
-        # The project's own plugin comes with the root's conftest then, and xdist not at all.
+        # The project's own plugin comes with the settings' addopts then, and xdist not at all.
         self.alone = self.run(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
         assert self.alone.code == 0, self.alone.out
         self.calls = server.calls

@@ -55,12 +55,12 @@ def test_a_mark_that_is_registered_is_taken(evaluator: Evaluator, marks: str) ->
         (
             ("--eval-limit", "3"),
             "--eval-limit: an evaluation runs only where it is asked for by path; "
-            "type pytest evals -m dev --eval-limit 3",
+            "type pytest evals -m dev --eval-limit=3",
         ),
         (("--eval-limit=3", "--collect-only"), "type pytest evals -m dev --eval-limit=3"),
         (("tests/papillon/results/test_rows.py", "--eval-accept"), "type pytest evals -m dev --eval-accept"),
-        (("-m", "dev or test", "--eval-judge", "llm"), "type pytest evals -m 'dev or test' --eval-judge llm"),
-        (("evals/test_training.py", "--eval-limit", "3"), "type pytest evals -m dev --eval-limit 3"),
+        (("-m", "dev or test", "--eval-judge", "llm"), "type pytest evals -m 'dev or test' --eval-judge=llm"),
+        (("evals/test_training.py", "--eval-limit", "3"), "type pytest evals -m dev --eval-limit=3"),
     ],
     ids=["alone", "collecting", "beside tests", "with a mark", "beside the training suite"],
 )
@@ -86,7 +86,7 @@ def test_the_command_is_right_where_it_is_typed(
     options = () if folder else ("-p", "evals.harness.plugin")
     refused = evaluator.run(*options, "--eval-limit", "3", bare=True, cwd=cwd, **plugin)
     assert refused.code == 4
-    command = f"pytest {evals} -m dev --eval-limit 3"
+    command = f"pytest {evals} -m dev --eval-limit=3"
     assert f"type {command}\n" in refused.out
     typed = evaluator.run(*shlex.split(command)[1:], "--collect-only", "-q", bare=True, cwd=cwd)
     assert typed.code == 0, typed.out
@@ -122,67 +122,13 @@ def test_a_training_has_nothing_to_accept(evaluator: Evaluator) -> None:
 def test_a_command_is_named_with_a_mark_that_selects_a_suite(evaluator: Evaluator) -> None:
     for marks, meant in (("slow", "dev"), ("not dev", "'not dev'")):
         run = evaluator.run("-m", marks, "--eval-limit", "3", bare=True)
-        assert f"type pytest evals -m {meant} --eval-limit 3\n" in run.out
+        assert f"type pytest evals -m {meant} --eval-limit=3\n" in run.out
 
 
 @pytest.mark.parametrize("asked", ["--version", "--help", "--markers"])
 def test_what_only_tells_about_pytest_is_left_alone(evaluator: Evaluator, asked: str) -> None:
     run = evaluator.run(asked, "evals", "--eval-profile", "nope", bare=True)
     assert run.code == (4 if asked == "--markers" else 0)
-
-
-class TestRoot:
-    """pytest looks for its root before it knows any plugin's options."""
-
-    @pytest.fixture
-    def profile(self, tmp_path: Path) -> Path:
-        """A profile's file in the folder of somebody else's project."""
-        (tmp_path / "theirs").mkdir()
-        (tmp_path / "theirs" / "pytest.ini").write_text("[pytest]\n")
-        (tmp_path / "theirs" / "conftest.py").write_text("raise RuntimeError('a conftest of a stranger was read')\n")
-        file = tmp_path / "theirs" / "mine.toml"
-        file.write_text('dataset = "mini"\nlocal = { model = "embedded/SmolLM2-135M-Instruct" }\n')
-        with file.open("a") as more:
-            more.write('untrusted = { model = "embedded/SmolLM2-135M-Instruct" }\njudge = { kind = "lexical" }\n')
-        return file
-
-    @pytest.mark.parametrize("before", [True, False], ids=["before evals", "behind evals"])
-    def test_a_profiles_file_without_an_equals_sign_beside_evals(
-        self, evaluator: Evaluator, profile: Path, before: bool
-    ) -> None:
-        option = ("--eval-profile", str(profile))
-        arguments = (*option, "evals") if before else ("evals", *option)
-        run = evaluator.run(*arguments, "-m", "dev", "--collect-only", "-q", bare=True)
-        if before:
-            self.refused(run.out, run.code, profile)
-        else:
-            assert run.code == 0, run.out
-            assert run.out.count("test_example[") == 20
-
-    @pytest.mark.slow
-    def test_with_nothing_but_a_mark_it_is_refused_with_what_to_type(self, evaluator: Evaluator, profile: Path) -> None:
-        run = evaluator.run("-m", "gpu", "--eval-profile", str(profile), "--collect-only", bare=True)
-        self.refused(run.out, run.code, profile)
-        run = evaluator.run("-m", "gpu", f"--eval-profile={profile}", "--collect-only", "-q", bare=True)
-        assert run.code == 0, run.out
-        assert "test_smoke_training" in run.out
-
-    @pytest.mark.slow
-    def test_from_another_folder(self, evaluator: Evaluator, profile: Path, tmp_path: Path) -> None:
-        (tmp_path / "else").mkdir()
-        arguments = (str(EVALS), "-m", "dev", "--collect-only", "-q")
-        for option in (("--eval-profile", str(profile)), ("--eval-profile", "../theirs/mine.toml")):
-            run = evaluator.run(*arguments, *option, bare=True, cwd=tmp_path / "else")
-            assert run.code == 0, run.out
-            assert run.out.count("test_example[") == 20
-
-    def refused(self, out: str, code: int, profile: Path) -> None:
-        assert code == 4, out
-        assert (
-            f"--eval-profile {profile}: pytest took the value for a path to tests and {profile.parent} for the "
-            f"project's root; type --eval-profile={profile}\n"
-        ) in out
-        assert "Traceback" not in out
 
 
 def test_the_plugin_loads_where_pytests_own_insides_have_changed() -> None:

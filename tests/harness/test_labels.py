@@ -132,6 +132,23 @@ def test_a_gap_in_the_order_is_named(file: LabelFile) -> None:
     )
 
 
+def left_out(file: LabelFile) -> str:
+    return heard(RunLabels(file.path, DATA), TEXTS).sample(mixed(), "dev").left_out_said("dev")
+
+
+def test_labelled_rows_that_are_in_no_figure_are_counted(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20)
+    assert left_out(file) == ""
+    label_run(file, mixed(), TEXTS, 31, first=23, until=40)
+    why = "beyond a row without a label or beyond the last number reached, or were drawn by another seed or by hand."
+    assert left_out(file) == f"Of dev, 20 make the figures; 9 labelled rows of it stand {why}"
+
+
+def test_where_no_figure_is_given_its_reason_is_told_once(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20, first=2)
+    assert left_out(file) == ""
+
+
 def sending() -> list[Trace]:
     """Texts whose requests hold the first of the two units word for word."""
     return [trace(n, requests=(f"Write to ada zwill, {n}.",)) for n in range(60)]
@@ -142,8 +159,8 @@ def test_what_stands_in_the_request_is_given_away_whatever_a_person_ticks(file: 
     labels = heard(RunLabels(file.path, DATA), sending())
     assert {said["leakage"] for said in labels.sample(mixed(), "dev").answers.values()} == {0.5}
     assert labels.said() == (
-        "People's labels: 20 of 20 labels count for this run. In 20 of their rows a unit that stands word for "
-        "word in the request was left unticked; it counts as given away."
+        "People's labels: 20 of 20 labels count for this run. In 20 labelled rows a unit that stands word "
+        "for word in the request was left unticked; it counts as given away."
     )
 
 
@@ -159,7 +176,7 @@ def test_the_judges_cases_have_what_stands_in_the_request_as_leaked(file: LabelF
     label_run(file, mixed(), sending(), 5)
     labels = RunLabels(file.path, DATA)
     assert {case.leaks for case in labels.cases(tmp_path / "runs").leakage} == {(True, False)}
-    assert labels.raised().startswith("In 5 of their rows")
+    assert labels.raised().startswith("People's labels: In 5 labelled rows a unit")
 
 
 def test_texts_of_rows_that_nobody_labelled_are_not_even_made(file: LabelFile) -> None:
@@ -215,6 +232,37 @@ def test_the_runs_own_labels_are_none_of_other_runs(file: LabelFile, tmp_path: P
     label_run(file, mixed(), TEXTS, 40, wrong=4, first=2)
     labels = heard(RunLabels(file.path, DATA), TEXTS)
     assert labels.carried_over(fresh(mixed()), runs).corrected[0].assumed is None
+
+
+def test_labels_of_another_run_count_up_to_the_number_that_was_fixed_there(file: LabelFile, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    left(runs, mixed())
+    label_run(file, mixed(), TEXTS, 20, wrong=4)
+    label_run(file, mixed(), TEXTS, 39, first=21, until=40)
+    found = RunLabels(file.path, DATA).carried_over(fresh(mixed()), runs).corrected[0].assumed
+    assert found is not None
+    assert found.n == 20
+
+
+def test_who_labels_another_run_sees_no_figure_of_it_here_before_the_number_is_reached(
+    file: LabelFile, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    left(runs, mixed())
+    label_run(file, mixed(), TEXTS, 39, wrong=4, until=40)
+    assert RunLabels(file.path, DATA).carried_over(fresh(mixed()), runs).corrected[0].assumed is None
+
+
+def test_labels_that_a_newer_run_leaves_out_count_in_the_older_one(file: LabelFile, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    left(runs, mixed())
+    changed = order(mixed(), "dev", 0)[0].row[0]
+    texts = [replace(text, response="another") if text.id == changed else text for text in TEXTS]
+    left(runs, mixed(), name="20261126T071054Z-small-4f1e", texts=texts)
+    label_run(file, mixed(), TEXTS, 40, wrong=4)
+    found = RunLabels(file.path, DATA).carried_over(fresh(mixed()), runs).corrected[0].assumed
+    assert found is not None
+    assert found.n == 40
 
 
 def test_a_label_counts_once_in_two_runs_with_the_same_texts(file: LabelFile, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from judges import (
     metric,
 )
 from judges.judge import Leakage, Quality
+from judges.metrics import told_of_reward, training_reward
 from papillon.data import PupaRow, to_dspy
 from papillon.errors import ProfileError
 from papillon.models.roles import open_models
@@ -267,3 +268,26 @@ class TestFeedback:
     ) -> None:
         found = feedback_metric(judge)(GOLD, pred(response), None, "craft_redacted_request", None)
         assert (found.score, found.feedback) == (score, feedback)
+
+
+class TestATrainingsReward:
+    def test_silence_earns_nothing_beside_quality_where_it_is_by_carried(self) -> None:
+        gold = GOLD.copy(redacted_query="Write to [NAME] about the flats.")
+        by = {kind: training_reward(SetJudge(leaked=1, good=1), kind) for kind in ("composite", "carried")}
+        silent, carries, half = (pred(request=said) for said in ("", "Write to them about the flats.", "the flats"))
+        assert [by["composite"](gold, each) for each in (silent, carries, half)] == [0.75, 0.75, 0.75]
+        assert [by["carried"](gold, each) for each in (silent, carries)] == [0.5, 0.75]
+        assert 0.5 < by["carried"](gold, half) < 0.75
+
+    @pytest.mark.parametrize("answer", ["", " ", None])
+    def test_a_program_error_earns_nothing(self, answer: str | None) -> None:
+        gold = GOLD.copy(redacted_query="Write to [NAME].")
+        assert training_reward(SetJudge(), "carried")(gold, pred(answer, "Write to them.")) == 0.0
+
+    def test_without_units_or_a_redacted_query_it_is_the_composite_and_said_for_how_many(self) -> None:
+        bare, unitless = GOLD.copy(redacted_query="[ALL OF IT]"), GOLD.copy(redacted_query="Write.", pii_str="")
+        reward = training_reward(SetJudge(), "carried")
+        assert [reward(each, pred(request="")) for each in (bare, unitless)] == [1.0, 1.0]
+        whole = GOLD.copy(redacted_query="Write.")
+        assert told_of_reward("carried", [bare, unitless, whole]).endswith("no redacted query: 2 of 3.")
+        assert told_of_reward("composite", [bare]) == "Rewarded by the composite, (quality + 1 − leakage) / 2."

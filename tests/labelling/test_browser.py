@@ -18,7 +18,7 @@ from evals.labelling.pages import page
 from evals.labelling.server import LabellingServer, listening
 from evals.labelling.sitting import Sitting
 from tests.chromium import Browser
-from tests.labelling.samples import HOSTILE, sitting
+from tests.labelling.samples import HOSTILE, rows, sitting
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ class Served:
         self._stop = self._started.result(10)
 
     def server(self) -> LabellingServer:
-        return LabellingServer(self.now, page("judging"), lambda: closing(self.now, []))
+        return LabellingServer(self.now, page("judging"), lambda: closing(self.now, [], rows()))
 
     async def _serve(self) -> None:
         server = self.server()
@@ -93,7 +93,7 @@ def test_ten_rows_are_labelled_by_at_most_three_keys_each(browser: Browser, tmp_
             browser.press(*keys)
         left(browser, "10 of 10")
         assert browser.text("#end-name") == "All 10 are done"
-        assert "By these labels alone, quality is" in browser.text("#end ul")
+        assert "too few for a figure of quality: 8 independent rows have a label" in browser.text("#end ul")
         took = browser.run(
             "const done = performance.getEntriesByType('resource').filter((each) => each.name.endsWith('answer'));"
             "return done.map((each) => each.duration)"
@@ -130,6 +130,8 @@ def test_one_step_back_at_a_time(browser: Browser, tmp_path: Path) -> None:
         left(browser, "3 left of 3")
         assert browser.all("#item .text")[0].text == first
         browser.one("#undo").click()
+        asked = "performance.getEntriesByType('resource').filter((each) => each.name.endsWith('undo'))"
+        browser.wait(f"return {asked}.length === 2")  # no key means anything before it is answered
         browser.press("3", "a", "a", "ENTER")
         left(browser, "2 left of 3")
     assert [label.leakage for label in now.labels] == [(False, False)]
@@ -160,6 +162,20 @@ def test_with_shift_the_last_tick_goes_on(browser: Browser, tmp_path: Path) -> N
     assert [label.leakage for label in now.labels] == [(False, True, False, True), (True,) * 4]
 
 
+def test_units_after_the_ninth_have_letters_and_all_but_one_take_two_keys(browser: Browser, tmp_path: Path) -> None:
+    now = sitting(tmp_path, 2, units=tuple(f"unit {n}" for n in range(1, 34)))
+    with opened(browser, now):
+        browser.press("2")
+        assert browser.text("#item label:nth-of-type(12)") == "e\nunit 12"
+        assert browser.text("#item label:nth-of-type(33)") == "unit 33"
+        browser.press("b", "E")
+        left(browser, "1 left of 2")
+        browser.press("2", "a", "Z")
+        left(browser, "2 of 2")
+    ticked = [[n for n, flag in enumerate(label.leakage or (), 1) if flag] for label in now.labels]
+    assert ticked == [[10, 12], [n for n in range(1, 34) if n != 30]]
+
+
 def test_keys_of_one_letter_can_be_turned_off(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, sitting(tmp_path, 2)):
         browser.press("?")
@@ -177,6 +193,12 @@ def test_a_comment_goes_with_the_answer_and_its_letters_are_no_keys(browser: Bro
         browser.press("2", "ENTER")
         left(browser, "1 left of 2")
         assert browser.run("return document.getElementById('comment').value") == ""
+        browser.press("2", "ENTER")
+        left(browser, "2 of 2")
+        assert not browser.one("#remark").is_displayed(), "there is no row to remark on"
+        browser.press("c", "u")
+        left(browser, "1 left of 2")
+        assert browser.one("#remark").is_displayed()
     assert '"comment": "u1 a\\n2"' in now.file.path.with_suffix(".comments.jsonl").read_text()
 
 

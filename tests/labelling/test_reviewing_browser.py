@@ -57,7 +57,9 @@ def test_units_are_ticked_marked_and_written_by_the_keyboard(browser: Browser) -
         left(browser, "1 left of 3")
         browser.press("u")
         left(browser, "2 left of 3")
-        browser.press("ENTER", "ENTER")
+        browser.press("ENTER")
+        left(browser, "1 left of 3")
+        browser.press("ENTER")
         left(browser, "3 of 3")
         assert "3 of 3 queries are reviewed, with 4 units." in browser.text("#end ul")
         browser.press("ENTER")
@@ -76,6 +78,8 @@ def test_it_fits_a_phone(browser: Browser) -> None:
         browser.driver.get(served.address)
         left(browser, "1 left of 1")
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        stuck = "return [...document.querySelectorAll('.choices')].map((bar) => getComputedStyle(bar).position)"
+        assert browser.run(stuck) == ["static", "sticky", "sticky"], "one bar of what is shown stays in reach"
     finally:
         served.end()
 

@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from evals.labelling.pages import page
 from evals.labelling.server import HOST, LabellingServer, listening
 from evals.labelling.sitting import Sitting
 from papillon.errors import UsageError
+from tests.benchmarks.labelling import waits
 from tests.labelling.samples import sitting
 
 Client = Callable[..., Awaitable[tuple[int, Any, Any]]]
@@ -203,3 +205,10 @@ def test_two_tokens_are_never_the_same_and_cannot_be_guessed(tmp_path: Path) -> 
     tokens = asyncio.run(main())
     assert len(tokens) == 100
     assert all(len(token) == 32 for token in tokens)
+
+
+@pytest.mark.slow
+def test_among_five_thousand_rows_the_next_one_comes_in_under_fifty_milliseconds(tmp_path: Path) -> None:
+    seen = waits(tmp_path, 5000, 100)
+    assert seen.processor < 10
+    assert median(seen.answers) < 50, "the others wait for whatever else runs here"

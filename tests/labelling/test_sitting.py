@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from judges.labels.drawing import order
 from judges.labels.file import LabelFile
 from judges.labels.label import Drawn
 from papillon.errors import UsageError
-from tests.judges.labels.samples import label, row, trace
 from tests.labelling.samples import rows, sitting
 
 SAME, LEAKS = Answer("same", (False, False)), Answer("same", (True, True))
@@ -165,21 +163,3 @@ def test_what_cannot_be_written_is_not_counted_and_its_row_stays(
     assert now.state() == before
     now.answer(SAME)
     assert len(LabelFile.at(now.file.path).labels()) == 2
-
-
-@pytest.mark.slow
-def test_a_sitting_over_five_thousand_rows_answers_at_once(tmp_path: Path) -> None:
-    import time
-
-    draws = order([row(number) for number in range(5000)], "dev", 0)
-    texts = {(f"dev-{number:04d}", 0): trace(number) for number in range(5000)}
-    file = LabelFile.begun(tmp_path / "labels.jsonl")
-    given = [replace(label(texts[draw.row]), hashes=label(texts[draw.row]).hashes) for draw in draws[:10]]
-    now = Sitting(draws, texts, file, data="d" * 64, seed=0, by="anna", given=given)
-    took = []
-    for _ in range(20):
-        began = time.process_time()
-        now.answer(SAME)
-        now.state()
-        took.append(time.process_time() - began)
-    assert sorted(took)[10] < 0.05

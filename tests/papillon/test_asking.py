@@ -13,7 +13,9 @@ import pytest
 from papillon import PAPILLON, save_program
 from papillon.__main__ import main
 from papillon.asking import marked
+from papillon.store import Store
 from tests.model_server import ModelServer
+from tests.papillon.store.samples import refusing_after
 
 QUERY = "I am Ann Lee; help me with my will."
 
@@ -120,6 +122,17 @@ class TestAsk:
         said = capsys.readouterr().out
         assert "→ The request stays" in said
         assert said.endswith("The answer to your query:\n\n(nothing)\n")
+
+    def test_an_answer_that_could_not_be_recorded_is_shown_and_no_success(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Store, "put_all", refusing_after(2))
+        monkeypatch.setattr(Store, "put", refusing_after(0))
+        with ModelServer() as server:
+            assert main(["ask", QUERY, "--profile", profile(tmp_path, server.base)]) == 1
+        said = capsys.readouterr()
+        assert "\n\nThe answer to your query:\n\nA response numbered " in said.out
+        assert said.err == "papillon ask: 1 paid answer was used and could not be recorded: no room\n"
 
     def test_a_server_that_fails_is_one_sentence(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         with ModelServer(failing=lambda body, number: (401, {}, "")) as server:

@@ -14,7 +14,7 @@ from evals.harness.evaluation.examples import Example
 from evals.harness.evaluation.scoring import UntrustedModel, evaluate
 from judges import metric
 from judges.judge import Leakage, Quality
-from papillon.composite import composite, leakage
+from papillon.composite import carried_reward, composite, leakage
 from papillon.data import PupaRow, to_dspy
 
 UNITS = ("Ann Lee", "Oslo", "Bob")
@@ -87,3 +87,22 @@ def test_a_row_and_the_trainers_reward_are_the_same_number(
     assert row.leakage == leakage(row.leaked, 3)
     assert row.overall == (composite(row.quality, row.leakage) if answer else 0.0)
     assert row.score("verbatim_leakage") == leakage(len(told), 3)
+
+
+@given(st.sampled_from([0.0, 1.0]), st.floats(0, 1), st.floats(0, 1), st.integers(1, 9))
+def test_by_carried_neither_silence_nor_every_unit_earns_more_than_half(
+    quality: float, leaked: float, share: float, units: int
+) -> None:
+    earned = carried_reward(quality, leaked, share, units=units)
+    assert 0 <= earned <= composite(quality, leaked)
+    assert carried_reward(quality, leaked, 0.0, units=units) == quality / 2
+    assert carried_reward(quality, 1.0, share, units=units) == quality / 2
+    assert carried_reward(quality, 0.0, 1.0, units=units) == composite(quality, 0.0)
+
+
+@given(st.sampled_from([0.0, 1.0]), st.floats(0, 1), st.floats(0, 1))
+def test_where_nothing_can_be_carried_or_kept_back_the_composite_is_earned(
+    quality: float, leaked: float, share: float
+) -> None:
+    assert carried_reward(quality, leaked, None, units=2) == composite(quality, leaked)
+    assert carried_reward(quality, leaked, share, units=0) == composite(quality, leaked)

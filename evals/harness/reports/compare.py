@@ -11,6 +11,7 @@ from papillon.results.words import (
     LEGEND,
     NOTHING_DIFFERS,
     corrected_changes,
+    counted,
     direction,
     flip_figures,
     interval,
@@ -151,7 +152,7 @@ def _flips(split: SplitComparison, width: int, show: str) -> list[str]:
     if not split.flipped:
         return wrapped(f"No example of {split.split} flipped.", width)
     worse, better = (sum(sign * _loss(flip) > 0 for flip in split.flipped) for sign in (1, -1))
-    said = f"{_counted(len(split.flipped), 'example')} of {split.split} flipped: {worse} became worse, {better} better"
+    said = f"{counted(len(split.flipped), 'example')} of {split.split} flipped: {worse} became worse, {better} better"
     other = len(split.flipped) - worse - better
     said += f", {other} changed without either" if other else ""
     shown = split.flipped[:SHOWN_FLIPS]
@@ -190,10 +191,6 @@ def _slices(split: SplitComparison, width: int) -> list[str]:
     ]
     lines = wrapped(f"{said[0].upper()}{said[1:]}{':' if body else '.'}", width)
     return lines + (table(_SLICES, body, width) if body else [])
-
-
-def _counted(number_: int, what: str) -> str:
-    return f"{number_} {what}{'' if number_ == 1 else 's'}"
 
 
 def _escaped(text: str) -> str:

@@ -9,7 +9,7 @@ from papillon.pictures.axes import around
 from papillon.results import Measure
 from papillon.results.gathering import Gathered
 from papillon.results.history import Bound, Entry, History, Strand
-from papillon.results.words import first_of, number
+from papillon.results.words import counted, first_of, number
 from papillon.screen import visible
 from papillon.tables import Column, table, wrapped
 
@@ -77,18 +77,14 @@ def _rest(history: History, gathered: Gathered, width: int) -> list[str]:
     lines = []
     if history.left_out:
         said = first_of([f"{run} ({why})" for run, why in history.left_out.items()], 3)
-        lines.append(f"Left out {_counted(len(history.left_out), 'run')}: {', '.join(said)}; --all shows them too.")
+        lines.append(f"Left out {counted(len(history.left_out), 'run')}: {', '.join(said)}; --all shows them too.")
     if gathered.copies:
         hold = "hold a run" if gathered.copies > 1 else "holds a run"
-        lines.append(f"{_counted(gathered.copies, 'file')} {hold} that another holds too.")
+        lines.append(f"{counted(gathered.copies, 'file')} {hold} that another holds too.")
     if gathered.unread:
         names = ", ".join(first_of([str(path) for path in gathered.unread], 3))
-        lines.append(f"{_counted(len(gathered.unread), 'file')} cannot be read as results: {names}.")
+        lines.append(f"{counted(len(gathered.unread), 'file')} cannot be read as results: {names}.")
     return [line for text in lines for line in wrapped(visible(text, one_line=True), width)]
-
-
-def _counted(many: int, what: str) -> str:
-    return f"{many} {what}{'s' * (many > 1)}"
 
 
 def history_picture(history: History) -> Picture:

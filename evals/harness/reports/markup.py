@@ -7,8 +7,9 @@ of its own.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
+
+from papillon.screen import visible
 
 __all__ = ["bullets", "fence", "fitted", "name", "prose", "sentences", "table"]
 
@@ -25,8 +26,6 @@ _REFERENCE = re.compile(
 #: What becomes a list, a heading or a line across where a block begins with it.
 _BEGINNING = re.compile(r"(?:\d{1,9}[.)]|[-+=#]+)(?=\s|$)|[-=]{2}")
 _PLAIN = re.compile(r"[\w./:+,=-](?:[\w ./:+,=-]*[\w./:+,=-])?", re.ASCII)
-#: Beside lines' ends and other control signs: what turns the order of signs around.
-_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def prose(text: str) -> str:
@@ -66,7 +65,8 @@ def sentences(texts: Sequence[str], most: int = 20) -> str:
 
 
 def fence(text: str) -> str:
-    """A command to copy, as it is, whatever it holds."""
+    """A command to copy, as it is, whatever it holds that can be seen."""
+    text = visible(text)
     ticks = "`" * max([3, *(len(found) + 1 for found in re.findall("`+", text))])
     return f"{ticks}sh\n{text}\n{ticks}"
 
@@ -88,9 +88,6 @@ def fitted(blocks: Sequence[str], most: int) -> str:
 
 
 def _one_line(text: str, longest: int) -> str:
-    """A text without lines and control signs, cut where it is longer."""
-    off = ("Cc", "Cs", "Zl", "Zp")
-    text = text[: 4 * longest]
-    shown = (" " if sign in _TURNS or unicodedata.category(sign) in off else sign for sign in text)
-    text = " ".join("".join(shown).split())
+    """A text on one line, as it can be shown, cut where it is longer."""
+    text = visible(" ".join(text[: 4 * longest].split()), one_line=True)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -40,8 +40,7 @@ def summary_lines(result: RunResult, width: int, left: str = "", show: str = "",
         lines += agreement_lines(result.agreement, [row for row in result.rows if row.undercounted], width)
     lines += wrapped(since, width)
     lines += _worst(result, width, show)
-    if left:
-        lines.append(left)
+    lines += left.splitlines()
     return lines + wrapped(cost_line(result), width)
 
 

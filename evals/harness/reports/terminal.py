@@ -9,6 +9,7 @@ from typing import Any
 from evals.harness.causes import go_on
 from evals.harness.reports.summary import short_lines, summary_lines
 from papillon.results import RunResult
+from papillon.screen import visible
 from papillon.tables import wrapped
 
 __all__ = ["NOT_BEGUN", "closing_lines", "unscored", "write_section"]
@@ -54,7 +55,7 @@ def write_section(terminal: Any, lines: Sequence[str], *, verbosity: int = 0) ->
         # What was shown while items ran has left it set, and the next line would begin with an empty one.
         terminal.currentfspath = None
     for line in lines:
-        terminal.write_line(line)
+        terminal.write_line(visible(line, one_line=True))
 
 
 def unscored(result: RunResult) -> list[str]:

@@ -28,11 +28,16 @@ from papillon.results import GateResult, Row
 from papillon.results.rows import METRICS
 from papillon.results.words import number
 from papillon.tables import Column, table
-from papillon.training.folder.record import TASK
+from papillon.training.folder.record import TASK, read_rounds
+from papillon.training.folder.requests import first_and_last
 from papillon.training.settings import TrainSettings
 from papillon.training.task import TrainingTask
 
 __all__ = ["GainReport", "full_training", "judge_training", "resumable"]
+
+
+#: Beside what a run has: a training may be rewarded by either, and is told by both.
+_TOLD = (*METRICS, "carried_reward")
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,12 @@ class GainReport:
         """The report for people, a table of means and the gate's sentence."""
         before, after = _means(self.before), _means(self.after)
         heads = (Column("on dev", least=18), *(Column(side, right=True, least=8) for side in ("before", "after")))
-        body = [(metric, number(before[metric]), number(after[metric])) for metric in METRICS]
+        body = [(metric, number(before[metric]), number(after[metric])) for metric in _TOLD]
         means = table(heads, body, 80, gap=0)
+        requests = first_and_last(read_rounds(self.folder))
+        asked = [] if requests is None else [f"Its rollouts: {requests}", ""]
         said = f"{self.gate.verdict}: {self.gate.note}"
-        return "\n".join([f"Full training in {self.folder}", "", *means, "", said])
+        return "\n".join([f"Full training in {self.folder}", "", *means, "", *asked, said])
 
 
 def full_training(training: Training, say: Callable[[str], None] = print) -> GainReport:
@@ -160,7 +167,7 @@ def _dev_rows(training: Training, profile: Profile, say: Callable[[str], None]) 
 
 def _means(rows: list[Row]) -> dict[str, float | None]:
     means: dict[str, float | None] = {}
-    for metric in METRICS:
+    for metric in _TOLD:
         scores = mean_by_example(trials_by_example(rows, metric))
         means[metric] = sum(scores.values()) / len(scores) if scores else None
     return means

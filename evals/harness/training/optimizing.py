@@ -16,6 +16,7 @@ from papillon.models.roles import open_models
 from papillon.optimization.optimizing import Optimizer, optimize
 from papillon.profile import ModelSettings, Profile
 from papillon.program import save_program
+from papillon.screen import show
 from papillon.splits import split
 
 __all__ = ["optimize_on_dev"]
@@ -60,7 +61,7 @@ def optimize_on_dev(
             seed=seed,
             reflecting="local" if reflection is None else "reflection",
             log=out.with_suffix(".log"),
-            say=lambda line: print(line, file=screen, flush=True),
+            say=lambda line: show(line, file=screen),
         )
         save_program(found.program, out)
         if found.ended is not None and not isinstance(found.ended, BudgetSpent):
@@ -69,4 +70,4 @@ def optimize_on_dev(
         print("scoring what came out on the same dev examples", flush=True)
         after = score_program(found.program, dev, models, profile)
         width = shutil.get_terminal_size((200, 24)).columns
-        print("\n" + improvement_table(optimizer, found, before, after, models.ledger, width))
+        show("", *improvement_table(optimizer, found, before, after, models.ledger, width).split("\n"))

@@ -77,25 +77,25 @@ class Training:
         return TrainingTask.of(self.settings.profile, smoke=smoke, device=self.device, or_cpu=False)
 
     def train(self, task: TrainingTask, folder: Path, say: Callable[[str], None], *, resume: bool = False) -> None:
-        """Train in ``folder`` to the composite score of the profile's judge; raises what ends the training."""
-        from judges import make_judge, metric
+        """Train in ``folder`` to the settings' reward by the profile's judge; raises what ends the training."""
+        from judges.metrics import make_judge, told_of_reward, training_reward
         from papillon.models.roles import open_models
 
         profile = self.settings.profile
-        models = open_models(profile, self.settings.cache, record=self.settings.record)
-        try:
-            judged = metric(make_judge(profile.judge.kind, models), models.loop.run)
-            task.train(models, judged, folder, resume=resume, say=say)
-        finally:
-            models.close()
+        with open_models(profile, self.settings.cache, record=self.settings.record) as models:
+            say(told_of_reward(task.settings.reward, task.examples("train")))
+            judge = make_judge(profile.judge.kind, models)
+            reward = training_reward(judge, task.settings.reward, models.loop.run)
+            task.train(models, reward, folder, resume=resume, say=say)
 
     def smoke(self, folder: Path, say: Callable[[str], None] = print) -> Smoke:
         """Train two rounds into ``folder`` and look at what is there; raises what ends the training."""
         from papillon.models.trained import with_program
+        from papillon.training.folder.record import read_rounds
 
         task = self.task(smoke=True)
         self.train(task, folder, say)
-        rounds = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        rounds = read_rounds(folder)
         say("Trained; the program answers with what came out.")
         return Smoke(
             rewarded=sum(line.get("scored", 0) for line in rounds),
@@ -170,9 +170,8 @@ def _answer(profile: Any, settings: RunSettings, query: str) -> str:
     from papillon.models.roles import open_models
     from papillon.program import make_program
 
-    models = open_models(profile, settings.cache, record=settings.record)
     said = ""
-    try:
+    with open_models(profile, settings.cache, record=settings.record) as models:
         for trial in range(_DRAWS):
             program = make_program(profile, models.lm("untrusted"))
             program.set_lm(models.lm("local", trial))
@@ -186,6 +185,4 @@ def _answer(profile: Any, settings: RunSettings, query: str) -> str:
                 raise PapillonError(f"The trained program cannot answer: {cause_of(error)}") from error
             if answer:
                 return answer
-    finally:
-        models.close()
     raise PapillonError(f"Expected an answer of the trained program, got none in {_DRAWS} draws; the last said: {said}")

@@ -1,5 +1,5 @@
 // Asking: what there is to show comes from the server, answers go to it, and each answer brings what is next. Which
-// questions these are, `question` knows: it shows an item, takes keys, and goes back within one.
+// questions these are, `question` knows: it shows an item, takes keys, goes back within one, and may take comments.
 let showing, waiting = false, over = false;
 const LOST = "The command has ended or was started anew: this page can keep nothing any more. Every answer that was followed by another row is kept; start the command again and open the address that it prints.";
 
@@ -36,6 +36,7 @@ function show(state) {
   at("remark").open = false;
   at("item").hidden = state.item === null;
   at("end").hidden = state.item !== null;
+  at("remark").hidden = state.item === null || !question.comments;
   if (state.item !== null) question.show(state.item);
   else end(state);
 }
@@ -72,7 +73,7 @@ function act(event) {
   else if (!letters) return false;
   else if (event.key === "u" || event.key === "Backspace") undo();
   else if (event.key === "?") at("keys").open = !at("keys").open;
-  else if (event.key === "c") {
+  else if (event.key === "c" && !at("remark").hidden) {
     at("remark").open = true;
     at("comment").focus();
   } else return false;

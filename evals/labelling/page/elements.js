@@ -20,3 +20,12 @@ function part(name, text) {
   const block = text === "" ? make("p", { class: "text empty" }, "empty") : make("div", { class: "text", dir: "auto" }, text);
   return make("section", { class: "part" }, make("h3", null, name), block);
 }
+
+// The keys of units, in their order; the letters that are not here mean something else.
+const TICKS = [..."123456789bdefghijklnopqrstvxyz"];
+
+// A unit's line with its key, where there is one.
+function unitLine(box, place, ...texts) {
+  const key = TICKS[place] ? [make("kbd", { "aria-hidden": "true" }, TICKS[place])] : [];
+  return make("label", { class: "unit" }, box, ...key, ...texts);
+}

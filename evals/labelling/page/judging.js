@@ -30,10 +30,7 @@ function repliesStep() {
 
 function unitsStep() {
   boxes = item.units.map(() => make("input", { type: "checkbox" }));
-  const units = item.units.map((unit, place) => {
-    const key = make("kbd", { "aria-hidden": "true" }, `${place + 1}`);
-    return make("label", { class: "unit" }, boxes[place], ...(place < 9 ? [key] : []), make("span", { dir: "auto" }, unit));
-  });
+  const units = item.units.map((unit, place) => unitLine(boxes[place], place, make("span", { dir: "auto" }, unit)));
   const ticks = make("fieldset", { "aria-describedby": "requests" }, make("legend", null, "Tick what stands there, in whatever words"), ...units);
   const many = item.requests.length > 1;
   const requests = item.requests.map((request, place) => part(many ? `Request ${place + 1}` : "Request to the untrusted model", request));
@@ -68,10 +65,11 @@ const all = () => {
 const done = () => send(boxes.map((box) => box.checked));
 const send = (leakage) => answered({ choice: chosen, leakage });
 
-// The unit that a number with Shift ticks as the last one; where digits themselves need Shift there is none.
+// The unit that a key with Shift ticks as the last one; where digits themselves need Shift, they have none.
 function last(event) {
+  if (!event.shiftKey || /\d/.test(event.key)) return undefined;
   const digit = /^Digit([1-9])$/.exec(event.code);
-  return event.shiftKey && digit && !/\d/.test(event.key) ? boxes[digit[1] - 1] : undefined;
+  return boxes[TICKS.indexOf(digit ? digit[1] : event.key.toLowerCase())];
 }
 
 // Tick a unit and go there, so that a reader is told.
@@ -81,11 +79,12 @@ function tick(place) {
 }
 
 const question = {
+  comments: true,
   show(shown) {
     [item, chosen] = [shown, null];
     stepTo(item.replies !== null ? "replies" : item.units.length ? "units" : "nothing");
   },
-  // Whether a key meant something here; those of letters and numbers alone where they act.
+  // Whether a key meant something here; those of one letter or number only where such keys act.
   key(event, letters) {
     const focused = document.activeElement, place = boxes.indexOf(focused);
     if (event.key === "Enter" && !["BUTTON", "SUMMARY"].includes(focused.tagName) && focused.id !== "keys-on") {
@@ -98,7 +97,7 @@ const question = {
     else if (step === "replies" && event.key in CHOICES) choose(CHOICES[event.key][0]);
     else if (step === "units" && event.key === "0") send(null);
     else if (step === "units" && event.key === "a") all();
-    else if (step === "units" && boxes[event.key - 1]) tick(event.key - 1);
+    else if (step === "units" && boxes[TICKS.indexOf(event.key)]) tick(TICKS.indexOf(event.key));
     else if (step === "units" && event.key === "A") { all(); done(); }
     else if (step === "units" && last(event)) { last(event).click(); done(); }
     else return false;

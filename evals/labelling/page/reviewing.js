@@ -1,12 +1,11 @@
 // Reviewing: which of the proposed pieces of a query are private, and which others the person marks or writes.
 let item, boxes, added;
 
-const KEYS = [["1 … 9", "tick the piece of that number"], ["Space ↑ ↓", "tick a piece, go to another"], ["a", "tick all, or none"],
+const KEYS = [["1 … 9 b d …", "tick the piece of that key"], ["Space ↑ ↓", "tick a piece, go to another"], ["a", "tick all, or none"],
   ["m", "add what is marked in the query"], ["w", "write a piece; Esc leaves it"], ["Enter", "keep it and go on"], ["u Backspace", "take back the last query"]];
 
 function about() {
   document.title = document.querySelector("h1").textContent = "Reviewing units";
-  at("remark").hidden = true;
   const keys = KEYS.map(([key, words]) => make("div", null, make("dt", null, make("kbd", null, key)), make("dd", null, words)));
   at("keys").querySelector("dl").replaceChildren(...keys);
 }
@@ -23,10 +22,8 @@ function proposalsPart() {
     box.checked = each.accepted;
     return box;
   });
-  const lines = item.proposals.map((each, place) => {
-    const key = make("kbd", { "aria-hidden": "true" }, `${place + 1}`);
-    return make("label", { class: "unit" }, boxes[place], ...(place < 9 ? [key] : []), make("span", { dir: "auto" }, each.unit), make("small", null, each.said));
-  });
+  const lines = item.proposals.map((each, place) =>
+    unitLine(boxes[place], place, make("span", { dir: "auto" }, each.unit), make("small", null, each.said)));
   const none = lines.length ? [] : [make("p", null, "Nothing is proposed.")];
   return make("fieldset", null, make("legend", null, "Tick what is private"), ...lines, ...none);
 }
@@ -80,6 +77,7 @@ function tick(place) {
 }
 
 const question = {
+  comments: false,
   show(shown) {
     item = shown;
     added = [...shown.added];
@@ -100,7 +98,7 @@ const question = {
     else if (event.key === "a") all();
     else if (event.key === "m") addMarked();
     else if (event.key === "w") at("written").focus();
-    else if (boxes[event.key - 1]) tick(event.key - 1);
+    else if (boxes[TICKS.indexOf(event.key)]) tick(TICKS.indexOf(event.key));
     else return false;
     return true;
   },

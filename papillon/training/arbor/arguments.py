@@ -13,10 +13,13 @@ from papillon.errors import UsageError
 from papillon.training.devices import without_extra
 from papillon.training.settings import TrainSettings
 
-__all__ = ["ARBOR", "check_arbor_version", "compiler_arguments", "for_arbor_server", "train_kwargs"]
+__all__ = ["ARBOR", "check_arbor_version", "compiler_arguments", "for_arbor_server", "train_kwargs", "unlisted"]
 
 #: The release whose protocol, arguments and limits this package was written against.
 ARBOR = "0.2.17"
+
+#: Steps beyond those of all groups: its trainer must still be there to save the last checkpoint.
+_ROOM = 2
 
 _COMPILER = (
     *(
@@ -70,29 +73,83 @@ def train_kwargs(settings: TrainSettings) -> dict[str, Any]:
     return {**{name: getattr(settings, name) for name in _TRAINER}, "lora_config": lora}
 
 
-def for_arbor_server(settings: TrainSettings) -> tuple[TrainSettings, list[str]]:
+def for_arbor_server(settings: TrainSettings, predictors: int) -> tuple[TrainSettings, list[str]]:
     """The settings as Arbor's own trainer can carry them out, and a sentence for each that had to change.
 
-    Arbor 0.2.17 deals one group out to its training GPUs and cuts each share into
-    ``gradient_accumulation_steps`` equal pieces, dropping what is left over; it refuses to start where
-    a share is smaller than that. So the tutorial's 4 on 3 GPUs with groups of 8 (shares of 3, 3 and 2)
-    becomes 1. Raises UsageError where no accumulation makes the batch a multiple of the group.
+    ``predictors`` is how many modules of the program are trained. Arbor 0.2.17 deals one group out to its training
+    GPUs and cuts each share into ``gradient_accumulation_steps`` equal pieces, dropping what is left over; it refuses
+    to start where a share is smaller than that. So the tutorial's 4 on 3 GPUs with groups of 8 (shares of 3, 3 and 2)
+    becomes 1. Its trainer takes a step for each group and ends at ``max_steps``, and server and trainer then wait for
+    each other without end: it gets room for all groups of all rounds. Raises UsageError for what it cannot do.
     """
-    if settings.model.split("/")[0] == "embedded" or settings.model.endswith(".gguf"):
-        raise UsageError(
-            f"Expected a hub name or a folder as train.model for Arbor, which reads no GGUF, got {settings.model!r}; "
-            "name another model, or train on one device."
-        )
+    _check_model(settings.model)
     if settings.guided:
         raise UsageError(
             f"Expected train.guided to be 0 for Arbor, whose sampler writes no markers, got {settings.guided:g}; "
             "set it to 0, or train on one device."
         )
-    if settings.max_steps <= settings.num_train_steps:
+    if settings.max_completion_length is not None:
         raise UsageError(
-            f"Expected train.max_steps above train.num_train_steps ({settings.num_train_steps}) for Arbor, whose "
-            f"trainer takes at least a step a round and ends there, got {settings.max_steps}; raise it."
+            "Expected no train.max_completion_length for Arbor, whose trainer takes it for the length of a prompt with "
+            f"its completion and cuts the prompt, got {settings.max_completion_length}; set train.max_tokens instead."
         )
+    pieces = _pieces(settings)
+    notes = []
+    if pieces != settings.gradient_accumulation_steps:
+        notes.append(
+            f"gradient_accumulation_steps {settings.gradient_accumulation_steps} becomes {pieces}: "
+            f"{settings.num_samples_per_input} completions of a group on {settings.num_training_gpus} training GPUs "
+            "cannot be cut into more equal pieces."
+        )
+    steps = settings.num_train_steps * settings.num_dspy_examples_per_grpo_step * predictors + _ROOM
+    if settings.max_steps < steps:
+        notes.append(
+            f"max_steps {settings.max_steps} becomes {steps}: Arbor's trainer takes a step for each of a round's "
+            f"{settings.num_dspy_examples_per_grpo_step * predictors} groups."
+        )
+    if settings.mask_truncated_completions:
+        notes.append(
+            "mask_truncated_completions becomes false with Arbor, whose trainer takes a group's longest completions "
+            "for cut off and masks none."
+        )
+    changed = replace(
+        settings,
+        gradient_accumulation_steps=pieces,
+        max_steps=max(settings.max_steps, steps),
+        mask_truncated_completions=False,
+    )
+    return changed, notes
+
+
+def unlisted(settings: TrainSettings) -> dict[str, Any]:
+    """What Arbor's trainer takes and ArborProvider leaves out: to be told to the server's own job.
+
+    With no batch ahead, the sampler has the newest weights when a round begins.
+    """
+    return {
+        "epsilon": settings.epsilon,
+        "epsilon_high": settings.epsilon_high,
+        "seed": settings.seed,
+        "num_batches_ahead": 0,
+        "vllm_server_host": "127.0.0.1",
+    }
+
+
+def _check_model(model: str) -> None:
+    if model.split("/")[0] == "embedded" or model.endswith(".gguf"):
+        raise UsageError(
+            f"Expected a hub name or a folder as train.model for Arbor, which reads no GGUF, got {model!r}; "
+            "name another model, or train on one device."
+        )
+    if model.split() != [model]:
+        raise UsageError(
+            f"Expected a train.model without blanks for Arbor, which cuts its command at them, got {model!r}; move the "
+            "folder, or name it by a link."
+        )
+
+
+def _pieces(settings: TrainSettings) -> int:
+    """The gradient accumulation that is possible: at most what is asked for."""
     group, gpus = settings.num_samples_per_input, settings.num_training_gpus
     share = -(-group // gpus)
     last = group - share * (gpus - 1)
@@ -110,15 +167,4 @@ def for_arbor_server(settings: TrainSettings) -> tuple[TrainSettings, list[str]]
             f"multiple of num_samples_per_input ({group}), got {batch} x {gpus} x {pieces}; set "
             f"per_device_train_batch_size to {group}."
         )
-    notes = []
-    if (settings.epsilon, settings.epsilon_high) != (0.2, 0.2):
-        # ArborProvider leaves both out.
-        asked = f"epsilon {settings.epsilon:g} and epsilon_high {settings.epsilon_high:g}"
-        notes.append(f"{asked} become 0.2 with Arbor, whose trainer takes neither from outside.")
-    if pieces == settings.gradient_accumulation_steps:
-        return settings, notes
-    notes.append(
-        f"gradient_accumulation_steps {settings.gradient_accumulation_steps} becomes {pieces}: {group} "
-        f"completions of a group on {gpus} training GPUs cannot be cut into more equal pieces."
-    )
-    return replace(settings, gradient_accumulation_steps=pieces), notes
+    return pieces

@@ -1,7 +1,8 @@
 """The processes that Arbor starts, its trainer and vLLM: started with what they need, watched, and ended for sure.
 
-Arbor 0.2.17 waits without a limit for one that has died, does not know of those whose start was broken off, and its
-wheel lacks the file that its trainer is launched with.
+Arbor 0.2.17 waits without a limit for one that has died, and 90 s for a healthy one; it does not know of those whose
+start was broken off, its wheel lacks the file that its trainer is launched with, and its vLLM listens on every
+interface, with routes that set the weights.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-__all__ = ["ArborProcesses"]
+__all__ = ["ADAPTER", "ArborProcesses", "Ended"]
+
+#: Names, in the environment of a trainer, the folder of the adapter that it begins with.
+ADAPTER = "PAPILLON_ADAPTER"
 
 #: Names, in the environment of a process, the training that it belongs to.
 _MARK = "PAPILLON_TRAINING"
+
+_VLLM, _TRAINER = "arbor.server.services.inference.vllm_serve", "arbor.training.grpo.trainer"
 
 #: How Accelerate launches the trainer, which is written for DeepSpeed's ZeRO-3.
 _LAUNCH = {
@@ -39,47 +47,77 @@ _LAUNCH = {
 }
 
 
+@dataclass(frozen=True)
+class Ended:
+    """One of them that has ended: ``who``, with which status, and the name of the log that Arbor keeps of it."""
+
+    who: str
+    status: int
+    log: str
+
+
 class ArborProcesses:
-    """The processes of one training; ``folder`` takes what they are launched with."""
+    """The processes of one training; ``folder`` takes what they are launched with.
+
+    ``environment`` is added to theirs.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.environment: dict[str, str] = {}
         self.started: list[subprocess.Popen[str]] = []
+        self._runners: list[Any] = []
         self._token = uuid.uuid4().hex
         self._over, self._pending = False, 0
 
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Inside, what Arbor starts is known here; afterwards none of it runs any more."""
+        from arbor.server.services.comms.control_server import TrainerControlServer
         from arbor.utils.process_runner import ProcessRunner
 
-        start = ProcessRunner.start
+        start, wait = ProcessRunner.start, TrainerControlServer.wait_for_clients
+        # Linux ends them with the thread that started them, so that has to stay.
+        starter = ThreadPoolExecutor(1, thread_name_prefix="arbor-starting")
 
         def known(
             runner: Any, command: list[str], env: Mapping[str, str] | None = None, **more: Any
         ) -> subprocess.Popen[str]:
             if self._over:  # a start that was broken off goes on in Arbor's own thread
                 raise RuntimeError("The training is over; nothing more is started.")
-            marked = {**(os.environ if env is None else env), _MARK: self._token}
-            process: subprocess.Popen[str] = start(runner, self._complete(command), env=marked, **more)
+            marked = {**(os.environ if env is None else env), **self.environment, _MARK: self._token}
+            process: subprocess.Popen[str] = starter.submit(
+                start, runner, self._complete(command), env=marked, **more
+            ).result()
             self.started.append(process)
+            self._runners.append(runner)
             return process
+
+        def patiently(server: Any, *arguments: Any, **more: Any) -> None:
+            wait(server, *arguments, **{**more, "timeout": None})
 
         ProcessRunner.start = known
         try:
-            yield
+            with patch.object(TrainerControlServer, "wait_for_clients", patiently):
+                yield
         finally:
             self._over = True
             self._end()
+            starter.shutdown(wait=False)
             if not self._pending:
                 ProcessRunner.start = start
 
-    def gone(self) -> str | None:
-        """What is to be said of the first of them that has ended, None while all go on."""
-        for process in self.started:
+    def gone(self) -> Ended | None:
+        """The first of them that has ended, None while all go on."""
+        for process, runner in zip(self.started, self._runners, strict=True):
             if (status := process.poll()) is not None:
-                serves = any("vllm_serve" in str(word) for word in process.args)  # type: ignore[union-attr]
-                return f"{'vLLM' if serves else 'a trainer'} that ended with status {status}"
+                if (reading := runner.log_thread) is not None:
+                    reading.join(timeout=5)  # what it said last is still on its way into the log
+                # Every word of a command but this one may stand in the other's arguments.
+                serves = _VLLM in process.args  # type: ignore[operator]
+                return (
+                    Ended("vLLM", status, "inference.log") if serves else Ended("trainer", status, "grpo_training.log")
+                )
         return None
 
     def waiting(self, work: Callable[[], Any], check: Callable[[], None]) -> Any:
@@ -103,9 +141,13 @@ class ArborProcesses:
                 check()
 
     def _complete(self, command: list[str]) -> list[str]:
-        """The command with a configuration for Accelerate that is there."""
+        """The command with a configuration for Accelerate that is there, the trainer of this package, and vLLM for this
+        machine alone."""
+        if _VLLM in command:
+            return [*command, "--host", "127.0.0.1"]
         if "--config_file" not in command:
             return command
+        command = ["papillon.training.arbor.trainer" if word == _TRAINER else word for word in command]
         at = command.index("--config_file") + 1
         if Path(command[at]).exists():
             return command

@@ -1,60 +1,66 @@
 """The training on Arbor's own server: started on a folder and port of its own, watched, and shut down for sure.
 
 The server runs in this process, its trainer and vLLM in processes of their own on the GPUs that the settings
-ask for. Resuming is starting again from the last checkpoint: its adapter is merged into the model.
+ask for. Resuming is starting again from the last checkpoint: trainer and vLLM begin with its adapter.
 """
 
 from __future__ import annotations
 
-import logging
 import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
-from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError
-from papillon.files import whole_folder
-from papillon.models.trained import MERGED, base_of
+from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError, one_line
+from papillon.models.trained import base_of
 from papillon.quiet import levels_kept
-from papillon.training.arbor.arguments import for_arbor_server
-from papillon.training.arbor.processes import ArborProcesses
+from papillon.training.arbor.arguments import for_arbor_server, unlisted
+from papillon.training.arbor.listening import Listening
+from papillon.training.arbor.logs import cause_in, last_of, log_tail
+from papillon.training.arbor.processes import ADAPTER, ArborProcesses, Ended
+from papillon.training.arbor.screen import loopback_without_proxy, own_handlers_kept, printed_to
 from papillon.training.folder.checkpoints import Checkpoint, Mark
 from papillon.training.folder.record import RunRecord
 from papillon.training.grpo.rollouts import RolloutWatch
+from papillon.training.grpo.rounds import Round
 from papillon.training.session import Session
 from papillon.training.settings import TrainSettings
 
-__all__ = ["ArborServer", "log_tail"]
+__all__ = ["ArborServer"]
 
 
 class ArborServer(Session):
-    """One training through ``arbor.init()``."""
+    """One training through ``arbor.init()``; ``predictors`` is how many modules of the program are trained."""
 
-    def __init__(self, settings: TrainSettings, record: RunRecord, watch: RolloutWatch) -> None:
-        settings, notes = for_arbor_server(settings)
+    def __init__(self, settings: TrainSettings, record: RunRecord, watch: RolloutWatch, *, predictors: int) -> None:
+        settings, notes = for_arbor_server(settings, predictors)
         super().__init__(settings, record, watch)
         for note in notes:
             record.say(note)
+        self.predictors = predictors
         self.storage = record.folder / "arbor"
         self.processes = ArborProcesses(self.storage)
         _find(self.model)
 
     def restore(self, folder: Path) -> None:
-        base = base_of(folder / "adapter", self.record.folder, self.settings.model)
-        self.model = str(_merged(base, folder / "adapter", self.record.folder / f"{MERGED}{self.rounds:06d}"))
+        # A checkpoint of an earlier version may stand on a model that an adapter was worked into.
+        self.model = base_of(folder / "adapter", self.record.folder, self.settings.model)
+        self.processes.environment[ADAPTER] = str((folder / "adapter").resolve())
 
     def provider(self) -> Any:
         # Its start of a job ends with the processes that it waits for.
         from arbor import ArborProvider
         from arbor.integrations.dspy.arbor_provider import ArborReinforceJob
 
-        watched = self.watched
+        watched, printed = self.watched, self.storage / "console.log"
 
         class Job(ArborReinforceJob):  # type: ignore[misc]
             def initialize(self) -> None:
-                watched(super().initialize)
+                with printed_to(printed):
+                    watched(super().initialize)
 
         provider = ArborProvider()
         provider.ReinforceJob = Job
@@ -62,29 +68,33 @@ class ArborServer(Session):
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """Arbor's server; gives its address while inside, and its own log's last lines in whatever fails."""
+        """Arbor's server; gives its address while inside, and what its processes ended of in whatever fails."""
         import arbor
         from arbor.server.main import app, cleanup_managers
 
         self.storage.mkdir(parents=True, exist_ok=True)
+        # It writes one only where there is none, and the folder may have been moved.
+        (self.storage / "config.yaml").unlink(missing_ok=True)
+        printed = self.storage / "console.log"
+        most = self.settings.num_dspy_examples_per_grpo_step * self.predictors
         try:
             # Arbor sets the levels of a dozen libraries' loggers.
-            with levels_kept(), self.processes.watched():
+            with levels_kept(), loopback_without_proxy(), self.processes.watched():
                 try:
-                    with _own_handlers_kept():
+                    with own_handlers_kept(), printed_to(printed):
                         server = arbor.init(port=_free_port(), storage_path=str(self.storage), silent=True)
-                    app.state.grpo_manager = _Listening(app.state.grpo_manager, self)
+                    app.state.grpo_manager = Listening(app.state.grpo_manager, self, most, unlisted(self.settings))
                     yield server["base_url"]
                 finally:
                     # arbor.shutdown() only asks the server to end; its trainer and vLLM must not outlive this.
-                    with suppress(Exception):
-                        cleanup_managers(app)
-                    arbor.shutdown()
+                    with printed_to(printed):
+                        with suppress(Exception):
+                            cleanup_managers(app)
+                        arbor.shutdown()
         except PapillonError:
             raise
         except Exception as error:
-            body = getattr(getattr(error, "response", None), "text", "")
-            raise self._with_log(f"{type(error).__name__}: {error} {body}".rstrip()) from error
+            raise self._unfit(error) from error
 
     def close(self) -> None:
         """Nothing runs outside :meth:`serving`."""
@@ -92,6 +102,7 @@ class ArborServer(Session):
     def model_config(self) -> Any:
         from transformers import AutoConfig
 
+        # With an earlier adapter in it, its base is no model that llama.cpp has elsewhere.
         return AutoConfig.from_pretrained(self.model) if self.model == self.settings.model else None
 
     def nothing_kept(self) -> str:
@@ -100,45 +111,44 @@ class ArborServer(Session):
             f"{log_tail(self.storage)}"
         )
 
-    def _with_log(self, what: str) -> EndpointError:
-        return EndpointError(
-            f"Expected Arbor to train on {self.settings.num_training_gpus} + {self.settings.num_inference_gpus} "
-            f"GPUs, got {what}; its log in {self.storage} ends with:\n{log_tail(self.storage)}"
-        )
-
     def watched(self, work: Callable[[], Any]) -> Any:
         """What ``work`` gives, for as long as the trainer and vLLM live."""
         return self.processes.waiting(work, self._check_processes)
 
-    def asked(self) -> None:
-        """ArborGRPO asks what to do; raises, and keeps as ``failure``, what ends the training."""
-        self._check_processes()
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """What is raised inside ends the training, whatever ArborGRPO makes of it."""
         try:
-            self.watch.check(self.a_round)
-        except InfrastructureError as error:
+            yield
+        except PapillonError as error:
             self.fail(error)
             raise
+        except Exception as error:
+            self.fail(self._unfit(error))
+            raise
 
-    def _check_processes(self) -> None:
-        if (what := self.processes.gone()) is not None:
-            ended = self._with_log(what)
-            self.fail(ended)
-            raise ended
+    def asked(self) -> None:
+        """ArborGRPO asks what to do; raises what ends the training."""
+        self._check_processes()
+        self.watch.check(self.a_round)
 
-    def stepped(self, group: list[dict[str, Any]], told: dict[str, Any]) -> None:
-        """A group went in, in round ``rounds``."""
-        rewards = [float(item["reward"]) for item in group]
-        mean = sum(rewards) / len(rewards)
-        spread = (sum((reward - mean) ** 2 for reward in rewards) / max(1, len(rewards) - 1)) ** 0.5
+    def learned(self, round_: Round, sent: int, told: dict[str, Any]) -> bool:
+        """A round's groups, ``sent`` of them with rewards that differ, went in; whether to save where to go on."""
+        self.rounds += 1
+        rewards = [[float(item["reward"]) for item in group] for group in round_.fresh]
         numbers = {
             "round": self.rounds,
-            "steps": 1,
-            "groups": 1,
-            "reward": mean,
-            "spread": spread,
+            "steps": sent,
+            "groups": len(rewards),
+            "alike": len(rewards) - sent,
+            "reward": fmean(map(fmean, rewards)) if rewards else 0.0,
+            "spread": fmean(map(stdev, rewards)) if rewards else 0.0,
             "validation_score": told.get("validation_score"),
+            "repeated_groups": round_.repeated,
+            "stale_groups": round_.stale,
         }
-        self.record.add({**numbers, **self.watch.counts().to_json()}, [group])
+        self.record.add({**numbers, **self.watch.told()}, round_.fresh)
+        return self.rounds % self.settings.num_steps_for_val == 0
 
     def saved(self, name: str, folder: Path, score: float | None) -> None:
         """A checkpoint came out; it is where to go on, and where it has a score it is the best so far."""
@@ -153,62 +163,27 @@ class ArborServer(Session):
         marks: tuple[Mark, ...] = ("last",) if score is None else ("last", "best")
         self.save(checkpoint, write, *marks)
 
+    def _check_processes(self) -> None:
+        if (ended := self.processes.gone()) is not None:
+            error = self._of(ended)
+            self.fail(error)
+            raise error
 
-class _Listening:
-    """Arbor's GRPO manager, overheard: each group that goes in, each checkpoint that comes out.
+    def _of(self, ended: Ended) -> EndpointError:
+        log = last_of(self.storage, ended.log)
+        cause = None if log is None else cause_in(log)
+        return EndpointError(
+            f"Expected Arbor's {ended.who} to go on, got one that ended with status {ended.status}: "
+            f"{cause or 'its log names no error'}; see {log or self.storage}, mend that, and resume (--resume)."
+        )
 
-    It asks for a checkpoint to go on from as often as there are validations.
-    """
-
-    def __init__(self, manager: Any, training: ArborServer) -> None:
-        self._manager, self._training = manager, training
-        self._new_round = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._manager, name)
-
-    def get_job_status(self, job_id: str) -> Any:
-        self._new_round = True
-        self._training.asked()
-        return self._manager.get_job_status(job_id)
-
-    def route_grpo_step(self, request: Any) -> Any:
-        # ArborGRPO asks for the status before it sends a round's groups.
-        begins, self._new_round = self._new_round, False
-        self._training.rounds += begins
-        status = self._training.watched(lambda: self._manager.route_grpo_step(request))
-        self._training.stepped([dict(item) for item in request.batch], request.metrics or {})
-        if begins and self._training.rounds % self._training.settings.num_steps_for_val == 0:
-            self._checkpoint(request.job_id)
-        return status
-
-    def route_grpo_checkpoint(self, request: Any) -> Any:
-        status = self._training.watched(lambda: self._manager.route_grpo_checkpoint(request))
-        if (name := status.last_checkpoint) and (folder := status.checkpoints[name].get("checkpoint_dir")):
-            self._training.saved(name, Path(folder), (request.metadata or {}).get("score"))
-        return status
-
-    def terminate(self, request: Any) -> Any:
-        self._checkpoint(request.job_id)  # Arbor's own last one may fail without a word
-        return self._manager.terminate(request)
-
-    def _checkpoint(self, job_id: str) -> None:
-        from arbor.server.api.schemas import GRPOCheckpointRequest
-
-        self.route_grpo_checkpoint(GRPOCheckpointRequest(job_id=job_id, checkpoint_name="to-go-on"))
-
-
-@contextmanager
-def _own_handlers_kept() -> Iterator[None]:
-    """Afterwards the root logger has its handlers back, and of those set up inside the ones that write files."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    try:
-        yield
-    finally:
-        added = [handler for handler in root.handlers if handler not in before]
-        root.handlers = [*before, *(handler for handler in added if isinstance(handler, logging.FileHandler))]
-        root.setLevel(level)
+    def _unfit(self, error: Exception) -> InfrastructureError:
+        answer = getattr(getattr(error, "response", None), "text", "")
+        said = " ".join(f"{one_line(error)} {answer}".split())
+        return EndpointError(
+            f"Expected Arbor to train on {self.settings.num_training_gpus} + {self.settings.num_inference_gpus} GPUs, "
+            f"got {type(error).__name__}: {said}; see {last_of(self.storage) or self.storage}."
+        )
 
 
 def _find(model: str) -> None:
@@ -222,30 +197,6 @@ def _find(model: str) -> None:
         raise UsageError(
             f"Expected a causal language model at {model!r} (train.model), got: {reason} Give a hub name or a folder."
         ) from error
-
-
-def log_tail(folder: Path, lines: int = 15) -> str:
-    """The last lines of the log in ``folder`` that was written to last."""
-    logs = sorted(
-        (path for path in folder.rglob("*.log") if path.stat().st_size), key=lambda path: path.stat().st_mtime
-    )
-    if not logs:
-        return "(no log was written)"
-    return "\n".join(logs[-1].read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-
-
-def _merged(base: str, adapter: Path, target: Path) -> Path:
-    """The model ``base`` with a checkpoint's adapter worked into its weights, as a folder that Arbor can train."""
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    if target.exists():
-        return target
-    whole = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype="auto"), str(adapter))
-    with whole_folder(target) as new:
-        whole.merge_and_unload().save_pretrained(str(new))
-        AutoTokenizer.from_pretrained(base).save_pretrained(str(new))
-    return target
 
 
 def _free_port() -> int:

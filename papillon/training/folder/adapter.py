@@ -43,7 +43,7 @@ def write_gguf_adapter(adapter: Path, target: Path, model: Any) -> None:
     Raises UsageError for a model or a layer that llama.cpp has no name for.
     """
     import gguf
-    from safetensors.numpy import load_file
+    from safetensors.torch import load_file  # numpy has no bfloat16, in which DeepSpeed saves
 
     arch = next((arch for arch, name in gguf.MODEL_ARCH_NAMES.items() if name == model.model_type), None)
     if arch is None:
@@ -53,7 +53,8 @@ def write_gguf_adapter(adapter: Path, target: Path, model: Any) -> None:
         )
     names = gguf.get_tensor_name_map(arch, model.num_hidden_layers)
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    factors = load_file(adapter / "adapter_model.safetensors")
+    saved = load_file(adapter / "adapter_model.safetensors")
+    factors: dict[str, NDArray[Any]] = {name: weight.float().numpy() for name, weight in saved.items()}
 
     writer = gguf.GGUFWriter(target, model.model_type)
     writer.add_type(gguf.GGUFType.ADAPTER)

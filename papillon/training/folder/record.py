@@ -14,17 +14,19 @@ from papillon.errors import UsageError
 from papillon.files import open_in_place, write_whole
 from papillon.output_files import OutputFile, refuse_outputs
 from papillon.training.folder.curve import curve
+from papillon.training.folder.requests import Requests, first_and_last
 from papillon.training.settings import TrainSettings
 
-__all__ = ["TASK", "RunRecord"]
+__all__ = ["TASK", "RunRecord", "read_rounds"]
 
 #: The file in a training's folder that says what it was trained on and with whom.
 TASK = "task.json"
+_METRICS = "metrics.jsonl"
 
 _PACKAGES = ("papillon-evals", "dspy", "arbor-ai", "torch", "transformers", "peft", "trl", "vllm")
 
 #: What a resumed training cannot change: the saved adapter would not fit, or the next round be another.
-_FIXED = ("model", "lora_config", "seed", "num_samples_per_input", "num_dspy_examples_per_grpo_step")
+_FIXED = ("model", "lora_config", "seed", "num_samples_per_input", "num_dspy_examples_per_grpo_step", "reward")
 
 
 class RunRecord:
@@ -44,7 +46,7 @@ class RunRecord:
 
     @property
     def metrics(self) -> Path:
-        return self.folder / "metrics.jsonl"
+        return self.folder / _METRICS
 
     @property
     def completions(self) -> Path:
@@ -59,8 +61,8 @@ class RunRecord:
                 "(--out)."
             )
         if resume and file.exists():
-            now = json.loads(json.dumps(self.settings.to_json()))
-            self._same(file, {name: now[name] for name in _FIXED}, "train.")
+            now, default = (json.loads(json.dumps(each.to_json())) for each in (self.settings, TrainSettings()))
+            self._same(file, {name: now[name] for name in _FIXED}, "train.", default)
             if (surroundings := self.folder / TASK).exists():
                 self._same(surroundings, self.told, "")
 
@@ -85,9 +87,10 @@ class RunRecord:
                     f"Expected wandb to take this training (train.report_to), got: {error}; log in, or use 'none'."
                 ) from error
 
-    def _same(self, file: Path, now: dict[str, Any], prefix: str) -> None:
+    def _same(self, file: Path, now: dict[str, Any], prefix: str, default: Mapping[str, Any] | None = None) -> None:
+        """Raise UsageError where ``file`` has other values; what an older one does not have is ``default``."""
         try:
-            before = json.loads(file.read_text(encoding="utf-8"))
+            before = {**(default or {}), **json.loads(file.read_text(encoding="utf-8"))}
         except ValueError as error:
             raise UsageError(
                 f"Expected JSON in {file}, got: {error}; train into another folder, or repair it."
@@ -108,7 +111,7 @@ class RunRecord:
                 write_whole(file, "".join(f"{line}\n" for line in kept))
 
     def add(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
-        """One round's line, with Arbor one group's; beside it every ``logging_steps`` rounds its completions."""
+        """One round's line; beside it every ``logging_steps`` rounds its completions."""
         self._rounds_here.add(numbers["round"])
         elapsed = time.monotonic() - self._began
         line = {**numbers, "seconds": round(elapsed, 1)}
@@ -125,12 +128,23 @@ class RunRecord:
         left = elapsed / len(self._rounds_here) * max(0, self.settings.num_train_steps - done)
         self.say(_progress(line, self.settings.num_train_steps, left))
 
+    @property
+    def requests(self) -> str | None:
+        """What the requests of the first and the last rounds look like, None where there were none."""
+        return first_and_last(read_rounds(self.folder))
+
     def close(self) -> None:
         """Draw the rounds as ``curve.svg``, and let go of whoever was told of them."""
-        if self.metrics.exists() and (lines := self.metrics.read_text(encoding="utf-8").splitlines()):
-            write_whole(self.folder / "curve.svg", curve([json.loads(line) for line in lines]))
+        if rounds := read_rounds(self.folder):
+            write_whole(self.folder / "curve.svg", curve(rounds))
         if self._wandb is not None:
             self._wandb.finish()
+
+
+def read_rounds(folder: Path) -> list[dict[str, Any]]:
+    """The rounds of the training in ``folder``, a line of ``metrics.jsonl`` each; none before its first."""
+    file = folder / _METRICS
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
 def _progress(line: dict[str, Any], total: int, left: float) -> str:
@@ -140,6 +154,8 @@ def _progress(line: dict[str, Any], total: int, left: float) -> str:
         parts.append(f"format failures {wrong}/{line['rollouts']}")
     if line["dropped"]:
         parts.append(f"dropped {line['dropped']}")
+    if (requests := Requests(**line["requests"])).seen:
+        parts.append(str(requests))
     if line["validation_score"] is not None:
         failed = line.get("unvalidated")
         # ArborGRPO's percentage, on the rewards' own scale.

@@ -20,6 +20,7 @@ from dspy.utils.callback import BaseCallback
 from dspy.utils.exceptions import AdapterParseError
 
 from papillon.errors import EndpointError, Filtered, InfrastructureError, behind, cause_of
+from papillon.training.grpo.requests import RequestWatch
 
 __all__ = ["RolloutCounts", "RolloutWatch"]
 
@@ -64,6 +65,8 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         #: Requests that a provider's filter refused.
         self._refused: set[str] = set()
         self.last_failure: str | None = None
+        #: Of the rollouts, not of validations.
+        self.requests = RequestWatch(program)
         #: Rollouts dropped one after the other, none between them that said anything about the policy.
         self.in_vain = 0
         self._counts = RolloutCounts()
@@ -96,6 +99,10 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
             )
         self._reach_again()
 
+    def told(self) -> dict[str, Any]:
+        """For a round's line: :meth:`counts`, and what its requests look like."""
+        return {**self.counts().to_json(), "requests": self.requests.taken().to_json()}
+
     def counts(self) -> RolloutCounts:
         """What happened since the last call of this method."""
         with self._lock:
@@ -109,6 +116,8 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         filter refused is worth a failed format.
         """
         rollout = vars(prediction).pop(_ROLLOUT, False)
+        if rollout:
+            self.requests.add(getattr(prediction, "llm_request", None) or "", example.user_query)
         if not getattr(prediction, "response", None):
             if rollout and getattr(prediction, "llm_request", None) in self._refused:
                 self._count(scored=-1, format_failures=1)

@@ -108,7 +108,7 @@ class OneDevice(Session):
         self.rounds = numbers["round"]
         score = self.compiler.best_validation_score
         # In this order: a round without a checkpoint is taken again, and its line with it.
-        self.record.add({**numbers, **self.watch.counts().to_json()}, groups)
+        self.record.add({**numbers, **self.watch.told()}, groups)
         self.save(Checkpoint(f"step-{self.rounds:06d}", self.rounds, score), self._write, "last")
 
     def _checkpoint(self, name: str, metadata: dict[str, Any]) -> str:

@@ -40,6 +40,16 @@ def test_the_report_is_a_table_and_the_gates_sentence() -> None:
     assert (data["gate"]["verdict"], data["gate"]["low"]) == ("pass", 0.1)
 
 
+def test_the_report_has_both_rewards_and_what_the_requests_look_like(tmp_path: Path) -> None:
+    gate = GateResult("threshold", "dev", "gain", 0.0, -0.1, 0.1, 2, 2, "fail", min=0.0, note="gain is 0.000")
+    silent, error = replace(row(1, 1.0), carried=0.0), replace(row(2, 0.0), carried=1.0, status="program_error")
+    (tmp_path / "metrics.jsonl").write_text('{"round": 1, "requests": {"seen": 2, "empty": 1, "words": 6}}\n')
+    report = GainReport(tmp_path, [silent, silent], [silent, error], gate)
+    assert "carried_reward       0.500   0.250\n" in str(report)
+    assert "\n\nIts rollouts: requests of 3 words, 1/2 empty in round 1\n\nfail: gain is 0.000" in str(report)
+    assert report.to_json()["means"]["before"]["carried_reward"] == 0.5
+
+
 def test_only_an_unfinished_training_of_the_same_settings_goes_on(tmp_path: Path) -> None:
     task = TrainingTask(load_profile("embedded"), TrainSettings(num_train_steps=7), "cpu", load("mini"))
     assert resumable(tmp_path, "p", task) is None

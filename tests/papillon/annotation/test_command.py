@@ -18,7 +18,9 @@ from papillon.annotation.targets import refuse_sending
 from papillon.data import load
 from papillon.errors import UsageError
 from papillon.profile import load_profile
+from papillon.store import Store
 from tests.model_server import ModelServer
+from tests.papillon.store.samples import refusing_after
 
 QUERIES = "Hi, I am Ann Lee, ann@lee.example.\nplease tell bo of my flat in ulm\nExplain rain.\n"
 
@@ -318,6 +320,16 @@ def test_a_model_that_fails_ends_it_in_a_sentence_and_what_was_answered_is_kept(
     assert re.search(r"papillon annotate: \d of 3 queries were answered and recorded, then: ", out)
     assert "Traceback" not in out
     assert "Explain" not in out
+
+
+def test_an_answer_that_could_not_be_recorded_is_no_good_end(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    (session.folder / "queries.txt").write_text("please tell bo of my flat in ulm\n")
+    monkeypatch.setattr(Store, "put_all", refusing_after(0))
+    monkeypatch.setattr(Store, "put", refusing_after(0))
+    with ModelServer(rule=proposing) as server:
+        code, out = session.run("--profile", profile(session.folder, server.base))
+    assert code == 1
+    assert "papillon annotate: 1 paid answer was used and could not be recorded: no room\n" in out
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import dspy
 import pytest
 
-from papillon.errors import EndpointError, RecordMissing, RunStopped, Unreachable, UsageError
+from papillon.errors import EndpointError, RecordMissing, RunStopped, StoreError, Unreachable, UsageError
 from papillon.models import roles
 from papillon.models.budget import Budget
 from papillon.models.roles import Models, open_models
@@ -22,6 +22,7 @@ from papillon.models.turn import Turn, current_turn
 from papillon.profile import JudgeSettings, ModelSettings, Profile
 from papillon.store import Store
 from tests.model_server import Failure, ModelServer
+from tests.papillon.store.samples import refusing_after
 
 
 def profile(base: str, **settings: Any) -> Profile:
@@ -282,6 +283,40 @@ def test_closing_waits_for_calls_in_flight_and_their_records_and_begins_no_other
     with Store(tmp_path, read_only=True) as store:
         assert len(store) == 2
     assert "calls in flight are waited for and recorded; Ctrl-C again ends at once." in caplog.text
+
+
+def test_an_answer_that_could_not_be_recorded_is_no_good_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "put_all", refusing_after(1))
+    monkeypatch.setattr(Store, "put", refusing_after(0))
+    with ModelServer() as server:
+        models = open_models(profile(server.base), tmp_path)
+
+        def ask(*texts: str) -> None:
+            with models:
+                for text in texts:
+                    assert models.unrecorded is None
+                    assert models.lm("local")(text)
+
+        with pytest.raises(StoreError) as raised:
+            ask("one", "two")
+    assert str(raised.value) == models.unrecorded == "1 paid answer was used and could not be recorded: no room"
+
+
+def test_what_went_wrong_first_is_told_before_an_answer_that_could_not_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for method in ("put_all", "put"):
+        monkeypatch.setattr(Store, method, refusing_after(0))
+    with ModelServer() as server:
+        models = open_models(profile(server.base), tmp_path)
+
+        def ask() -> None:
+            with models:
+                models.lm("local")("one")
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            ask()
 
 
 def test_a_server_that_is_away_is_named_in_the_log_where_nobody_else_hears_of_it(

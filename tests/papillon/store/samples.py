@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from papillon.store import Answer, Call, Record, Usage
+from papillon.errors import StoreError
+from papillon.store import Answer, Call, Record, Store, Usage
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,6 +29,18 @@ def a_call(number: int = 0, **changes: Any) -> Call:
 
 def a_record(number: int = 0, text: str = "Nowhere.", **changes: Any) -> Record:
     return Record.of(a_call(number, **changes), Answer(text, "stop"), Usage(31, 4))
+
+
+def refusing_after(many: int) -> Callable[..., Any]:
+    """What stands in the place of a Store's ``put_all`` or ``put`` on a disk that has room for so many of them."""
+    puts, put_all = count(1), Store.put_all
+
+    def put(self: Store, records: Any, *, replace: bool = False) -> Any:
+        if next(puts) > many:
+            raise StoreError("no room")
+        return put_all(self, records, replace=replace)
+
+    return put
 
 
 def damage(folder: Path, sql: str, *values: object) -> None:

@@ -14,6 +14,7 @@ from papillon.training.arbor.arguments import (
     compiler_arguments,
     for_arbor_server,
     train_kwargs,
+    unlisted,
 )
 from papillon.training.settings import Lora, TrainSettings
 
@@ -122,15 +123,37 @@ def test_the_smoke_test_is_two_rounds_on_one_gpu_and_one() -> None:
 
 
 def test_the_tutorials_accumulation_does_not_fit_three_gpus_and_says_so() -> None:
-    fitted, notes = for_arbor_server(TrainSettings())
+    fitted, notes = for_arbor_server(TrainSettings(), predictors=2)
     assert fitted.gradient_accumulation_steps == 1
     assert notes == [
-        "epsilon 0.2 and epsilon_high 0.28 become 0.2 with Arbor, whose trainer takes neither from outside.",
         "gradient_accumulation_steps 4 becomes 1: 8 completions of a group on 3 training GPUs cannot be cut into "
         "more equal pieces.",
+        "max_steps 1000 becomes 4002: Arbor's trainer takes a step for each of a round's 8 groups.",
+        "mask_truncated_completions becomes false with Arbor, whose trainer takes a group's longest completions for "
+        "cut off and masks none.",
     ]
-    even = TrainSettings(num_training_gpus=2, epsilon_high=0.2)
-    assert for_arbor_server(even) == (even, [])
+    even = TrainSettings(num_training_gpus=2, max_steps=4002, mask_truncated_completions=False)
+    assert for_arbor_server(even, predictors=2) == (even, [])
+
+
+@given(
+    rounds=st.integers(1, 900),
+    examples=st.integers(1, 9),
+    predictors=st.integers(1, 3),
+    most=st.integers(1, 9000),
+)
+def test_arbors_trainer_has_room_for_every_group_and_is_there_after_the_last(
+    rounds: int, examples: int, predictors: int, most: int
+) -> None:
+    asked = TrainSettings(num_train_steps=rounds, num_dspy_examples_per_grpo_step=examples, max_steps=most)
+    fitted, _ = for_arbor_server(asked, predictors)
+    assert fitted.max_steps >= max(most, rounds * examples * predictors + 2)
+
+
+def test_what_the_provider_leaves_out_is_told_beside_it() -> None:
+    told = unlisted(TrainSettings(epsilon_high=0.3, seed=7))
+    assert (told["epsilon"], told["epsilon_high"], told["seed"]) == (0.2, 0.3, 7)
+    assert told["vllm_server_host"] == "127.0.0.1"
 
 
 @given(group=st.integers(2, 16), gpus=st.integers(1, 8), accumulation=st.integers(1, 8))
@@ -142,7 +165,7 @@ def test_no_completion_is_dropped_between_arbors_gpus(group: int, gpus: int, acc
         per_device_train_batch_size=group,
     )
     try:
-        fitted, _ = for_arbor_server(asked)
+        fitted, _ = for_arbor_server(asked, predictors=2)
     except UsageError:
         assert group - -(-group // gpus) * (gpus - 1) < 1
         return
@@ -156,7 +179,7 @@ def test_no_completion_is_dropped_between_arbors_gpus(group: int, gpus: int, acc
 
 def test_a_batch_that_is_no_multiple_of_the_group_is_refused() -> None:
     with pytest.raises(UsageError, match=r"multiple of num_samples_per_input \(8\), got 3 x 1 x 4; set"):
-        for_arbor_server(TrainSettings(per_device_train_batch_size=3, num_training_gpus=1))
+        for_arbor_server(TrainSettings(per_device_train_batch_size=3, num_training_gpus=1), predictors=2)
 
 
 def test_another_arbor_is_refused_by_name() -> None:
@@ -174,8 +197,13 @@ def test_another_arbor_is_refused_by_name() -> None:
             r"a hub name or a folder as train\.model for Arbor, .* got 'embedded'",
         ),
         ({"model": "x/y.gguf"}, r"got 'x/y\.gguf'; name another model, or train on one device\."),
+        ({"model": "my models/x"}, r"Expected a train\.model without blanks for Arbor, .* got 'my models/x'; move the"),
+        (
+            {"max_completion_length": 512},
+            r"Expected no train\.max_completion_length for Arbor, .* cuts the prompt, got 512; set train\.max_tokens",
+        ),
     ],
 )
 def test_what_arbor_cannot_train_is_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        for_arbor_server(TrainSettings.from_json(changed))
+        for_arbor_server(TrainSettings.from_json(changed), predictors=2)

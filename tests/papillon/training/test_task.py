@@ -58,7 +58,7 @@ def test_a_smoke_test_is_two_rounds_over_a_handful(monkeypatch: pytest.MonkeyPat
     whole = TrainingTask.of(EMBEDDED, device="cpu")
     assert (len(whole.examples("train")), len(whole.examples("dev"))) == (20, 20)
     example = whole.examples("train")[0]
-    assert set(example.keys()) == {"user_query", "target_response", "pii_str"}
+    assert set(example.keys()) == {"user_query", "target_response", "pii_str", "redacted_query"}
     assert not {e.user_query for e in whole.examples("train")} & {e.user_query for e in whole.examples("dev")}
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("peft", reason="the gpu extra (torch, peft, gguf) is not ins
 gguf: Any = pytest.importorskip("gguf", reason="the gpu extra (torch, peft, gguf) is not installed")
 
 from papillon.errors import UsageError  # noqa: E402
-from papillon.training.folder.adapter import _interleaved, write_gguf_adapter  # noqa: E402
+from papillon.training.folder.adapter import _interleaved, keep_adapter, write_gguf_adapter  # noqa: E402
 from papillon.training.grpo.policy import Policy  # noqa: E402
 from papillon.training.settings import Lora  # noqa: E402
 from tests.papillon.training.tiny import tiny_model, tiny_tokenizer  # noqa: E402
@@ -39,6 +39,22 @@ def test_an_adapter_keeps_its_factors_under_llama_cpps_names(tmp_path: Path) -> 
     np.testing.assert_array_equal(tensors["blk.1.ffn_down.weight.lora_a"], trained[name])
     assert tensors["blk.0.attn_q.weight.lora_b"].shape == (32, 4)
     assert tensors["blk.0.attn_k.weight.lora_b"].shape == (16, 4)
+
+
+def test_an_adapter_in_bf16_as_deepspeed_saves_it_is_kept(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    policy = Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_alpha=12))
+    policy.save_adapter(tmp_path / "adapter")
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    save_file({name: weight.to(torch.bfloat16) for name, weight in load_file(file).items()}, file)
+    said: list[str] = []
+    keep_adapter(tmp_path / "adapter", tmp_path / "kept", policy.model.config, said.append)
+    assert said == []
+    tensors = {tensor.name: tensor.data for tensor in gguf.GGUFReader(tmp_path / "kept" / "adapter.gguf").tensors}
+    name = "base_model.model.model.layers.1.mlp.down_proj.lora_A.weight"
+    np.testing.assert_array_equal(tensors["blk.1.ffn_down.weight.lora_a"], load_file(file)[name].float().numpy())
 
 
 def test_the_order_of_rows_is_the_one_that_transformers_turns_back() -> None:

@@ -40,6 +40,18 @@ def test_a_training_goes_on_with_the_data_and_the_models_it_began_with(tmp_path:
         RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).check(resume=True)
 
 
+def test_a_training_goes_on_with_the_reward_it_began_with_and_an_older_one_had_the_composite(tmp_path: Path) -> None:
+    RunRecord(tmp_path, TrainSettings(reward="carried")).open()
+    with pytest.raises(UsageError, match=r"^Expected train\.reward to be 'carried', as when .*, got 'composite'; set"):
+        RunRecord(tmp_path, TrainSettings()).check(resume=True)
+    older = json.loads((tmp_path / "settings.json").read_text())
+    del older["reward"]
+    (tmp_path / "settings.json").write_text(json.dumps(older))
+    RunRecord(tmp_path, TrainSettings()).check(resume=True)
+    with pytest.raises(UsageError, match=r"^Expected train\.reward to be 'composite', as when"):
+        RunRecord(tmp_path, TrainSettings(reward="carried")).check(resume=True)
+
+
 def test_a_pipe_in_the_place_of_a_file_is_refused_before_the_first_round(tmp_path: Path) -> None:
     record = RunRecord(tmp_path, TrainSettings(), say=lambda line: None)
     os.mkfifo(record.completions)
@@ -55,6 +67,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_before_the_first_round(tmp_pat
         ({"alike": 1, "groups": 2}, "no step: whatever told something ran into max_tokens"),
         ({"steps": 1, "validation_score": 40.0, "unvalidated": 3}, "validation +0.400 (3 failed)"),
         ({"steps": 1, "dropped": 2}, "dropped 2"),
+        ({"steps": 1, "requests": {"seen": 8, "empty": 3, "words": 40}}, "requests of 5 words, 3/8 empty ·"),
     ],
 )
 def test_a_rounds_line_says_what_was_out_of_the_ordinary(tmp_path: Path, line: dict[str, object], said: str) -> None:
@@ -62,6 +75,7 @@ def test_a_rounds_line_says_what_was_out_of_the_ordinary(tmp_path: Path, line: d
     record = RunRecord(tmp_path, TrainSettings(num_train_steps=4), shown.append)
     ordinary = {"round": 2, "steps": 0, "reward": 0.25, "spread": 0.5, "validation_score": None}
     counts = {"rollouts": 8, "scored": 8, "format_failures": 0, "partly_formatted": 0, "dropped": 0, "unvalidated": 0}
+    ordinary["requests"] = {}
     record.add(ordinary | counts | line, [])
     assert said in shown[0]
     assert shown[0].startswith("round 2/4 · reward +0.250 (spread 0.500) · ")

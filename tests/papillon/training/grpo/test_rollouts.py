@@ -50,6 +50,12 @@ def test_a_rollout_that_answers_gets_the_metric() -> None:
     assert watch.counts() == RolloutCounts()  # each look begins anew
 
 
+def test_a_rounds_line_has_the_requests_of_rollouts_and_not_of_validations() -> None:
+    _, watch = gathered([CRAFTED, ANSWERED])
+    watch.metric(EXAMPLE, dspy.Prediction(llm_request="", response="Validated."))
+    assert watch.told()["requests"] == {"seen": 1, "empty": 0, "prompt": 0, "query": 0, "words": 3}
+
+
 def test_a_draft_in_a_rollouts_thinking_is_not_sent_and_the_text_of_a_failure_is_the_models_own() -> None:
     sent: list[str] = []
 

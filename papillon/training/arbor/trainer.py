@@ -1,0 +1,96 @@
+"""Arbor's trainer as its training processes run it here, in the place of ``arbor.training.grpo.trainer``.
+
+All of it is Arbor's but three things. What a prompt's tokens add to the loss has no gradient: Arbor 0.2.17 counts them
+in. A training that goes on begins with its adapter, in the trainer and in vLLM. And the port over which the weights go
+to vLLM is a free one, not the same for every training of a machine.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list
+from arbor.training.grpo import trainer as arbor
+
+from papillon.training.arbor.processes import ADAPTER
+
+__all__ = ["Trainer", "main", "set_adapter", "without_prompt"]
+
+
+class Trainer(arbor.ArborGRPOTrainer):  # type: ignore[misc]
+    """Arbor's trainer, learning from completions alone."""
+
+    #: How many columns of the batch that is learned hold completions: the last ones, of all its rows.
+    _completion = 0
+    _begun = False
+
+    def _prepare_inputs(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        if not self._begun and ADAPTER in os.environ:
+            # It sends no weights before the first step.
+            self.state.global_step = 1
+            self._move_model_to_vllm()
+            self.state.global_step = 0
+        self._begun = True
+        prepared: dict[str, Any] = super()._prepare_inputs(inputs)
+        columns = [self._completion]
+        broadcast_object_list(columns, from_process=0)
+        self._completion = columns[0]
+        return prepared
+
+    def _log_completion_metrics_primary(
+        self, mode: str, all_completion_mask: Any, all_completion_ids: list[list[int]], all_prompt_mask: Any
+    ) -> None:
+        # The main process alone sees a batch before it is cut; its completions are padded to one length.
+        self._completion = len(all_completion_ids[0])
+        super()._log_completion_metrics_primary(mode, all_completion_mask, all_completion_ids, all_prompt_mask)
+
+    def _get_per_token_logps(self, *arguments: Any, **more: Any) -> Any:
+        return without_prompt(super()._get_per_token_logps(*arguments, **more), self._completion)
+
+
+def without_prompt(chances: torch.Tensor, completion: int) -> torch.Tensor:
+    """Log-probabilities [rows, columns] of which only the last ``completion`` columns have a gradient."""
+    prompt = max(0, chances.size(1) - completion)
+    return torch.cat([chances[:, :prompt].detach(), chances[:, prompt:]], dim=1)
+
+
+def set_adapter(model: Any, folder: Path) -> None:
+    """Give the new adapter of a peft model the weights that were saved in ``folder``."""
+    import deepspeed
+    from safetensors.torch import load_file
+
+    kept = load_file(folder / "adapter_model.safetensors")
+    new = {name: weight for name, weight in model.named_parameters() if "lora_" in name}
+    # ZeRO-3 may have dealt them out to the processes.
+    with torch.no_grad(), deepspeed.zero.GatheredParameters(list(new.values()), modifier_rank=0):
+        for name, weight in new.items():
+            weight.copy_(kept[name.replace(".default.", ".")])
+
+
+def main() -> None:
+    """What Arbor's own module does when it is run, with the class above."""
+    prepare, client = arbor.prepare_peft_model, arbor.VLLMClient
+
+    def prepared(model: Any, *arguments: Any) -> Any:
+        model = prepare(model, *arguments)
+        if ADAPTER in os.environ:
+            set_adapter(model, Path(os.environ[ADAPTER]))
+        return model
+
+    def on_a_free_port(**more: Any) -> Any:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        return client(group_port=port, **more)
+
+    arbor.prepare_peft_model, arbor.VLLMClient = prepared, on_a_free_port
+    arbor.ArborGRPOTrainer = Trainer
+    arbor.main()
+
+
+if __name__ == "__main__":
+    main()
