@@ -9,9 +9,11 @@ GPU := .venv-gpu
 IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
+FUZZ := .venv-fuzz
+SECONDS := 10
 
-.PHONY: eval demo test slow faults faults-tenth test-training test-arbor gpu-check gpu-bundle beside-plugins lint lint-workflows \
-	format bench study reference clean
+.PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-arbor gpu-check gpu-bundle beside-plugins \
+	lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -55,6 +57,10 @@ gpu-bundle: $(GPU)/.ready
 beside-plugins: $(PLUGINS)/.ready
 	$(PLUGINS)/bin/python -m pytest tests/beside_plugins $(ARGS)
 
+# Inputs that no reader reads or refuses, looked for SECONDS long for each; atheris is a package of this alone.
+fuzz: $(FUZZ)/.ready
+	PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -78,7 +84,7 @@ reference: $(READY)
 	$(BIN)/python docs/reference.py docs/api
 
 clean:
-	rm -rf $(VENV) $(GPU) $(PLUGINS)
+	rm -rf $(VENV) $(GPU) $(PLUGINS) $(FUZZ)
 
 # Written last, so its existence means that everything before it was done.
 $(READY): pyproject.toml Makefile
@@ -96,4 +102,9 @@ $(GPU)/.ready: $(READY)
 $(PLUGINS)/.ready: $(READY)
 	$(PYTHON) -m venv $(PLUGINS)
 	VIRTUAL_ENV=$(PLUGINS) UV_PROJECT_ENVIRONMENT=$(PLUGINS) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev --extra plugins
+	@touch $@
+
+$(FUZZ)/.ready: $(READY)
+	@rm -rf $(FUZZ)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(FUZZ) --only-binary :all: "atheris>=2.3,<4"
 	@touch $@
