@@ -9,8 +9,11 @@ GPU := .venv-gpu
 IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
+FUZZ := .venv-fuzz
+SECONDS := 10
 
-.PHONY: eval demo test slow test-training test-arbor gpu-check gpu-bundle beside-plugins lint lint-workflows format bench study reference clean
+.PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-arbor gpu-check gpu-bundle beside-plugins \
+	lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -23,10 +26,18 @@ demo: $(READY)
 		--eval-import fixtures/recorded/demo-mini.jsonl.gz --eval-report .papillon/demo.html $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not faults" -n auto $(ARGS)
 
 slow: $(READY)
-	$(BIN)/python -m pytest -m slow -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "slow and not faults" -n auto $(ARGS)
+
+# Killed runs, damaged files and failing servers by the hundred, drawn from SEED; half an hour.
+SEED ?= 27
+faults: $(READY)
+	FAULTS=all FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -m faults -n auto $(ARGS)
+
+faults-tenth: $(READY)
+	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -m faults -n auto $(ARGS)
 
 test-training: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
@@ -45,6 +56,10 @@ gpu-bundle: $(GPU)/.ready
 
 beside-plugins: $(PLUGINS)/.ready
 	$(PLUGINS)/bin/python -m pytest tests/beside_plugins $(ARGS)
+
+# Inputs that no reader reads or refuses, looked for SECONDS long for each; atheris is a package of this alone.
+fuzz: $(FUZZ)/.ready
+	PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -69,7 +84,7 @@ reference: $(READY)
 	$(BIN)/python docs/reference.py docs/api
 
 clean:
-	rm -rf $(VENV) $(GPU) $(PLUGINS)
+	rm -rf $(VENV) $(GPU) $(PLUGINS) $(FUZZ)
 
 # Written last, so its existence means that everything before it was done.
 $(READY): pyproject.toml Makefile
@@ -87,4 +102,9 @@ $(GPU)/.ready: $(READY)
 $(PLUGINS)/.ready: $(READY)
 	$(PYTHON) -m venv $(PLUGINS)
 	VIRTUAL_ENV=$(PLUGINS) UV_PROJECT_ENVIRONMENT=$(PLUGINS) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev --extra plugins
+	@touch $@
+
+$(FUZZ)/.ready: $(READY)
+	@rm -rf $(FUZZ)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(FUZZ) --only-binary :all: "atheris>=2.3,<4"
 	@touch $@

@@ -9,6 +9,8 @@ __all__ = [
     "LONGEST_LINE",
     "LONGEST_RECORD",
     "LONGEST_REPLY",
+    "MOST_FILE",
+    "MOST_PROFILE",
     "MOST_ROWS",
     "MOST_SAMPLES",
     "MOST_TEXT",
@@ -32,5 +34,9 @@ MOST_TEXT = 2**28
 MOST_ROWS = 1_000_000
 #: Independent samples of one example: the mean of a thousand is known to 0.03 at worst.
 MOST_TRIALS = 1000
+#: Bytes of a results file, a baseline or another file of JSON: two kilobytes for each of MOST_SAMPLES.
+MOST_FILE = 2**29
+#: Bytes of a profile: as long as a long book.
+MOST_PROFILE = 2**20
 #: Samples of all examples of one run, each of which has a row in its results.
 MOST_SAMPLES = 250_000

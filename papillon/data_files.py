@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from typing import Any
 from papillon.bounds import LONGEST_LINE, MOST_ROWS, MOST_TEXT
 from papillon.columns import COLUMNS, REQUIRED, check_columns, recognised
 from papillon.errors import DataError
+from papillon.files import open_file
 
 __all__ = ["Record", "cause", "numbered", "read_lines", "read_records"]
 
@@ -81,7 +83,7 @@ def cause(error: Exception) -> str:
 
 def _encoding(path: Path) -> tuple[str, str]:
     """The encoding by the file's first bytes, and what to do about bytes that are none of it."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             # Halves of characters are passed on, to be refused by row and column.
             return "utf-16", "surrogatepass"
@@ -92,7 +94,7 @@ def _lines(path: Path, newline: str) -> Iterator[str]:
     """The file's lines, one at a time: a data set of a hundred megabytes is never held twice."""
     try:
         encoding, errors = _encoding(path)
-        with path.open(encoding=encoding, errors=errors, newline=newline) as file:
+        with io.TextIOWrapper(open_file(path), encoding, errors, newline) as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), ""), 1):
                 if len(line) > LONGEST_LINE:
                     raise DataError(
@@ -205,20 +207,20 @@ def _parquet_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
     from pyarrow import types
 
     try:
-        with path.open("rb") as file, pyarrow.parquet.ParquetFile(file) as parquet:
+        with open_file(path) as file, pyarrow.parquet.ParquetFile(file) as parquet:
             schema = parquet.schema_arrow
             check_columns(list(schema.names), str(path), required=required)
         columns = [column for column in COLUMNS if column in schema.names]
         texts = [each for each in columns if types.is_string(schema.field(each).type)]
         # A text that many rows share stands in the file once, and so it does in memory until its row is read.
-        with path.open("rb") as file, pyarrow.parquet.ParquetFile(file, read_dictionary=texts) as parquet:
+        with open_file(path) as file, pyarrow.parquet.ParquetFile(file, read_dictionary=texts) as parquet:
             number = 0
             for batch in parquet.iter_batches(PARQUET_ROWS, columns=columns):
                 for row in range(batch.num_rows):
                     number += 1
                     place = f"row {number}"
                     yield place, {name: _cell(batch.column(name)[row], path, place, name) for name in columns}
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:  # ValueError: text that is no UTF-8
         raise DataError(f"Expected a parquet file at {path}, got an error ({cause(error)}); write it anew.") from error
 
 

@@ -14,22 +14,27 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from papillon.errors import UsageError
 
 __all__ = [
     "append_lines",
     "in_the_way",
+    "looked_up",
     "make_own_folder",
+    "open_file",
     "open_in_place",
     "open_plain",
+    "read_file",
     "standing",
     "whole_file",
     "whole_folder",
     "write_whole",
 ]
+
+_NUL = "its name holds a NUL character"
 
 
 def in_the_way(path: Path) -> str:
@@ -42,7 +47,7 @@ def in_the_way(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except ValueError:
-        raise OSError(errno.EINVAL, "its name holds a NUL character") from None
+        raise OSError(errno.EINVAL, _NUL) from None
     if stat.S_ISREG(mode):
         return ""
     return "that is a folder" if stat.S_ISDIR(mode) else "that is no regular file"
@@ -69,13 +74,50 @@ def make_own_folder(path: Path) -> None:
         raise OSError(errno.ELOOP, f"{path} is a link, and a folder belongs there")
 
 
-def open_plain(path: Path) -> IO[bytes]:
+def open_plain(path: Path) -> BufferedReader:
     """A plain file, opened for reading: no link is followed and nothing is waited for; raises OSError."""
-    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise OSError(errno.ELOOP, "no plain file")
-    return os.fdopen(number, "rb")
+    return _opened(path, os.O_NOFOLLOW, errno.ELOOP, "no plain file")
+
+
+def open_file(path: Path) -> BufferedReader:
+    """A regular file, or the one that a link leads to, opened for reading without waiting; raises OSError."""
+    return _opened(path, 0, errno.EINVAL, "that is no regular file")
+
+
+def read_file(path: Path, most: int, *, links: bool = True) -> bytes:
+    """What such a file holds; raises OSError, also where that is more than ``most`` bytes, or for a link without
+    ``links``."""
+    with open_file(path) if links else open_plain(path) as file:
+        if len(data := file.read(most + 1)) > most:
+            raise OSError(errno.EFBIG, f"it holds more than {most} bytes")
+        return data
+
+
+def looked_up(text: str, folder: Path) -> Path:
+    """The absolute path that a text names, seen from ``folder``; ValueError, with why, for one that none can have."""
+    try:
+        path = (folder / Path(text).expanduser()).resolve()
+        path.exists()  # what no file system can hold, such as a name of 300 letters, is refused here
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise ValueError("it holds half of a character") from None
+    except OSError as error:
+        raise ValueError(error.strerror or type(error).__name__) from None
+    except RuntimeError as error:  # a loop of links, or a user who is not there
+        why = str(error).partition(" from ")[0]
+        raise ValueError(why[:1].lower() + why[1:].rstrip(".")) from None
+    return path
+
+
+def _opened(path: Path, flags: int, number: int, why: str) -> BufferedReader:
+    try:
+        opened = os.open(path, os.O_RDONLY | flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError:
+        raise OSError(errno.EINVAL, _NUL) from None
+    if not stat.S_ISREG(mode := os.fstat(opened).st_mode):
+        os.close(opened)
+        raise OSError(number, "that is a folder" if stat.S_ISDIR(mode) and not flags else why)
+    return os.fdopen(opened, "rb")
 
 
 def append_lines(path: Path, lines: bytes) -> None:

@@ -11,6 +11,7 @@ import inspect
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import dspy
 
 from papillon.errors import UsageError
 from papillon.files import write_whole
+from papillon.json_files import read_json
 from papillon.profile import Profile
+from papillon.results.reading import Unreadable, read
 
 __all__ = [
     "PAPILLON",
@@ -190,6 +193,10 @@ def make_program(profile: Profile, untrusted_model: Callable[[str], Any]) -> dsp
     return load_program(program, profile.program)
 
 
+#: What DSPy saves of a predictor.
+_SAVED = ("traces", "train", "demos", "signature", "fields")
+
+
 def load_program(program: dspy.Module, path: Path | None) -> dspy.Module:
     """Set the program's prompts and demonstrations from a file; its models stay as they are.
 
@@ -198,9 +205,10 @@ def load_program(program: dspy.Module, path: Path | None) -> dspy.Module:
     if path is None:
         return program
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise UsageError(f"Expected a saved DSPy program in {path}, but it cannot be read: {error}.") from error
+        state = read_json(path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"Expected a saved DSPy program in {path}, but it cannot be read: {why}.") from error
     names = [name for name, _ in program.named_predictors()]
     if not names:
         raise UsageError(f"Expected a program with predictors for {path} to set, got one without; leave the file out.")
@@ -212,6 +220,45 @@ def load_program(program: dspy.Module, path: Path | None) -> dspy.Module:
         )
     for name, predictor in program.named_predictors():
         model = predictor.lm
-        predictor.load_state({**state[name], "lm": None})
-        predictor.lm = model
+        try:
+            saved = read(_Saved, state[name])
+            # DSPy would set whatever else stands there, methods among it.
+            predictor.load_state({key: state[name][key] for key in _SAVED if key in state[name]} | {"lm": None})
+            for demo in saved.demos:
+                json.dumps(demo, ensure_ascii=False).encode()
+        except Unreadable as wrong:
+            why = str(wrong)
+        except Exception as wrong:  # whatever DSPy stumbles over in what it did not write
+            why = f"DSPy cannot read it ({type(wrong).__name__})"
+        else:
+            predictor.lm = model
+            continue
+        raise UsageError(
+            f"Expected what DSPy saves of {name} in {path}, but {why}; save it anew with papillon optimize or "
+            "papillon.save_program."
+        )
     return program
+
+
+@dataclass(frozen=True)
+class _Field:
+    """What is saved of a field of a prompt."""
+
+    prefix: str
+    description: str
+
+
+@dataclass(frozen=True)
+class _Signature:
+    """What is saved of a prompt."""
+
+    instructions: str
+    fields: tuple[_Field, ...]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What is saved of a predictor, as far as prompts are made of it."""
+
+    signature: _Signature
+    demos: tuple[Mapping[str, Any], ...]

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from papillon.files import looked_up
+
 __all__ = [
     "EMPTY",
     "NO_KEY",
@@ -209,7 +211,12 @@ def _typed(key: str, value: Any, kind: Any, base: Path) -> Any:
             with suppress(OverflowError):
                 return float(value)
     elif origin is Path and isinstance(value, str) and value:
-        return (base / Path(value).expanduser()).resolve()
+        try:
+            return looked_up(value, base)
+        except ValueError as error:
+            raise Unfit(key, f"a path that can be looked up ({error})", value) from None
+    elif origin is int and type(value) is int and abs(value) >= 2**63:
+        raise Unfit(key, "a whole number below 2 to the power of 63", value)
     elif origin is Any or (type(value) is origin if origin in (int, str, bool) else isinstance(value, origin)):
         return value
     raise _OtherType

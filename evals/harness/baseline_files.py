@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from evals.harness.verdicts.baseline import Baseline, differing
+from papillon.bounds import MOST_FILE
 from papillon.errors import UsageError
-from papillon.files import open_plain, write_whole
+from papillon.files import read_file, write_whole
+from papillon.json_files import json_of, read_json
 
 __all__ = ["accepted_before", "read_baseline", "write_baseline"]
 
@@ -30,11 +32,9 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
 def read_baseline(path: Path) -> Baseline:
     """The baseline in a file; UsageError naming the file when it cannot be read as one."""
     try:
-        return Baseline.from_json(json.loads(_text(path)))
+        return Baseline.from_json(read_json(path))
     except OSError as error:
         why = error.strerror or str(error)
-    except KeyError as error:
-        why = f"it has no {error.args[0]!r}"
     except ValueError as error:
         why = str(error)
     raise UsageError(f"Expected accepted scores in baseline {path}, but {why}; write it anew with --eval-accept.")
@@ -48,8 +48,8 @@ def accepted_before(
     UsageError where it cannot stay beside scores of this data by this judge, and where the file holds something else.
     """
     try:
-        text = _text(path) if path.exists() else ""
-        data = json.loads(text) if text.strip() else {"rows": {}}
+        text = read_file(path, MOST_FILE) if path.exists() else b""
+        data = json_of(text) if text.strip() else {"rows": {}}
         others = sorted(data["rows"].keys() - set(splits))
     except OSError as error:
         raise UsageError(f"--eval-accept: {path} cannot be read ({error.strerror}); make it readable.") from None
@@ -63,8 +63,6 @@ def accepted_before(
     try:
         before = Baseline.from_json(data)
         why = f"they are of {said}" if (said := differing(before, dataset, judge)) else ""
-    except KeyError as error:
-        why = f"it has no {error.args[0]!r}"
     except ValueError as error:
         why = str(error)
     if why:
@@ -73,8 +71,3 @@ def accepted_before(
             f"accept {' and '.join(sorted([*splits, *others]))} in one run, or name another file with --eval-baseline."
         )
     return replace(before, rows={split: before.rows[split] for split in others})
-
-
-def _text(path: Path) -> str:
-    with open_plain(path.resolve()) as file:
-        return file.read().decode()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from evals.harness.evaluation.examples import Shard
 from papillon.errors import UsageError
+from papillon.files import looked_up
 from papillon.program_class import ProgramClass, named_program
 
 __all__ = ["Given", "unexpected"]
@@ -126,16 +127,13 @@ class Given:
     def profile(self, flag: str) -> str | None:
         """A profile's name, or the path of its file."""
         text: str | None = self.text(flag)
-        return str(self.folder / Path(text).expanduser()) if text is not None and text.endswith(".toml") else text
+        return str(self._resolved(flag, text)) if text is not None and text.endswith(".toml") else text
 
     def _resolved(self, flag: str, text: str) -> Path:
         try:
-            path = (self.folder / Path(text).expanduser()).resolve()
-            path.exists()  # what no file system can hold, such as a name of 300 letters, is refused here
-        except (OSError, RuntimeError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            raise unexpected(flag, f"a path that can be looked up ({why})", text) from None
-        return path
+            return looked_up(text, self.folder)
+        except ValueError as error:
+            raise unexpected(flag, f"a path that can be looked up ({error})", text) from None
 
     def _parsed(self, flag: str, expected: str, read: Callable[[str], T]) -> T | None:
         if (text := self.text(flag)) is None:

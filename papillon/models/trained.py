@@ -6,15 +6,17 @@ from the model and from the profile's own local one.
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from papillon.errors import UsageError
+from papillon.json_files import read_json
 from papillon.models.local.gguf_hub import file_here
 from papillon.profile import ModelSettings, Profile
 from papillon.program_class import ProgramClass
+from papillon.shape import fitted, hints_of
 
 __all__ = ["MERGED", "base_of", "engine_of", "with_program"]
 
@@ -37,7 +39,7 @@ def with_program(profile: Profile, named: Path | ProgramClass | None = None) -> 
     if isinstance(named, ProgramClass):
         return replace(profile, program=None, program_class=named)
     path = named or profile.program
-    if path is None or not path.is_dir():
+    if path is None or not os.path.isdir(path):
         return replace(profile, program=path)
     if not (path / "program.json").is_file():
         begun = (path / "settings.json").is_file()
@@ -54,11 +56,13 @@ def with_program(profile: Profile, named: Path | ProgramClass | None = None) -> 
     if not adapter.is_dir():
         return profile
     try:
-        settings = json.loads((path / "settings.json").read_text(encoding="utf-8"))
+        settings = read_json(path / "settings.json")
         model = str(settings["model"])
         trained = engine_of(profile.local, model, without_torch=(adapter / "adapter.gguf").is_file())
         format_ = profile.local.adapter if settings.get("guided") == 1 else "chat"
-        sampling: dict[str, Any] = {name: settings[name] for name in _SAMPLING}
+        sampling: dict[str, Any] = {
+            name: fitted(name, settings[name], hints_of(ModelSettings)[name]) for name in _SAMPLING
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"Expected the settings of a training in {path / 'settings.json'}, but they cannot be read: {error}; "
@@ -77,10 +81,11 @@ def base_of(adapter: Path, folder: Path, model: str) -> str:
     """
     file = adapter / "adapter_config.json"
     try:
-        said = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        said = read_json(file) if file.exists() else {}
     except ValueError as error:
         raise UsageError(f"Expected an adapter's settings as JSON in {file}, got: {error}; train it again.") from error
-    merged = folder / Path(said.get("base_model_name_or_path") or "").name
+    base = said.get("base_model_name_or_path") if isinstance(said, dict) else None
+    merged = folder / Path(base if isinstance(base, str) else "").name
     return str(merged) if merged.name.startswith(MERGED) and merged.is_dir() else model
 
 

@@ -11,7 +11,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from papillon.errors import ProfileError
+from papillon.bounds import MOST_PROFILE
+from papillon.errors import ProfileError, one_line
+from papillon.files import looked_up, read_file
 from papillon.profile.gates import gate_settings
 from papillon.profile.models import judge_settings, model_settings
 from papillon.profile.settings import ROOT, Profile
@@ -51,7 +53,7 @@ def parse_profile(name: str, path: Path | None, data: Any, base: Path = ROOT) ->
 def _dataset(table: Table, key: str) -> str:
     name: str = table.value(key, str)
     # A name stays a name; a path counts from the file that holds the profile.
-    return name if name in ("mini", "pupa_new", "pupa_tnb") else str((table.base / Path(name).expanduser()).resolve())
+    return name if name in ("mini", "pupa_new", "pupa_tnb") else str(table.value(key, Path))
 
 
 def _program_class(table: Table) -> ProgramClass | None:
@@ -83,7 +85,7 @@ def _train(table: Table, key: str) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = path.read_bytes()
+        raw = read_file(path, MOST_PROFILE)
     except OSError as error:
         missing = _neighbours(path) if isinstance(error, FileNotFoundError) else "check its path and its rights."
         raise ProfileError(
@@ -92,14 +94,19 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if b"\0" in raw:
             raise ValueError("it is in another encoding, perhaps UTF-16")
-        return tomllib.loads(raw.decode("utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"Expected TOML in {path}, but it does not parse: {error}.") from error
+        text = raw.decode("utf-8-sig")
     except ValueError as error:
         cause = f"byte {error.start + 1} is none of UTF-8" if isinstance(error, UnicodeDecodeError) else error
         raise ProfileError(
             f"Expected a profile in {path}, but it cannot be read: {cause}; save it as UTF-8."
         ) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"Expected TOML in {path}, but it does not parse: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        cause = "it is nested too deeply" if isinstance(error, RecursionError) else one_line(error).rstrip(".")
+        raise ProfileError(f"Expected TOML in {path}, but it cannot be read: {cause}; correct it.") from None
 
 
 def _neighbours(path: Path) -> str:
@@ -141,7 +148,10 @@ def load_profile(name: str | None = None) -> Profile:
     """
     name = name or os.environ.get("PAPILLON_PROFILE") or own_settings().value("default-profile", str) or "embedded"
     if name.endswith(".toml"):
-        path = Path(name).expanduser().resolve()
+        try:
+            path = looked_up(name, Path.cwd())
+        except ValueError as error:
+            raise ProfileError(f"Expected a profile's file, got {name!r}, which no file can be: {error}.") from None
         return parse_profile(path.stem, path, _read(path))
     profiles = _profiles()
     if name not in profiles:

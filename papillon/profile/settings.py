@@ -63,7 +63,7 @@ BOUNDS: Mapping[str, tuple[float, float | None]] = {
 
 Count = Annotated[int, at_least(1)]
 Share = Annotated[float, between(0, 1)]
-Seconds = Annotated[float, at_least(0.001)]
+Seconds = Annotated[float, between(0.001, 7 * 86400)]
 
 
 def _is_word(text: str) -> bool:

@@ -14,6 +14,9 @@ __all__ = ["Table"]
 
 T = TypeVar("T")
 
+#: How many characters of a wrong value are shown.
+LONGEST_SHOWN = 200
+
 
 class Table:
     """One TOML table with its address; its paths count from ``base``, ``file`` is None for pyproject.toml's own."""
@@ -91,4 +94,6 @@ class Table:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"the string {value!r}" if isinstance(value, str) else repr(value)
+    shown = repr(value)
+    shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
+    return f"the string {shown}" if isinstance(value, str) else shown

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from papillon.results.ranges import Count, Share
+
 __all__ = ["ControlResult", "ControlVerdict"]
 
 ControlVerdict = Literal["pass", "fail", "inconclusive", "deferred"]
@@ -21,15 +23,15 @@ class ControlResult:
 
     name: str
     split: str
-    quality: float | None
-    leakage: float | None
-    judge_leakage: float | None
-    verbatim_leakage: float | None
-    carried: float | None = field(default=None, kw_only=True)  # an older file has none
-    overall: float | None
+    quality: Share | None
+    leakage: Share | None
+    judge_leakage: Share | None
+    verbatim_leakage: Share | None
+    carried: Share | None = field(default=None, kw_only=True)  # an older file has none
+    overall: Share | None
     verdict: ControlVerdict
     note: str = ""
-    unscored: int = 0
+    unscored: Count = 0
     causes: tuple[str, ...] = ()
 
     @property

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from papillon.results.judging import Measure
+from papillon.results.ranges import Count, Share
 from papillon.results.reading import read
 
 __all__ = ["LABELS_SAID", "Assumed", "Correction", "RowLabel"]
@@ -25,9 +26,9 @@ class RowLabel:
     """
 
     id: str
-    trial: int
-    quality: float | None
-    leakage: float | None
+    trial: Count
+    quality: Share | None
+    leakage: Share | None
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Assumed:
     value: float | None
     low: float | None
     high: float | None
-    n: int
-    sensitivity: float
-    specificity: float
+    n: Count
+    sensitivity: Share
+    specificity: Share
     why: str = ""
 
 
@@ -62,9 +63,9 @@ class Correction:
     judge: Measure
     labels: Measure | None
     corrected: Measure | None
-    labelled: int
-    of: int
-    unsure: int = 0
+    labelled: Count
+    of: Count
+    unsure: Count = 0
     least: float | None = None
     most: float | None = None
     early: str = ""

@@ -148,6 +148,6 @@ def _taken(folder: Path, passed: dict[str, str], other: RunResult | None = None)
 def _path(text: str, runs: Path) -> Path | None:
     """The folder or file of a run that a word names, None where it is neither a path nor an id."""
     for path in (Path(text), runs / text):
-        if text and (path.is_file() or (path / RESULTS).is_file()):
+        if text and (os.path.isfile(path) or has_results(path)):
             return path
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from papillon.results.ranges import Count, Difference, Share
 from papillon.results.reading import read
 
 __all__ = ["Flip", "Gain", "GateResult", "GateVerdict"]
@@ -17,8 +18,8 @@ class Flip:
     """An example whose score differs between two runs; both scores are means over its trials."""
 
     id: str
-    before: float
-    after: float
+    before: Share
+    after: Share
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -30,11 +31,11 @@ class Gain:
     without a pair. ``n`` counts examples, ``groups`` those that are independent."""
 
     split: str
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    groups: int
+    value: Difference | None
+    low: Difference | None
+    high: Difference | None
+    n: Count
+    groups: Count
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class GateResult:
     value: float | None
     low: float | None
     high: float | None
-    n: int
-    groups: int
+    n: Count
+    groups: Count
     verdict: GateVerdict
     min: float | None = None
     max: float | None = None

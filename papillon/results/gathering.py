@@ -53,9 +53,9 @@ def gather(places: Sequence[Path]) -> Gathered:
 
 def _files(places: Iterable[Path]) -> Iterator[Path]:
     for place in places:
-        if place.is_dir():
+        if os.path.isdir(place):
             yield from _below(place, DEEPEST)
-        elif place.is_file():
+        elif os.path.isfile(place):
             yield place
         else:
             raise UsageError(f"Expected a folder with runs, or a results file, got {str(place)!r}; check its spelling.")

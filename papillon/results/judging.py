@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from papillon.results.ranges import Count
 from papillon.results.reading import read
 
 __all__ = ["Agreement", "JudgeReport", "Measure"]
@@ -24,7 +25,7 @@ class Measure:
     value: float | None
     low: float | None = None
     high: float | None = None
-    n: int = 0
+    n: Count = 0
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ class JudgeReport:
     """
 
     subject: Literal["leakage", "quality"]
-    cases: int
+    cases: Count
     failed: tuple[str, ...]
     wrong: tuple[str, ...]
     measures: dict[str, Measure]
     kinds: dict[str, tuple[int, int]]
     hows: dict[str, tuple[int, int]]
     causes: tuple[str, ...] = ()
-    bars: int = 0
+    bars: Count = 0
     source: Literal["written", "people"] = "written"
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -74,7 +75,7 @@ class Agreement:
     mean absolute difference of the counts, in units. The three about leaks are over rows with units.
     """
 
-    rows: int
+    rows: Count
     quality: Measure
     quality_kappa: Measure
     count: Measure

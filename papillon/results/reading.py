@@ -10,7 +10,9 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from papillon.shape import Bound
 
 __all__ = ["Unreadable", "read"]
 
@@ -44,6 +46,10 @@ def read(kind: type[T], value: object) -> T:
 def _reader(kind: Any) -> Reader:
     """What reads a value of one type, as annotations name it."""
     origin, of = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _within(_reader(of[0]), [note for note in of[1:] if isinstance(note, Bound)])
+    if kind is Any:
+        return lambda value: value
     if is_dataclass(kind):
         return _dataclass(kind)
     if kind is float:
@@ -61,10 +67,24 @@ def _reader(kind: Any) -> Reader:
     return _plain(kind)
 
 
+def _within(inner: Reader, bounds: list[Bound]) -> Reader:
+    def reading(value: Any) -> Any:
+        found = inner(value)
+        for bound in bounds:
+            if not bound.holds(found):
+                noun = "a whole number" if type(found) is int else "a number"
+                raise Unreadable(f"is another one where {bound.words.format(noun)} belongs")
+        return found
+
+    return reading
+
+
 def _plain(kind: type) -> Reader:
     def reading(value: Any) -> Any:
         if type(value) is not kind:
             raise Unreadable(f"is {_named(value)} where {_NAMES[kind]} belongs")
+        if _too_long(value):
+            raise Unreadable("is a whole number of too many digits")
         return value
 
     return reading
@@ -76,6 +96,11 @@ def _number(value: Any) -> float:
     if type(value) is int and abs(value) < 2**1000:
         return float(value)
     raise Unreadable(f"is {_named(value)} where a finite number belongs")
+
+
+def _too_long(value: Any) -> bool:
+    """Whether a value is a whole number of more digits than anything counts; reports could not write it."""
+    return type(value) is int and abs(value) >= 2**63
 
 
 def _one_of(words: tuple[Any, ...]) -> Reader:
@@ -93,7 +118,7 @@ def _optional(inner: Reader) -> Reader:
 
 def _either(kinds: tuple[type, ...]) -> Reader:
     def reading(value: Any) -> Any:
-        if type(value) not in kinds:
+        if type(value) not in kinds or _too_long(value):
             raise Unreadable(f"is {_named(value)} where {' or '.join(_NAMES[kind] for kind in kinds)} belongs")
         return value
 
@@ -128,7 +153,7 @@ def _mapping(inner: Reader) -> Reader:
 
 
 def _dataclass(kind: Any) -> Reader:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
     needed = [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]
 

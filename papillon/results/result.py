@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from papillon.errors import UsageError
 from papillon.files import open_plain
+from papillon.json_files import read_json
 from papillon.results.controls import ControlResult
 from papillon.results.correction import Correction, RowLabel
 from papillon.results.gates import Gain, GateResult
@@ -132,7 +133,7 @@ class RunResult:
         where = f" in {source}" if source else ""
         schema = data.get("schema", SCHEMA) if isinstance(data, dict) else SCHEMA
         if type(schema) is not int or schema != SCHEMA:
-            came = schema if type(schema) is int else "no whole number"
+            came = schema if type(schema) is int and abs(schema) < 2**63 else "no such number"
             raise UsageError(
                 f"Expected a run's results{where} in schema {SCHEMA}, but their schema is {came}; "
                 "read them with the version of papillon that wrote them."
@@ -140,7 +141,11 @@ class RunResult:
         try:
             if isinstance(data, dict) and "schema" not in data:
                 raise Unreadable("is not there", ".schema")
-            return read(cls, _with_notes(data))
+            found = read(cls, _with_notes(data))
+            for place, row in enumerate(found.rows):
+                if lacking := row.lacking(targets=found.run.targets):
+                    raise Unreadable(f"is null in a row that is {row.status}", f".rows[{place}].{lacking}")
+            return found
         except Unreadable as error:
             raise UsageError(
                 f"Expected a run's results{where}, but {error}; write them anew with --eval-results."
@@ -169,12 +174,11 @@ def _with_notes(data: Any) -> Any:
 def read_result(path: Path, splits: Collection[str] | None = None) -> RunResult:
     """The run in a results file, or what it has of some ``splits``; UsageError, naming it, where it cannot be read."""
     try:
-        with open_plain(path) as file:
-            data = json.loads(file.read().decode(), parse_constant=_refuse_constant)
+        data = read_json(path, links=False)
     except OSError as error:
         why = error.strerror or type(error).__name__
-    except (ValueError, RecursionError):
-        why = "it is no JSON"
+    except ValueError as error:
+        why = str(error)
     else:
         return RunResult.from_json(data if splits is None else _of(splits, data), source=str(path))
     raise UsageError(f"Expected a run's results in {path}, but {why}; write them with --eval-results.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from papillon.composite import carried_reward, leakage
+from papillon.results.ranges import Amount, Count, Share
 
 __all__ = ["COSTS", "METRICS", "OF_TARGETS", "SPARSE", "Row", "Status", "Verdict"]
 
@@ -40,25 +41,25 @@ class Row:
 
     id: str
     split: str
-    trial: int
+    trial: Count
     group: str
     status: Status
     error: str | None
-    quality: float | None
+    quality: Share | None
     verdict: Verdict | None
-    leaked: int | None
-    judge_leaked: int | None
-    units: int
-    leakage: float | None
-    verbatim_leaked: int | None
-    overall: float | None
-    tutorial_overall: float | None
+    leaked: Count | None
+    judge_leaked: Count | None
+    units: Count
+    leakage: Share | None
+    verbatim_leaked: Count | None
+    overall: Share | None
+    tutorial_overall: Share | None
     # By keyword alone: an older file has none of the four.
-    carried: float | None = field(default=None, kw_only=True)
+    carried: Share | None = field(default=None, kw_only=True)
     category: str | None = field(default=None, kw_only=True)
-    query_chars: int | None = field(default=None, kw_only=True)
+    query_chars: Count | None = field(default=None, kw_only=True)
     script: str | None = field(default=None, kw_only=True)
-    seconds: float
+    seconds: Amount
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))  # flat, and asdict takes ten times as long
@@ -66,6 +67,13 @@ class Row:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Row:
         return cls(**data)
+
+    def lacking(self, *, targets: bool) -> str:
+        """A score that the row must have and has not, "" for none; ``targets`` says whether its run had some."""
+        needed = ("leaked", "leakage", "verbatim_leaked", *(("quality", "overall") if targets else ()))
+        if self.status == "infrastructure_error":
+            return ""
+        return next((name for name in needed if getattr(self, name) is None), "")
 
     @property
     def undercounted(self) -> bool:

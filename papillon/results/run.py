@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from papillon.results.ranges import Amount, Count
 from papillon.results.rows import OF_TARGETS
 from papillon.units import UnitsCheck
 
@@ -21,7 +22,7 @@ class DatasetInfo:
 
     name: str
     sha256: str
-    rows: int
+    rows: Count
     split: str
     sizes: dict[str, int] = field(default_factory=dict)
 
@@ -47,10 +48,10 @@ class ModelNames:
 class Calls:
     """How many calls this run made, replayed, made once more, and how many failed."""
 
-    made: int
-    replayed: int
-    retried: int
-    failed: int
+    made: Count
+    replayed: Count
+    retried: Count
+    failed: Count
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ class Tokens:
     are read once for all calls that begin alike.
     """
 
-    input: int
-    output: int
-    cached: int = 0
+    input: Count
+    output: Count
+    cached: Count = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class RunInfo:
 
     id: str
     started: str
-    seconds: float
+    seconds: Amount
     finished: str | None
     profile: str
     record: Literal["none", "new", "all"]
@@ -89,10 +90,10 @@ class RunInfo:
     versions: dict[str, str]
     calls: Calls
     tokens: Tokens
-    cost_usd: float | None
-    wall_seconds: float = 0.0
+    cost_usd: Amount | None
+    wall_seconds: Amount = 0.0
     begun: bool = True
-    trials: int = 1
+    trials: Count = 1
     departs: tuple[str, ...] = ()
     texts: str = ""
     judged_by: dict[str, str] = field(default_factory=dict)
@@ -111,6 +112,6 @@ class SplitInfo:
     """
 
     name: str
-    selected: int
-    gates: int
+    selected: Count
+    gates: Count
     units: UnitsCheck

@@ -14,6 +14,7 @@ from typing import IO, Any, Literal
 
 from papillon.errors import UsageError
 from papillon.files import open_plain
+from papillon.results.ranges import Amount, Count
 from papillon.results.reading import Unreadable, read
 
 __all__ = ["TRACES", "Judgement", "LeakedUnit", "Trace", "TracedCall", "Traces"]
@@ -30,10 +31,10 @@ class LeakedUnit:
     """
 
     unit: str = field(repr=False)
-    request: int
+    request: Count
     how: Literal["verbatim", "near"]
-    start: int
-    end: int
+    start: Count
+    end: Count
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Judgement:
     order: Literal["answer-first", "target-first"] | None
     answer: bool | int
     reason: str = field(repr=False)
-    attempts: int
+    attempts: Count
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class TracedCall:
 
     role: str
     key: str
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
+    input_tokens: Count | None
+    output_tokens: Count | None
+    cost_usd: Amount | None
     replayed: bool
 
 
@@ -77,7 +78,7 @@ class Trace:
     """
 
     id: str
-    trial: int
+    trial: Count
     # In no repr, like all that is private: a traceback may show the locals of every frame.
     query: str = field(repr=False)
     redacted_query: str = field(repr=False)
@@ -88,7 +89,7 @@ class Trace:
     response: str = field(repr=False)
     unparsed: str | None = field(repr=False)
     leaked_units: tuple[LeakedUnit, ...]
-    judge_extra: int | None
+    judge_extra: Count | None
     judge: tuple[Judgement, ...]
     calls: tuple[TracedCall, ...]
     error: str | None

@@ -194,7 +194,7 @@ class Record:
         if hashlib.sha256(key + body).hexdigest().encode() != checksum:
             raise StoreError("its checksum does not fit its contents")
         try:
-            record = cls._of_json(key.decode(), json.loads(body))
+            record = cls._of_json(key.decode(), json.loads(body.decode()))
         except (ValueError, RecursionError) as error:
             raise StoreError(f"it is not JSON ({error})") from error
         except (KeyError, TypeError) as error:

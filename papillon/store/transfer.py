@@ -18,7 +18,7 @@ from typing import IO, cast
 
 from papillon.bounds import LONGEST_RECORD, MOST_UNPACKED
 from papillon.errors import DataError, StoreError
-from papillon.files import whole_file
+from papillon.files import open_file, whole_file
 from papillon.store.records import Record
 from papillon.store.store import Store
 
@@ -107,7 +107,7 @@ def _packing(file: IO[bytes]) -> IO[bytes]:
 
 def _lines(path: Path) -> Iterator[Record]:
     try:
-        with gzip.open(path) if _packed(path) else open(path, "rb") as file:
+        with open_file(path) as packed, gzip.open(packed) if _packed(path) else nullcontext(packed) as file:
             number = size = 0
             while line := file.readline(LONGEST_RECORD + 2):  # with its end
                 number += 1

@@ -10,11 +10,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from judges.scores import SCORES, SCORES_CHANGED
 from papillon.errors import UsageError
+from papillon.results.ranges import Count, Share
+from papillon.results.reading import read
 from papillon.results.rows import METRICS, SPARSE, Row
 
 __all__ = ["SCHEMA", "Baseline", "accept", "differing", "refuse_mismatch"]
@@ -92,27 +94,78 @@ class Baseline:
 
     @classmethod
     def from_json(cls, data: Any) -> Baseline:
-        """The other way; ValueError or KeyError for what is no baseline, was altered, or has other scores' version."""
+        """The other way; ValueError for what is no baseline, was altered, or has other scores' version."""
         if not isinstance(data, dict):
             raise ValueError("it holds no JSON object")
-        if data["schema"] != SCHEMA:
-            raise ValueError(f"its schema is {data['schema']!r}, and {SCHEMA} is what this version reads")
+        for name in ("schema", "checksum"):
+            if name not in data:
+                raise ValueError(f"it has no {name!r}")
+        if type(data["schema"]) is not int or data["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {data['schema']!r:.40}, and {SCHEMA} is what this version reads")
         body = {key: value for key, value in data.items() if key != "checksum"}
         if data["checksum"] != _checksum(body):
             raise ValueError("its checksum is wrong: it was altered after it was written")
-        if (scores := data.get("scores", 1)) != SCORES:
+        if type(scores := data.get("scores", 1)) is not int or scores != SCORES:
             raise ValueError(
-                f"it holds version {scores} of the scores, and this is version {SCORES} ({SCORES_CHANGED})"
+                f"it holds version {scores!r:.40} of the scores, and this is version {SCORES} ({SCORES_CHANGED})"
             )
-        rows = {
-            split: {
-                (row["id"], row["trial"]): {m: float(row[m]) for m in METRICS if m in row or m not in SPARSE}
-                for row in rows
-            }
-            for split, rows in data["rows"].items()
-        }
-        origin = data["models"], data["program"], data["versions"]
-        return cls(data["dataset"], data["judge"], *origin, rows, data.get("earlier", {}))
+        held = read(_File, data)
+        for split, rows in held.rows.items():
+            if len({(row.id, row.trial) for row in rows}) < len(rows):
+                raise ValueError(f"it holds a row of {split!r:.40} twice")
+        scores_of = {split: {(row.id, row.trial): row.scores for row in rows} for split, rows in held.rows.items()}
+        earlier = {split: asdict(origin) for split, origin in held.earlier.items()}
+        return cls(asdict(held.dataset), held.judge, held.models, held.program, held.versions, scores_of, earlier)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the file."""
+
+    id: str
+    trial: Count
+    leakage: Share
+    verbatim_leakage: Share
+    errors: Share
+    quality: Share | None = None
+    overall: Share | None = None
+    joint: Share | None = None
+    carried: Share | None = None
+
+    @property
+    def scores(self) -> Scores:
+        return {metric: score for metric in METRICS if (score := getattr(self, metric)) is not None}
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What the file says of its data."""
+
+    name: str
+    sha256: str
+    split: str
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What rows that were accepted before came from."""
+
+    models: dict[str, str]
+    program: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _File:
+    """The file's form."""
+
+    dataset: _Data
+    judge: dict[str, str]
+    models: dict[str, str]
+    program: str
+    versions: dict[str, str]
+    rows: dict[str, tuple[_Row, ...]]
+    earlier: dict[str, _Origin] = field(default_factory=dict)
 
 
 def accept(

@@ -62,7 +62,7 @@ def test_a_file_without_a_metric_that_rows_may_lack_is_read_and_one_without_anot
             old = Baseline.from_json(data)
             assert (old.scores("dev", metric), old.scores("dev", "errors")) == ({}, {"dev-0000": 0.0})
         else:
-            with pytest.raises(KeyError, match=metric):
+            with pytest.raises(ValueError, match=f"{metric} is not there"):
                 Baseline.from_json(data)
 
 

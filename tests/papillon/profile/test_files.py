@@ -124,7 +124,7 @@ class TestLoading:
         assert missing("prd.toml").endswith("; did you mean 'prod.toml'?")
         assert missing("gone/prod.toml").endswith(f"; its folder {tmp_path / 'gone'} is not there either.")
         (tmp_path / "folder.toml").mkdir()
-        assert missing("folder.toml").endswith("cannot be read: Is a directory; check its path and its rights.")
+        assert missing("folder.toml").endswith("cannot be read: that is a folder; check its path and its rights.")
 
     @pytest.mark.parametrize(
         ("content", "complaint"),

@@ -1,15 +1,16 @@
-"""Results of runs as hypothesis makes them: every field by its type, whatever it means."""
+"""Results of runs as hypothesis makes them: every field by its type and range, whatever it means."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import is_dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import is_dataclass, replace
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from papillon.results import RunResult
+from papillon.results import Row, RunResult
+from papillon.results.ranges import Amount, Count, Difference, Share
 
 __all__ = ["results"]
 
@@ -23,12 +24,27 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
 }
 
 
+_RANGES: Mapping[Any, st.SearchStrategy[Any]] = {
+    Count: st.integers(0, 10**6),
+    Share: st.floats(0, 1),
+    Difference: st.floats(-1, 1),
+    Amount: st.floats(0, allow_infinity=False),
+}
+
+
+def _with_its_scores(row: Row) -> Row:
+    return replace(row, status="infrastructure_error") if row.lacking(targets=True) else row
+
+
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a type as an annotation names it."""
     origin, of = get_origin(kind), get_args(kind)
     if is_dataclass(kind):
-        hints = {name: values(each) for name, each in get_type_hints(kind).items()}
-        return st.builds(kind, **hints)  # type: ignore[arg-type]
+        hints = {name: values(each) for name, each in get_type_hints(kind, include_extras=True).items()}
+        built = st.builds(kind, **hints)  # type: ignore[arg-type]
+        return built.map(_with_its_scores) if kind is Row else built
+    if origin is Annotated:
+        return _RANGES[kind]
     if origin is Literal:
         return st.sampled_from(of)
     if origin in (Union, types.UnionType):

@@ -124,11 +124,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            (b"", "it is no JSON"),
-            (b'{"schema": 1', "it is no JSON"),
-            (b"\xff\xfe", "it is no JSON"),
-            (b'{"schema": NaN}', "it is no JSON"),
-            (b"[" * 100_000, "it is no JSON"),
+            (b"", "it is no JSON (line 1, column 1)"),
+            (b'{"schema": 1', "it is no JSON (line 1, column 13)"),
+            (b"\xff\xfe", "it is no JSON (byte 1 is none of UTF-8)"),
+            (b'{"schema": NaN}', "it holds a number that JSON has not, or one of more digits than can be read"),
+            (b"[" * 100_000, "its JSON is nested too deeply"),
             (None, "No such file or directory"),
         ],
     )
@@ -141,6 +141,25 @@ class TestRefused:
         assert str(refused.value) == (
             f"Expected a run's results in {file}, but {said}; write them with --eval-results."
         )
+
+    @pytest.mark.parametrize(
+        ("name", "value", "said"),
+        [
+            ("quality", 1.5, "rows[0].quality is another one where a number from 0 to 1 belongs"),
+            ("leakage", -0.1, "rows[0].leakage is another one where a number from 0 to 1 belongs"),
+            ("units", -1, "rows[0].units is another one where a whole number of at least 0 belongs"),
+            ("trial", 10**400, "rows[0].trial is a whole number of too many digits"),
+            ("seconds", -1.0, "rows[0].seconds is another one where a number of at least 0 belongs"),
+            ("quality", None, "rows[0].quality is null in a row that is scored"),
+            ("leaked", None, "rows[0].leaked is null in a row that is scored"),
+        ],
+    )
+    def test_a_score_out_of_its_range(self, name: str, value: object, said: str) -> None:
+        data = result().to_json()
+        data["rows"][0][name] = value
+        with pytest.raises(UsageError) as refused:
+            RunResult.from_json(data)
+        assert str(refused.value) == (f"Expected a run's results, but {said}; write them anew with --eval-results.")
 
     def test_a_number_that_is_not_finite_is_not_written_either(self) -> None:
         with pytest.raises(ValueError, match="not JSON compliant"):

@@ -41,17 +41,33 @@ TRACE = Trace(
 )
 
 texts = st.text(alphabet=st.characters(), max_size=20)  # lone surrogates among them
+counts = st.integers(0, 2**63 - 1)
 traces = st.builds(
     Trace,
     id=texts,
+    trial=counts,
     query=texts,
     units=st.tuples(texts),
     requests=st.tuples(texts, texts),
     untrusted_responses=st.tuples(texts, st.none()),
     unparsed=st.none() | texts,
-    leaked_units=st.lists(st.builds(LeakedUnit, unit=texts), max_size=2).map(tuple),
-    judge=st.lists(st.builds(Judgement, answer=st.booleans() | st.integers(0, 9), reason=texts), max_size=2).map(tuple),
-    calls=st.lists(st.builds(TracedCall, role=texts, cost_usd=st.none() | st.floats(0, 9)), max_size=2).map(tuple),
+    leaked_units=st.lists(st.builds(LeakedUnit, unit=texts, request=counts, start=counts, end=counts), max_size=2).map(
+        tuple
+    ),
+    judge_extra=st.none() | counts,
+    judge=st.lists(st.builds(Judgement, answer=st.booleans() | counts, reason=texts, attempts=counts), max_size=2).map(
+        tuple
+    ),
+    calls=st.lists(
+        st.builds(
+            TracedCall,
+            role=texts,
+            input_tokens=st.none() | counts,
+            output_tokens=st.none() | counts,
+            cost_usd=st.none() | st.floats(0, 9),
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 
 
