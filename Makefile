@@ -13,7 +13,8 @@ FUZZ := .venv-fuzz
 AUDIT := .venv-audit
 SECONDS := 10
 
-.PHONY: eval demo test slow test-training test-arbor gpu-check gpu-bundle beside-plugins fuzz audit lint lint-workflows format bench study reference clean
+.PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-arbor gpu-check gpu-bundle beside-plugins \
+	lint lint-workflows format bench study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -26,10 +27,18 @@ demo: $(READY)
 		--eval-import fixtures/recorded/demo-mini.jsonl.gz --eval-report .papillon/demo.html $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not faults" -n auto $(ARGS)
 
 slow: $(READY)
-	$(BIN)/python -m pytest -m slow -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "slow and not faults" -n auto $(ARGS)
+
+# Killed runs, damaged files and failing servers by the hundred, drawn from SEED; half an hour.
+SEED ?= 27
+faults: $(READY)
+	FAULTS=all FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -m faults -n auto $(ARGS)
+
+faults-tenth: $(READY)
+	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -m faults -n auto $(ARGS)
 
 test-training: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \

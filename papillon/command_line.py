@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import Any, NoReturn
 
+from papillon.screen import visible
 from papillon.spelling import nearest
 
 __all__ = ["CommandParser"]
@@ -25,7 +26,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One sentence on standard error, then exit 4."""
-        self.exit(4, f"{self.prog}: {' '.join(message.split())}; {self._advice(message)}\n")
+        said = visible(" ".join(message.split()), one_line=True)
+        self.exit(4, f"{self.prog}: {said}; {self._advice(message)}\n")
 
     def _advice(self, message: str) -> str:
         chosen = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)

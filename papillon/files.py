@@ -14,8 +14,8 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from papillon.errors import UsageError
 
@@ -74,12 +74,12 @@ def make_own_folder(path: Path) -> None:
         raise OSError(errno.ELOOP, f"{path} is a link, and a folder belongs there")
 
 
-def open_plain(path: Path) -> IO[bytes]:
+def open_plain(path: Path) -> BufferedReader:
     """A plain file, opened for reading: no link is followed and nothing is waited for; raises OSError."""
     return _opened(path, os.O_NOFOLLOW, errno.ELOOP, "no plain file")
 
 
-def open_file(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> BufferedReader:
     """A regular file, or the one that a link leads to, opened for reading without waiting; raises OSError."""
     return _opened(path, 0, errno.EINVAL, "that is no regular file")
 
@@ -109,7 +109,7 @@ def looked_up(text: str, folder: Path) -> Path:
     return path
 
 
-def _opened(path: Path, flags: int, number: int, why: str) -> IO[bytes]:
+def _opened(path: Path, flags: int, number: int, why: str) -> BufferedReader:
     try:
         opened = os.open(path, os.O_RDONLY | flags | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError:

@@ -26,7 +26,7 @@ __all__ = [
 #: Where a user pairs variables with hosts: a table in pyproject.toml, and an environment variable.
 KEYS_TABLE, KEYS_VARIABLE = "[tool.papillon.keys]", "PAPILLON_KEY_HOSTS"
 
-#: Providers' own variables: each may go to its provider, or to the loopback, without being paired.
+#: Providers' own variables: each may go to its provider by https, or to the loopback, without being paired.
 _STANDARD = {
     "ANTHROPIC_API_KEY": "api.anthropic.com",
     "DEEPSEEK_API_KEY": "api.deepseek.com",
@@ -126,12 +126,15 @@ def key_refusal(variable: str, address: str, pairs: Mapping[str, Sequence[str]])
     host = host_of(address)
     named = _plain(parts.hostname or "")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    if variable in _STANDARD and (named == _STANDARD[variable] or is_loopback(address)):
+    own = named == _STANDARD.get(variable)
+    if (own and parts.scheme == "https") or (variable in _STANDARD and is_loopback(address)):
         return None
     for pair in pairs.get(variable, ()):
         paired = urlsplit(f"//{pair}")
         if _plain(paired.hostname or "") == named and paired.port in (None, port):
             return None
+    if own and parts.port is None:
+        host = f"{host}:80"  # who pairs that means a key that anybody on the way can read
     return (
         f"Expected the host {host} to be paired with the variable {variable} before a profile outside pyproject.toml "
         f'sends its value there; if you trust both, add {variable} = "{host}" to {KEYS_TABLE} in pyproject.toml, '

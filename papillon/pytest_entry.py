@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from papillon.project import PACKAGES, ROOT
+from papillon.screen import show
 
 __all__ = ["hiding"]
 
@@ -50,8 +51,9 @@ class _Hidden:
         """End pytest with a sentence, as a mistake of the user's, where an evaluation or a training was meant."""
         for word in args:
             if word.startswith(("--eval-", "--full-train", "--train-device")):
-                sys.stderr.write(
+                show(
                     f"{word.partition('=')[0]}: expected no other package {self._by.name}, but {self._by} hides the "
-                    "suites' own of that name; rename it, or evaluate from a folder elsewhere.\n"
+                    "suites' own of that name; rename it, or evaluate from a folder elsewhere.",
+                    file=sys.stderr,
                 )
                 raise SystemExit(4)

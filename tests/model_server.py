@@ -36,6 +36,7 @@ class ModelServer:
 
     ``rule`` turns a request's body into the answer's text, or None for the default; ``failing``
     turns a body into ``(status, headers, text)`` for a request that must fail, or None. ``port`` 0 is any free one.
+    While ``holds`` is true of a call's number, from 1, that call is not answered.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ModelServer:
         self.port = port
         self.calls = 0
         self.calls_at: Counter[str] = Counter()
+        self.holds: Callable[[int], bool] = lambda number: False
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.in_flight = self.most_in_flight = 0
@@ -86,6 +88,8 @@ class ModelServer:
             if self.latency:
                 # The set time includes the server's own work, which is done first.
                 await asyncio.sleep(arrived + self.latency - self._loop.time())
+            while self.holds(number):
+                await asyncio.sleep(0.01)
         finally:
             self.in_flight -= 1
         if name and (reply := MISBEHAVIOURS[name](body, self.calls_at[name])) is not None:

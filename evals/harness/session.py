@@ -74,7 +74,7 @@ class Owner(EvalSession):
         self._unwritten = ""
         self.progress = Progress(config)
         self.showing = Showing()
-        self._interrupts = Interrupts(self.progress.first_words, self.progress.last_words)
+        self._interrupts = Interrupts(self._interrupted, self.progress.last_words)
 
     def check(self) -> None:
         profile, record = self.plan.settings.profile, self.plan.settings.record
@@ -117,6 +117,12 @@ class Owner(EvalSession):
         self.run = run
         self.progress.begin(run)
         self._interrupts.watch()
+
+    def _interrupted(self) -> None:
+        # At once, and not when pytest ends the session: until then many a call would begin.
+        if self.run is not None and self.run.finished is None:
+            self.run.stop()
+        self.progress.first_words()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:

@@ -36,6 +36,7 @@ from papillon.models.retry import Retrying
 from papillon.models.slots import AdaptiveSlots, Slots
 from papillon.models.stop import Stop
 from papillon.profile import ModelSettings, Profile, RecordMode
+from papillon.screen import visible
 from papillon.store import Keeper, KeyLocks, Neighbours, Store
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ logger = logging.getLogger(__name__)
 
 #: Seconds after which a wait for calls in flight is told of.
 CLOSING_TOLD_AFTER = 1.0
+
+
+def _warn(sentence: str) -> None:
+    logger.warning("%s", visible(sentence, one_line=True))
 
 
 class Models:
@@ -68,7 +73,7 @@ class Models:
         concurrency: int = 16,
         budget: Budget | None = None,
         ledger: Ledger | None = None,
-        say: Callable[[str], None] = logger.warning,
+        say: Callable[[str], None] = _warn,
     ) -> None:
         self.settings = dict(settings)
         self.store, self.locks, self.loop, self.record = store, locks, loop, record
@@ -270,7 +275,7 @@ def open_models(
     concurrency: int | None = None,
     budget: Budget | None = None,
     ledger: Ledger | None = None,
-    say: Callable[[str], None] = logger.warning,
+    say: Callable[[str], None] = _warn,
     besides: Mapping[str, ModelSettings] = MappingProxyType({}),
 ) -> Models:
     """The models of a profile over the store in ``cache``; use them in a ``with``, or end with ``models.close()``.

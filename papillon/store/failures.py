@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +72,9 @@ def failure(folder: Path, error: Exception) -> StoreError:
         return Locked(
             f"The cache {folder} is locked by another process ({said}): wait for it or end it, and run again."
         )
-    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")) or isinstance(cause, PermissionError):
+    # SQLite opens no database where it may make no journal.
+    closed = name.startswith("SQLITE_CANTOPEN") and folder.is_dir() and not os.access(folder, os.W_OK)
+    if closed or name.startswith(("SQLITE_READONLY", "SQLITE_PERM")) or isinstance(cause, PermissionError):
         return StoreError(
             f"The cache {folder} cannot be written ({said}): make it writable, use another folder with "
             "--eval-cache, or replay what is recorded with --eval-record none."

@@ -79,6 +79,7 @@ def latency_server(latency: float) -> Iterator[str]:
         yield server.stdout.readline().strip()
     finally:
         server.stdin.close()
+        server.stdout.close()
         try:
             server.wait(10)
         except subprocess.TimeoutExpired:

@@ -11,12 +11,14 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from judges.labels.file import LabelFile
 from papillon.__main__ import main
 from papillon.profile import ROOT
+from tests.harness.runs import heeds_ctrl_c
 from tests.labelling.samples import left
 
 
@@ -68,7 +70,8 @@ def test_a_port_in_use_exits_4(words: list[str], capsys: pytest.CaptureFixture[s
 @pytest.mark.slow
 def test_the_page_is_served_until_ctrl_c_and_what_was_answered_stays(words: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "papillon", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as going:
+    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
+    with subprocess.Popen(command, preexec_fn=heeds_ctrl_c, **piped) as going:
         assert going.stdout is not None
         first = [going.stdout.readline() for _ in range(3)]
         address = first[2].removeprefix("Open ").strip()

@@ -132,6 +132,7 @@ class TestWhichKeyMayGoWhere:
             ("OPENAI_API_KEY", "https://api.openai.com/v1", True),
             ("OPENAI_API_KEY", "https://API.OPENAI.COM./v1", True),
             ("OPENAI_API_KEY", "http://localhost:8000/v1", True),
+            ("OPENAI_API_KEY", "http://api.openai.com/v1", False),
             ("OPENAI_API_KEY", "https://openrouter.ai/api/v1", False),
             ("OPENAI_API_KEY", "https://eu.api.openai.com/v1", False),
             ("OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", True),
@@ -139,6 +140,14 @@ class TestWhichKeyMayGoWhere:
     )
     def test_a_providers_own_goes_to_it_and_to_the_loopback(self, variable: str, address: str, may: bool) -> None:
         assert (key_refusal(variable, address, {}) is None) == may
+
+    def test_a_providers_own_goes_to_it_unencrypted_only_where_that_port_is_paired(self) -> None:
+        refusal = key_refusal("OPENAI_API_KEY", "http://api.openai.com/v1", {})
+        assert refusal is not None
+        assert "PAPILLON_KEY_HOSTS='OPENAI_API_KEY=api.openai.com:80'" in refusal
+        assert (
+            key_refusal("OPENAI_API_KEY", "http://api.openai.com/v1", {"OPENAI_API_KEY": ["api.openai.com:80"]}) is None
+        )
 
     def test_a_pair_adds_a_host_to_a_providers_own(self) -> None:
         assert key_refusal("OPENAI_API_KEY", "https://proxy.example/v1", {"OPENAI_API_KEY": ["proxy.example"]}) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 
 import pytest
 from _pytest._io.terminalwriter import should_do_markup
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from papillon.joiners import needed
 from papillon.leaks import fold
-from papillon.screen import coloured, visible
+from papillon.screen import coloured, show, visible
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,23 @@ def test_every_sign_on_the_screen_is_one_that_leak_finding_sees_or_stands_beside
     plain = visible(text, one_line=True)
     assert "\n" not in plain
     assert "\t" not in plain
+
+
+@given(st.text(st.characters(categories=["Cc", "Cf", "Zl", "Zp"]) | st.characters(codec="utf-8")))
+def test_no_control_sign_and_none_that_turns_the_order_around_is_shown(text: str) -> None:
+    off = ("Cc", "Cf", "Zl", "Zp")
+    assert {sign for sign in visible(text) if unicodedata.category(sign) in off} <= {*"\n\t\u200c\u200d"}
+    assert {sign for sign in visible(text, one_line=True) if unicodedata.category(sign) in off} <= {*"\u200c\u200d"}
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters="\u115f\u1160\u3164\uffa0")))
+def test_letters_figures_marks_and_emoji_are_shown_as_they_are(text: str) -> None:
+    assert visible(text) == visible(text, one_line=True) == text
+
+
+def test_of_printed_lines_none_begins_another(capsys: pytest.CaptureFixture[str]) -> None:
+    show("mine\n29 passed\r", "", "Zoë 👩\u200d💻")
+    assert capsys.readouterr().out == "mine\\n29 passed\\r\n\nZoë 👩\u200d💻\n"
 
 
 class Terminal(io.StringIO):

@@ -7,7 +7,6 @@ calls that may come to at once is the slots' matter.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -73,7 +72,7 @@ class Scheduler:
         self.jobs = list(jobs)
         self._work, self._window = work, window
         self._outcomes: dict[tuple[str, str, int], Future[Outcome]] = {job.key: Future() for job in self.jobs}
-        self._stopped = threading.Event()
+        self.stopped = False
         self._started, self._ended = time.monotonic(), 0.0
         self._scored: list[Row] = []
         self._done = {True: 0, False: 0}
@@ -152,11 +151,7 @@ class Scheduler:
 
     def stop(self) -> None:
         """Start nothing more; what is under way ends by itself."""
-        self._stopped.set()
-
-    @property
-    def stopped(self) -> bool:
-        return self._stopped.is_set()
+        self.stopped = True
 
     def outcomes(self, jobs: Iterable[Job], waiting: Callable[[], None] | None = None) -> list[Outcome]:
         """The jobs' outcomes, waited for; ``waiting`` is called every half second meanwhile."""

@@ -52,7 +52,7 @@ def example_view(found: Iterable[tuple[Row, Trace | None]], models: ModelNames, 
     for row, trace in rows:
         view += [*lines.heading(f"{name_of(row, len(rows))}: {_STATUS[row.status]}"), *lines.said(figures(row))]
         if row.error:
-            view += lines.said(row.error)
+            view += lines.said(visible(row.error, one_line=True))
         if trace is not None:
             for part in (_query, _requests, _unparsed, _answer, _quality, _leakage, _calls):
                 view += part(row, trace, models, lines)

@@ -53,7 +53,8 @@ class Lines:
 
     def heading(self, text: str) -> list[str]:
         """A line of the project's own above what it names, after an empty one."""
-        return ["", *(f"\x1b[1m{line}\x1b[0m" if self.colours else line for line in self.said(text, indent=0))]
+        said = self.said(visible(text, one_line=True), indent=0)
+        return ["", *(f"\x1b[1m{line}\x1b[0m" if self.colours else line for line in said)]
 
     def said(self, text: str, *, indent: int = 2) -> list[str]:
         """A text without marks."""

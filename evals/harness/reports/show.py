@@ -12,6 +12,7 @@ from papillon.commands import seen_from
 from papillon.errors import UsageError
 from papillon.results.finding import FoundRun, find_row, find_run, finished, names_run
 from papillon.results.traces import TRACES
+from papillon.screen import visible
 
 __all__ = ["Shown", "found_in", "shown"]
 
@@ -69,17 +70,18 @@ def shown(run: FoundRun, row: str | None, trial: int | None, lines: Lines, *, ru
     view = example_view(found, run.result.run.models, lines)
     if all(trace is not None for _, trace in found):
         return Shown(view)
-    return Shown([*view, "", *lines.said(_nowhere(run, runs), indent=0)], 1)
+    return Shown([*view, "", *lines.said(visible(_nowhere(run, runs), one_line=True), indent=0)], 1)
 
 
 def _rows(run: FoundRun, lines: Lines, runs: Path, command: str) -> list[str]:
     rows = worst_first(run.result.rows)
     examples = len({row.id for row in rows})
-    head = f"Run {run.name}: {examples} example{'s' * (examples != 1)}, the worst first."
+    head = visible(f"Run {run.name}: {examples} example{'s' * (examples != 1)}, the worst first.", one_line=True)
     listed = [*lines.said(head, indent=0), *row_lines(rows, lines.width, trials=run.result.run.trials)]
     if run.traces is None:
-        return [*listed, *lines.said(_nowhere(run, runs), indent=0)]
-    return [*listed, "One with all its texts:", f"  {command} ID"]  # a command is to be copied, and not cut
+        return [*listed, *lines.said(visible(_nowhere(run, runs), one_line=True), indent=0)]
+    # A command is to be copied, and not cut.
+    return [*listed, "One with all its texts:", f"  {visible(command, one_line=True)} ID"]
 
 
 def _nowhere(run: FoundRun, runs: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from papillon.results import Row
+from papillon.screen import visible
 from papillon.tables import cut
 
 __all__ = ["could_be_better", "row_lines", "worst_first", "worth"]
@@ -30,7 +31,7 @@ def could_be_better(rows: Iterable[Row]) -> list[Row]:
 
 def row_lines(rows: Sequence[Row], width: int, *, trials: int = 1) -> list[str]:
     """Each row on a line of at most ``width`` columns: id, trial where there are several, scores, leaked, error."""
-    return [cut(_line(row, trials), width) for row in rows]
+    return [cut(visible(_line(row, trials), one_line=True), width) for row in rows]
 
 
 def _line(row: Row, trials: int) -> str:

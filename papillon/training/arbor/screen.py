@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -28,10 +29,21 @@ def loopback_without_proxy() -> Iterator[None]:
 @contextmanager
 def printed_to(file: Path) -> Iterator[None]:
     """Inside, what is printed is added to ``file``; so is what the handlers made inside write later."""
-    # Not closed: uvicorn's handlers, made once for its server, write for as long as that runs.
-    stream = file.open("a", encoding="utf-8", buffering=1)
+    stream = _Added(file)
     with redirect_stdout(stream), redirect_stderr(stream):
         yield
+
+
+class _Added(io.TextIOBase):
+    """A stream that holds no file open: uvicorn's handlers, made once, write for as long as its thread runs."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def write(self, text: str) -> int:
+        with suppress(OSError), self.file.open("a", encoding="utf-8") as added:
+            added.write(text)
+        return len(text)
 
 
 @contextmanager

@@ -50,6 +50,7 @@ class Sampler:
         thread.start()
 
     def join(self, host: str, port: int, world_size: int) -> None:
+        print(f"weights come over {host}:{port}", flush=True)
         group = StatelessProcessGroup.create(host=host, port=port, rank=0, world_size=world_size)
         self.trainer = PyNcclCommunicator(group, device="cpu")
 

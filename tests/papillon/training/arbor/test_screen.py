@@ -39,7 +39,6 @@ def test_what_is_printed_is_in_the_file_and_so_is_what_handlers_made_there_say_l
     logger.addHandler(handler)
     logger.warning("later")
     logger.removeHandler(handler)
-    handler.stream.close()
     print("ours")
     assert (tmp_path / "console.log").read_text() == "greeting\nlater\n"
     shown = capsys.readouterr()
