@@ -10,6 +10,7 @@ IN_PROCESS := batching causal_model sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 FUZZ := .venv-fuzz
+AUDIT := .venv-audit
 SECONDS := 10
 
 .PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-arbor gpu-check gpu-bundle beside-plugins \
@@ -61,6 +62,12 @@ beside-plugins: $(PLUGINS)/.ready
 fuzz: $(FUZZ)/.ready
 	PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
+# What is passed over stands with its reason in docs/dependencies.md; a package that cannot be asked about is a failure.
+audit: $(AUDIT)/.ready
+	PYTHONPATH=$(AUDIT) $(BIN)/python -m pip_audit --strict --skip-editable --progress-spinner off \
+		$$(sed -n 's/^| \([A-Z]*-[A-Za-z0-9-]*\) | .*/--ignore-vuln \1/p' docs/dependencies.md) \
+		$$($(BIN)/python -c 'import sysconfig; print("--path", sysconfig.get_path("purelib"))') $(ARGS)
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -84,7 +91,7 @@ reference: $(READY)
 	$(BIN)/python docs/reference.py docs/api
 
 clean:
-	rm -rf $(VENV) $(GPU) $(PLUGINS) $(FUZZ)
+	rm -rf $(VENV) $(GPU) $(PLUGINS) $(FUZZ) $(AUDIT)
 
 # Written last, so its existence means that everything before it was done.
 $(READY): pyproject.toml Makefile
@@ -107,4 +114,9 @@ $(PLUGINS)/.ready: $(READY)
 $(FUZZ)/.ready: $(READY)
 	@rm -rf $(FUZZ)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(FUZZ) --only-binary :all: "atheris>=2.3,<4"
+	@touch $@
+
+$(AUDIT)/.ready: $(READY)
+	@rm -rf $(AUDIT)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(AUDIT) "pip-audit>=2.10,<3"
 	@touch $@

@@ -29,6 +29,7 @@ from papillon.models.budget import Budget
 from papillon.models.halves import Awaited, Blocking
 from papillon.models.ledger import Ledger
 from papillon.models.loop import ModelLoop
+from papillon.models.open_files import make_room
 from papillon.models.providers import HERE, LLAMA_CPP, identity_of, made_known, needed_first, price_of, provider_of
 from papillon.models.recorded import Recorded
 from papillon.models.retry import Retrying
@@ -286,6 +287,9 @@ def open_models(
         provider_of(each)
         if record != "none":
             made_known(each)
+    at_once = concurrency or profile.concurrency
+    if record != "none" and any(provider_of(each) not in HERE for each in settings.values()):
+        make_room(at_once)
     store = Store(cache, read_only=record == "none")
     return Models(
         settings,
@@ -293,7 +297,7 @@ def open_models(
         locks=None if record == "none" else KeyLocks.shared(cache),
         loop=ModelLoop(),
         record=record,
-        concurrency=concurrency or profile.concurrency,
+        concurrency=at_once,
         budget=budget,
         ledger=ledger,
         say=say,

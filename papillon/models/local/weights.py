@@ -72,7 +72,7 @@ def _beside(copy: Path) -> Path:
 
 
 def _as_made(copy: Path) -> bool:
-    """Whether the copy is there and as it was made; its bytes are read once in a process, in a tenth of a second."""
+    """Whether the copy is there and as it was made; its bytes are read once in a process, in tenths of a second."""
     with suppress(OSError, ValueError):
         seen = copy.stat()
         mark = copy, seen.st_ino, seen.st_size, seen.st_mtime_ns

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from papillon.errors import EndpointError
+from papillon.models.local import weights
 from papillon.models.local.weights import prepared, weights_file
 
 
@@ -31,8 +32,8 @@ def test_the_prepared_copy_says_the_same_at_eight_bits(tmp_path):
     from gguf import GGUFReader
     from gguf.quants import dequantize
 
-    weights = np.random.default_rng(0).normal(size=(8, 64)).astype(np.float32)
-    write_gguf(tmp_path / "small.gguf", weights)
+    numbers = np.random.default_rng(0).normal(size=(8, 64)).astype(np.float32)
+    write_gguf(tmp_path / "small.gguf", numbers)
     before = GGUFReader(tmp_path / "small.gguf")
     after = GGUFReader(prepared(tmp_path / "small.gguf", tmp_path / "made"))
     assert [(t.name, t.tensor_type.name) for t in after.tensors] == [("blk.0.weight", "Q8_0"), ("norm", "F32")]
@@ -49,7 +50,29 @@ def test_a_copy_that_is_there_is_taken_as_it_is_and_nothing_else_is_left(tmp_pat
     written = first.stat().st_mtime_ns
     assert prepared(tmp_path / "small.gguf", tmp_path / "made") == first
     assert first.stat().st_mtime_ns == written
-    assert list((tmp_path / "made").iterdir()) == [first]
+    assert sorted((tmp_path / "made").iterdir()) == [first, first.with_suffix(".sha256")]
+
+
+@pytest.mark.parametrize("damage", ["a bit", "its end", "its seal", "no seal", "a link"])
+def test_a_copy_that_is_not_as_it_was_made_is_made_anew(tmp_path, damage):
+    write_gguf(tmp_path / "small.gguf", np.ones((1, 32), dtype=np.float32))
+    copy = prepared(tmp_path / "small.gguf", tmp_path / "made")
+    whole, seal = copy.read_bytes(), copy.with_suffix(".sha256")
+    if damage == "a bit":
+        copy.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    elif damage == "its end":
+        copy.write_bytes(whole[:-32])
+    elif damage == "its seal":
+        seal.write_text("0" * 64)
+    elif damage == "no seal":
+        seal.unlink()
+    else:
+        copy.rename(tmp_path / "elsewhere")
+        copy.symlink_to(tmp_path / "elsewhere")
+    weights._read.clear()  # as in another process
+    assert prepared(tmp_path / "small.gguf", tmp_path / "made") == copy
+    assert copy.read_bytes() == whole
+    assert not copy.is_symlink()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
