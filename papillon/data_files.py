@@ -13,6 +13,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,20 @@ def cause(error: Exception) -> str:
     return f"{type(error).__name__}: {first.rstrip('.')}" if first else type(error).__name__
 
 
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"Expected a readable file at {path}, got an error ({error.strerror or error}); "
+        "check its path and its permissions."
+    )
+
+
+def _readable(path: Path) -> BufferedReader:
+    try:
+        return open_file(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
 def _encoding(path: Path) -> tuple[str, str]:
     """The encoding by the file's first bytes, and what to do about bytes that are none of it."""
     with open_file(path) as file:
@@ -107,10 +122,7 @@ def _lines(path: Path, newline: str) -> Iterator[str]:
                     )
                 yield line
     except OSError as error:
-        raise DataError(
-            f"Expected a readable file at {path}, got an error ({error.strerror or error}); "
-            "check its path and its permissions."
-        ) from error
+        raise _unreadable(path, error) from error
     except UnicodeDecodeError as error:
         raise DataError(_misread(path, encoding, errors, error)) from error
 
@@ -207,13 +219,13 @@ def _parquet_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
     from pyarrow import types
 
     try:
-        with open_file(path) as file, pyarrow.parquet.ParquetFile(file) as parquet:
+        with _readable(path) as file, pyarrow.parquet.ParquetFile(file) as parquet:
             schema = parquet.schema_arrow
             check_columns(list(schema.names), str(path), required=required)
         columns = [column for column in COLUMNS if column in schema.names]
         texts = [each for each in columns if types.is_string(schema.field(each).type)]
         # A text that many rows share stands in the file once, and so it does in memory until its row is read.
-        with open_file(path) as file, pyarrow.parquet.ParquetFile(file, read_dictionary=texts) as parquet:
+        with _readable(path) as file, pyarrow.parquet.ParquetFile(file, read_dictionary=texts) as parquet:
             number = 0
             for batch in parquet.iter_batches(PARQUET_ROWS, columns=columns):
                 for row in range(batch.num_rows):

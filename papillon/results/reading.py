@@ -73,7 +73,7 @@ def _within(inner: Reader, bounds: list[Bound]) -> Reader:
         for bound in bounds:
             if not bound.holds(found):
                 noun = "a whole number" if type(found) is int else "a number"
-                raise Unreadable(f"is another one where {bound.words.format(noun)} belongs")
+                raise Unreadable(f"is {found!r} where {bound.words.format(noun)} belongs")
         return found
 
     return reading

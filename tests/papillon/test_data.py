@@ -296,7 +296,7 @@ class TestRefusals:
         path.mkdir()
         message = refusal(path)
         assert str(path) in message
-        assert "Is a directory" in message
+        assert "got an error (that is a folder); check its path" in message
 
     @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="The superuser may read every file.")
     def test_a_file_without_permission(self, tmp_path: Path) -> None:

@@ -145,11 +145,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("name", "value", "said"),
         [
-            ("quality", 1.5, "rows[0].quality is another one where a number from 0 to 1 belongs"),
-            ("leakage", -0.1, "rows[0].leakage is another one where a number from 0 to 1 belongs"),
-            ("units", -1, "rows[0].units is another one where a whole number of at least 0 belongs"),
+            ("quality", 1.5, "rows[0].quality is 1.5 where a number from 0 to 1 belongs"),
+            ("leakage", -0.1, "rows[0].leakage is -0.1 where a number from 0 to 1 belongs"),
+            ("units", -1, "rows[0].units is -1 where a whole number of at least 0 belongs"),
             ("trial", 10**400, "rows[0].trial is a whole number of too many digits"),
-            ("seconds", -1.0, "rows[0].seconds is another one where a number of at least 0 belongs"),
+            ("seconds", -1.0, "rows[0].seconds is -1.0 where a number of at least 0 belongs"),
             ("quality", None, "rows[0].quality is null in a row that is scored"),
             ("leaked", None, "rows[0].leaked is null in a row that is scored"),
         ],
