@@ -10,7 +10,7 @@ from papillon.store.records import Usage
 __all__ = ["CallCost", "Ledger"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CallCost:
     """Who answered one recorded call, its tokens, and its price in USD, None where that is unknown.
 

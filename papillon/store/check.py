@@ -241,9 +241,12 @@ def readable(folder: Path, cache: Opened, findings: Findings) -> Iterator[Record
 
 def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any, ...]]:
     """Every row that can be read, past what cannot; none of what is no table, such as a view that never ends."""
-    if reader is None or reader.execute("SELECT type FROM sqlite_master WHERE name = 'Cache'").fetchall() != [
-        (b"table",)
-    ]:
+    if reader is None:
+        return
+    try:
+        if reader.execute("SELECT type FROM sqlite_master WHERE name = 'Cache'").fetchall() != [(b"table",)]:
+            return
+    except UNREADABLE:
         return
     select = f"SELECT {', '.join(COLUMNS)} FROM Cache WHERE rowid"  # noqa: S608
     last = -1

@@ -126,7 +126,7 @@ class Answer:
     finish_reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a run keeps those of every call
 class Usage:
     """Tokens that the call took, of the prompt and written; None where the model did not say.
 
@@ -139,7 +139,8 @@ class Usage:
 
     def to_json(self) -> dict[str, int | None]:
         """Its counts; ``cached`` is left out where nothing is known of it, as in older records."""
-        return {name: count for name, count in vars(self).items() if name != "cached" or count is not None}
+        counts = {"input": self.input, "output": self.output}
+        return counts if self.cached is None else {**counts, "cached": self.cached}
 
 
 @dataclass(frozen=True)

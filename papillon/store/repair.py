@@ -12,13 +12,13 @@ import fcntl
 import os
 import shutil
 import sqlite3
-import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from papillon.errors import StoreError
+from papillon.files import make_own_folder
 from papillon.store.check import Findings, Report, check, opened, readable
 from papillon.store.database import DATABASE, FILES, REPAIRED
 from papillon.store.failures import Locked, translated
@@ -119,12 +119,8 @@ def _writing_alone(folder: Path, reader: sqlite3.Connection | None) -> Iterator[
 
 
 def _damaged(folder: Path) -> Path:
-    """The place of what is set aside; a StoreError where a link or something else stands there."""
-    place = folder / "damaged"
-    with contextlib.suppress(FileExistsError):
-        place.mkdir(mode=0o700)
-    if not stat.S_ISDIR(os.lstat(place).st_mode):
-        raise StoreError(f"The cache {folder} holds a `damaged` that is no folder: remove it by hand.")
+    """The place of what is set aside; raises OSError where a link or something else stands there."""
+    make_own_folder(place := folder / "damaged")
     return place
 
 

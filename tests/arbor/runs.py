@@ -24,7 +24,7 @@ PATIENCE = 900.0
 
 
 class Run:
-    """One process with a training in ``folder``; its lines are in ``folder.out`` and ``folder.err``."""
+    """One process with a training in ``folder``; what it says is beside it, or beside ``screen``."""
 
     def __init__(
         self,
@@ -33,11 +33,12 @@ class Run:
         *,
         resume: bool = False,
         one_module: bool = False,
+        screen: Path | None = None,
         environment: dict[str, str] | None = None,
         **settings: Any,
     ) -> None:
         self.folder, self.model = folder, model
-        self.out, self.err = folder.with_suffix(".out"), folder.with_suffix(".err")
+        self.out, self.err = ((screen or folder).with_suffix(end) for end in (".out", ".err"))
         self.began = time.monotonic()
         told = {
             "folder": str(folder),

@@ -87,12 +87,12 @@ def test_a_killed_main_process_leaves_no_orphans(tmp_path: Path, train: Train) -
 
 
 def test_a_full_disk_is_named_and_what_was_saved_before_stays(disk: Path, train: Train) -> None:
-    run = train(disk / "run", num_train_steps=50, num_steps_for_val=1)
+    run = train(disk / "run", screen=disk.parent / "run", num_train_steps=50, num_steps_for_val=1)
     run.until(lambda: (run.folder / "checkpoints" / "step-000001").exists())
     fill(disk / "filled")
     assert run.wait(300) == 1
     assert "No space left on device" in run.err.read_text(), run.said
-    assert "Traceback" not in run.err.read_text()
+    assert "Traceback" not in run.err.read_text(), run.said
     assert gone(run, 0)
     (disk / "filled").unlink()
     assert (run.folder / "checkpoints" / "step-000001" / "adapter" / "adapter_model.safetensors").stat().st_size

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from papillon.errors import EndpointError
+from papillon.training.arbor.processes import FAILED
 from papillon.training.grpo.rounds import Group, Round, Rounds
 
 __all__ = ["Listening", "Training"]
@@ -65,8 +67,13 @@ class Listening:
         with self._training.failing():
             self._until_learned(request.job_id)
             status = self._training.watched(lambda: self._manager.route_grpo_checkpoint(request))
-            if (name := status.last_checkpoint) and (folder := status.checkpoints[name].get("checkpoint_dir")):
-                self._training.saved(name, Path(folder), (request.metadata or {}).get("score"))
+            if name := status.last_checkpoint:
+                if (why := status.checkpoints[name].get(FAILED)) is not None:
+                    raise EndpointError(
+                        f"Expected Arbor's trainer to save a checkpoint, got {why}; mend that, and resume (--resume)."
+                    )
+                if folder := status.checkpoints[name].get("checkpoint_dir"):
+                    self._training.saved(name, Path(folder), (request.metadata or {}).get("score"))
             return status
 
     def terminate(self, request: Any) -> Any:

@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-__all__ = ["ADAPTER", "ArborProcesses", "Ended"]
+__all__ = ["ADAPTER", "FAILED", "ArborProcesses", "Ended"]
 
 #: Names, in the environment of a trainer, the folder of the adapter that it begins with.
 ADAPTER = "PAPILLON_ADAPTER"
+
+#: In a trainer's answer to who asked for a checkpoint: why there is none.
+FAILED = "papillon_failed"
 
 #: Names, in the environment of a process, the training that it belongs to.
 _MARK = "PAPILLON_TRAINING"

@@ -1,7 +1,8 @@
 """Arbor's trainer as its training processes run it here, in the place of ``arbor.training.grpo.trainer``.
 
-All of it is Arbor's but three things. What a prompt's tokens add to the loss has no gradient: Arbor 0.2.17 counts them
-in. A training that goes on begins with its adapter, in the trainer and in vLLM. And the port over which the weights go
+All of it is Arbor's but four things. What a prompt's tokens add to the loss has no gradient: Arbor 0.2.17 counts them
+in. A training that goes on begins with its adapter, in the trainer and in vLLM. A checkpoint that
+cannot be saved is said, where Arbor's trainer would hang. And the port over which the weights go
 to vLLM is a free one, not the same for every training of a machine.
 """
 
@@ -16,7 +17,7 @@ import torch
 from accelerate.utils import broadcast_object_list
 from arbor.training.grpo import trainer as arbor
 
-from papillon.training.arbor.processes import ADAPTER
+from papillon.training.arbor.processes import ADAPTER, FAILED
 
 __all__ = ["Trainer", "main", "set_adapter", "without_prompt"]
 
@@ -40,6 +41,17 @@ class Trainer(arbor.ArborGRPOTrainer):  # type: ignore[misc]
         broadcast_object_list(columns, from_process=0)
         self._completion = columns[0]
         return prepared
+
+    def _execute_checkpoint(self, checkpoint_name: str | None, metadata: dict[str, Any] | None) -> Any:
+        try:
+            return super()._execute_checkpoint(checkpoint_name, metadata)
+        except Exception as error:
+            # The thread that was asked for it waits, and who ends this process would wait for that thread.
+            why = f"{type(error).__name__}: {error}"
+            with self._checkpoint_condition:
+                self._checkpoint_result = {"checkpoint_name": checkpoint_name, FAILED: why}
+                self._checkpoint_condition.notify_all()
+            raise
 
     def _log_completion_metrics_primary(
         self, mode: str, all_completion_mask: Any, all_completion_ids: list[list[int]], all_prompt_mask: Any

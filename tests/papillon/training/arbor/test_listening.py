@@ -21,7 +21,9 @@ from arbor.server.api.schemas import (
     InferenceLaunchRequest,
 )
 
+from papillon.errors import EndpointError
 from papillon.training.arbor.listening import Listening
+from papillon.training.arbor.processes import FAILED
 from papillon.training.grpo.rounds import Round
 
 
@@ -33,6 +35,7 @@ class Manager:
         self.learned: list[Any] = []
         self.config: dict[str, Any] = {}
         self.saved_after: list[int] = []
+        self.record = {"checkpoint_dir": "/saved"}
 
     def initialize(self, request: Any, inference_manager: Any) -> str:
         self.config = request.trainer_config.model_dump(exclude_unset=True)
@@ -49,7 +52,7 @@ class Manager:
 
     def route_grpo_checkpoint(self, request: Any) -> GRPOStatus:
         self.saved_after.append(len(self.learned))
-        record = {"checkpoint_dir": "/saved"}
+        record = self.record
         return GRPOStatus(
             job_id="job",
             current_model="m",
@@ -147,6 +150,18 @@ def test_a_checkpoint_is_of_all_that_was_sent(listening: Listening, manager: Man
     assert heard.checkpoints[-1] == ("best", Path("/saved"), 60.0)
     assert listening.terminate(GRPOTerminateRequest(job_id="job")) == "succeeded"
     assert heard.checkpoints[-1][0] == "to-go-on"
+
+
+def test_a_checkpoint_that_cannot_be_saved_ends_the_training_in_one_sentence(
+    listening: Listening, manager: Manager, heard: Heard
+) -> None:
+    manager.record = {FAILED: "OSError: [Errno 28] No space left on device"}
+    said = (
+        r"^Expected Arbor's trainer to save a checkpoint, got OSError: \[Errno 28\] No space left on device; mend that"
+    )
+    with pytest.raises(EndpointError, match=said):
+        listening.route_grpo_checkpoint(GRPOCheckpointRequest(job_id="job", checkpoint_name="best"))
+    assert heard.checkpoints == []
 
 
 def test_the_trainer_is_told_what_a_request_has_no_place_for(listening: Listening, manager: Manager) -> None:
