@@ -98,9 +98,7 @@ class TestCompared:
 
     def test_scores_that_are_none_are_refused(self, runs: Path) -> None:
         left(runs, 4, [replace(row, quality=7.0) for row in qualities(20, 0)])
-        with pytest.raises(
-            UsageError, match=r"rows\[0\]\.quality is 7\.0 where a number from 0 to 1 belongs; write"
-        ):
+        with pytest.raises(UsageError, match=r"rows\[0\]\.quality is 7\.0 where a number from 0 to 1 belongs; write"):
             compared([named(0), named(4)], runs)
 
 
