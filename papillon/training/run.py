@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks th
 
 import dspy
 
+from papillon.errors import PapillonError
 from papillon.models.adapters import adapter_for
 from papillon.program import save_program
 from papillon.quiet import unannounced
@@ -91,7 +93,7 @@ def train(
     val = list(valset) if valset and not settings.use_train_as_val else None
     checked = list(trainset) if settings.use_train_as_val else val
     session: Session | None = None
-    compiler = final = None
+    compiler = final = trained = None
     try:
         session = _session(settings, device, record, watch, len(predictors), policy)
         record.open()  # not before, or a model that cannot be had would leave a training behind
@@ -125,7 +127,8 @@ def train(
         adapter_folder, score = session.finish(final)
         keep_adapter(adapter_folder, folder / "adapter", session.model_config(), say)
         save_program(program, folder / "program.json")
-        return Trained(folder, session.rounds, compiler.score_before, score, record.requests)
+        trained = Trained(folder, session.rounds, compiler.score_before, score, record.requests)
+        return trained
     finally:
         for predictor, lm in zip(predictors, before, strict=True):
             predictor.lm = lm
@@ -133,7 +136,9 @@ def train(
             session.close()
         session = compiler = None  # they hold the model, whose memory would not come free
         let_go()
-        record.close()
+        # Where it failed, a curve that a full disk does not take must not hide why.
+        with nullcontext() if trained else suppress(PapillonError, OSError):
+            record.close()
 
 
 def sampling_model(settings: TrainSettings, model: str, address: str, provider: Any) -> dspy.LM:

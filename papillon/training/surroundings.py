@@ -7,7 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -32,14 +32,17 @@ def kept_quiet(log: Path) -> Iterator[None]:
     talkers[0].setLevel(logging.INFO)
     # After each call LiteLLM asks its proxy where to keep logs, which fails loudly without the proxy's packages.
     nowhere = patch.object(ColdStorageHandler, "_get_configured_cold_storage_custom_logger", staticmethod(lambda: None))
-    try:
-        with nowhere, without_bars():
-            yield
-    finally:
-        for logger, handlers, propagate, level in before:
-            logger.handlers, logger.propagate = handlers, propagate
-            logger.setLevel(level)
-        handler.close()
+    # That a full disk takes no more of a log is no news: whatever cannot go on says so.
+    with patch.object(logging, "raiseExceptions", False):
+        try:
+            with nowhere, without_bars():
+                yield
+        finally:
+            for logger, handlers, propagate, level in before:
+                logger.handlers, logger.propagate = handlers, propagate
+                logger.setLevel(level)
+            with suppress(OSError):
+                handler.close()
 
 
 @contextmanager

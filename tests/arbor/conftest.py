@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("arbor", reason="the gpu extra (arbor-ai) is not installed", exc_type=ImportError)
-
 from tests.arbor.model import write_model
 from tests.arbor.runs import Run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    without = pytest.mark.skipif(find_spec("arbor") is None, reason="the gpu extra (arbor-ai) is not installed")
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(without)
 
 
 @pytest.fixture(scope="session")

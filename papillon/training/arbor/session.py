@@ -6,7 +6,6 @@ ask for. Resuming is starting again from the last checkpoint: trainer and vLLM b
 
 from __future__ import annotations
 
-import logging
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
-from unittest.mock import patch
 
 from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError, one_line
 from papillon.models.trained import base_of
@@ -80,9 +78,8 @@ class ArborServer(Session):
         printed = self.storage / "console.log"
         most = self.settings.num_dspy_examples_per_grpo_step * self.predictors
         try:
-            # Arbor sets the levels of a dozen libraries' loggers. A log that a full disk takes no more of is no news.
-            quiet = patch.object(logging, "raiseExceptions", False)
-            with levels_kept(), quiet, loopback_without_proxy(), self.processes.watched():
+            # Arbor sets the levels of a dozen libraries' loggers.
+            with levels_kept(), loopback_without_proxy(), self.processes.watched():
                 try:
                     with own_handlers_kept(), printed_to(printed):
                         server = arbor.init(port=_free_port(), storage_path=str(self.storage), silent=True)
