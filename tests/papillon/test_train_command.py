@@ -108,6 +108,9 @@ class TestTraining:
             assert main(["train", "--smoke", "--device", "cpu", "--profile", own, "--out", str(out)]) == 0
             assert server.asked("Write a letter.") or server.asked("A letter, please.")
         said = capsys.readouterr().out
+        rewarded, said = said.split("\n", 1)
+        assert rewarded == "Rewarded by the composite, (quality + 1 − leakage) / 2."
+        assert "\nIts rollouts: requests of " in said
         assert said.startswith(f"Training {tmp_path}/tiny on cpu: 2 rounds of 2 x 4 rollouts over mini, into {out}\n")
         assert "\nround 2/2 · reward " in said
         assert f"\nNext: {evaluation(out, own, 'mini')}\n" in said

@@ -116,8 +116,8 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         filter refused is worth a failed format.
         """
         rollout = vars(prediction).pop(_ROLLOUT, False)
-        if rollout:
-            self.requests.add(getattr(prediction, "llm_request", None) or "", example.user_query)
+        if rollout and "llm_request" in prediction:  # a program of another kind may ask nobody
+            self.requests.add(prediction.llm_request or "", example.user_query)
         if not getattr(prediction, "response", None):
             if rollout and getattr(prediction, "llm_request", None) in self._refused:
                 self._count(scored=-1, format_failures=1)

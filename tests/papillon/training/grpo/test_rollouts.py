@@ -56,6 +56,18 @@ def test_a_rounds_line_has_the_requests_of_rollouts_and_not_of_validations() -> 
     assert watch.told()["requests"] == {"seen": 1, "empty": 0, "prompt": 0, "query": 0, "words": 3}
 
 
+def test_a_program_that_asks_nobody_has_no_requests_and_one_that_says_nothing_has_empty_ones() -> None:
+    program = dspy.Predict("user_query -> response")
+    program.set_lm(scripted_lm(lambda prompt: ANSWERED))
+    for given, seen in (({}, 0), ({"llm_request": ""}, 1), ({"llm_request": None}, 1)):
+        watch = RolloutWatch(program, lambda example, prediction: 0.75)
+        prediction = dspy.Prediction(response="Here.", **given)
+        vars(prediction)["_papillon_rollout"] = True
+        watch.metric(EXAMPLE, prediction)
+        requests = watch.told()["requests"]
+        assert (requests["seen"], requests["empty"]) == (seen, seen)
+
+
 def test_a_draft_in_a_rollouts_thinking_is_not_sent_and_the_text_of_a_failure_is_the_models_own() -> None:
     sent: list[str] = []
 
