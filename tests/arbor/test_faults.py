@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.arbor.runs import Run
+from tests.small_disk import mounted
 
 pytestmark = pytest.mark.slow
 
@@ -22,13 +22,8 @@ TRAINER = "-u -m papillon.training.arbor.trainer"
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 60 MB of its own, as only root can have one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=60m", "papillon-test", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("only root can mount a small disk, and not everywhere")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with mounted(tmp_path / "disk", "60m") as place:
+        yield place
 
 
 def fill(file: Path) -> None:

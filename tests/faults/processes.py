@@ -15,11 +15,18 @@ from papillon.store import check
 from tests.harness.runs import EvalRun, Evaluator
 from tests.model_server import ModelServer
 
-__all__ = ["DEV", "SLOTS", "descendants", "kill", "nothing_lost", "until", "whole_and_paid_once"]
+__all__ = ["DEV", "SLOTS", "begin_anew", "descendants", "kill", "nothing_lost", "until", "whole_and_paid_once"]
 
 #: What is evaluated: 12 examples, some 72 calls, of which so many are in flight at once.
 DEV = ("evals", "-m", "dev", "--eval-limit", "12")
 SLOTS = 4
+
+
+def begin_anew(evaluator: Evaluator, server: ModelServer, number: int) -> None:
+    """Give the next runs a cache of their own, and forget what the server was asked before."""
+    evaluator.cache = evaluator.folder / f"cache-{number}"
+    server.calls = 0
+    server.bodies.clear()
 
 
 def descendants(process: int) -> list[int]:

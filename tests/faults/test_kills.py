@@ -13,7 +13,7 @@ import pytest
 
 from papillon.store import check
 from tests.faults.campaign import drawing, points
-from tests.faults.processes import DEV, SLOTS, descendants, kill, nothing_lost, until, whole_and_paid_once
+from tests.faults.processes import DEV, SLOTS, begin_anew, descendants, kill, nothing_lost, until, whole_and_paid_once
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 
@@ -33,9 +33,7 @@ def test_a_run_that_is_killed_at_any_moment_loses_nothing(
         profile = str(evaluator.profile(server.base, concurrency=str(SLOTS)))
         while killed < many:
             if killed % 8 == 0:  # a run's calls are killed eight times, then those of a new cache
-                evaluator.cache = evaluator.folder / f"cache-{killed}"
-                server.calls = 0
-                server.bodies.clear()
+                begin_anew(evaluator, server, killed)
             at = server.calls + chance.randrange(1, 9)
             process = evaluator.start(*DEV, *workers, "--eval-profile", profile)
             until(lambda at=at: server.calls >= at, process)  # type: ignore[misc]
@@ -57,9 +55,7 @@ def test_a_worker_that_is_killed_at_any_moment_is_no_clean_end(evaluator: Evalua
     with ModelServer(latency=0.05) as server:
         profile = str(evaluator.profile(server.base, concurrency=str(SLOTS)))
         for number in range(points(20)):
-            evaluator.cache = evaluator.folder / f"cache-{number}"
-            server.calls = 0
-            server.bodies.clear()
+            begin_anew(evaluator, server, number)
             process = evaluator.start(*DEV, "-n", "2", "--max-worker-restart", "0", "--eval-profile", profile)
             at = chance.randrange(60)
             until(lambda at=at: server.calls >= at, process)  # type: ignore[misc]

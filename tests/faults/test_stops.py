@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.faults.campaign import drawing, points
-from tests.faults.processes import DEV, SLOTS, descendants, nothing_lost, until, whole_and_paid_once
+from tests.faults.processes import DEV, SLOTS, begin_anew, descendants, nothing_lost, until, whole_and_paid_once
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 
@@ -30,9 +30,7 @@ def test_ctrl_c_once_or_twice_at_any_moment_loses_nothing_and_is_no_pass(
     with ModelServer(latency=0.05) as server:
         profile = str(evaluator.profile(server.base, concurrency=str(SLOTS)))
         for number in range(points(20)):
-            evaluator.cache = evaluator.folder / f"cache-{number}"
-            server.calls = 0
-            server.bodies.clear()
+            begin_anew(evaluator, server, number)
             process = evaluator.start(*DEV, *workers, "--eval-profile", profile)
             at, twice = chance.randrange(1, 65), chance.random() < 0.5
             until(lambda at=at: server.calls >= at, process)  # type: ignore[misc]
@@ -55,9 +53,7 @@ def test_a_run_that_is_stopped_for_a_while_goes_on(evaluator: Evaluator, workers
     with ModelServer(latency=0.05) as server:
         profile = str(evaluator.profile(server.base, concurrency=str(SLOTS)))
         for number in range(points(10)):
-            evaluator.cache = evaluator.folder / f"cache-{number}"
-            server.calls = 0
-            server.bodies.clear()
+            begin_anew(evaluator, server, number)
             process = evaluator.start(*DEV, *workers, "--eval-profile", profile)
             at = chance.randrange(1, 60)
             until(lambda at=at: server.calls >= at, process)  # type: ignore[misc]
