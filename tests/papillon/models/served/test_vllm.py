@@ -65,7 +65,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     script = tmp_path / "stand_in.py"
     script.write_text(STAND_IN)
     monkeypatch.setattr(vllm, "_command", lambda: [sys.executable, str(script)])
-    monkeypatch.setattr(vllm, "_has_gpu", lambda: True)
+    monkeypatch.setattr(vllm, "_has_device", lambda: True)
     yield script
     for pid in _pids(script):
         if _runs(pid):
@@ -196,7 +196,7 @@ import asyncio, sys
 from pathlib import Path
 from papillon.models.served import vllm
 from papillon.profile import ModelSettings
-vllm._command, vllm._has_gpu = lambda: [sys.executable, sys.argv[1]], lambda: True
+vllm._command, vllm._has_device = lambda: [sys.executable, sys.argv[1]], lambda: True
 asyncio.run(vllm.VllmServer(ModelSettings(model="vllm/org/model"), Path(sys.argv[2]), {}).load())
 print("serves", flush=True)
 sys.stdin.readline()
@@ -227,7 +227,7 @@ class TestMissing:
         monkeypatch.setattr(vllm.shutil, "which", lambda name: None)
         said = (
             "Model vllm/org/model is served by vLLM, which needs a GPU, and none is here; use one, "
-            "or give api_base, the address of a server that has the model."
+            "set VLLM_TARGET_DEVICE=cpu where vLLM is built for the CPU, or give api_base, the address of a server that has the model."
         )
         assert missing_server(settings()) == said
         with pytest.raises(EndpointError) as refused:  # whoever calls it all the same, as papillon ask does

@@ -1,0 +1,75 @@
+"""What the tests of vLLM share: its environment, the model's folder and an adapter, and runs that have both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from papillon.models.local.weights import weights_file
+from papillon.profile import ROOT
+from tests.harness.runs import Evaluator
+from tests.model_server import ModelServer
+
+#: The environment that vLLM is in, as make test-vllm says it.
+PLACE = os.environ.get("TEST_VLLM", "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marks = [pytest.mark.slow]
+    if not PLACE:
+        why = "vLLM is in an environment of its own, 2.5 GB, which make test-vllm makes and runs these tests with"
+        marks.append(pytest.mark.skip(reason=why))
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            for mark in marks:
+                item.add_marker(mark)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _on_the_cpu() -> None:
+    """Runs inside the tests find vLLM on the path, and it finds no GPU, no network and little memory."""
+    os.environ |= {
+        "PATH": f"{ROOT / PLACE / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "VLLM_TARGET_DEVICE": "cpu",
+        "VLLM_CPU_KVCACHE_SPACE": "1",  # else most of the memory
+        "VLLM_CPU_CI_ENV": "1",  # nothing is compiled
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SmolLM2-135M-Instruct in a folder; an adapter for it lies beside, in ``adapter``."""
+    folder = tmp_path_factory.mktemp("models") / "SmolLM2"
+    command = [
+        ROOT / PLACE / "bin" / "python",
+        "-m",
+        "tests.vllm.model",
+        weights_file(),
+        folder,
+        folder.parent / "adapter",
+    ]
+    done = subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def profiled(tmp_path: Path, model: Path) -> Callable[..., tuple[Evaluator, str]]:
+    """An evaluator, and the option for a profile whose local model vLLM serves; the others are on the loopback."""
+
+    def write(server: ModelServer, local: Path = model, lora: Path | None = None) -> tuple[Evaluator, str]:
+        adapter = f', lora = "{lora}"' if lora is not None else ""
+        evaluator = Evaluator(tmp_path)
+        profile = evaluator.profile(
+            server.base,
+            local=f'{{ model = "vllm/{local}", temperature = 0.0, max_tokens = 96, timeout = 600{adapter} }}',
+        )
+        return evaluator, f"--eval-profile={profile}"
+
+    return write
