@@ -28,7 +28,7 @@ from papillon.json_files import read_json
 from papillon.models.failures import RefusesAll, TransientFailure
 from papillon.models.local.lora import missing_adapter, with_adapter
 from papillon.models.served import watch
-from papillon.models.served.server_log import cause_in, last_lines
+from papillon.models.served.server_log import cause_in, end_of, kind_in, last_lines
 from papillon.models.stop import Stop
 from papillon.profile import ModelSettings
 
@@ -42,6 +42,9 @@ __all__ = ["VllmServer", "missing_server", "served_name"]
 
 #: Seconds that loading a model may take; the first start downloads it.
 START_LIMIT = 1800.0
+
+#: Seconds between two looks at a server that starts.
+PAUSE = 0.5
 
 #: Seconds that a server has to end by itself while it starts, and has nothing in hand.
 STARTING = 1.0
@@ -63,6 +66,9 @@ def missing_server(settings: ModelSettings) -> str | None:
             f"Model {settings.model} is served by vLLM, which needs a GPU, and none is here; use one, "
             f"set VLLM_TARGET_DEVICE=cpu where vLLM is built for the CPU, {advice}."
         )
+    name = settings.model.partition("/")[2]
+    if name.startswith(("/", "./", "../")) and not Path(name).exists():
+        return f"Model {settings.model} is a folder, and there is none at {Path(name).absolute()}; correct its path."
     return missing_adapter(settings)
 
 
@@ -126,7 +132,12 @@ class VllmServer:
         except TransientFailure as failure:
             if not failure.unreachable or (ended := self._ended()) is None:
                 raise
-            raise self._failure(ended) from None
+            # An error's kind alone: what it says may be of a prompt.
+            kind = kind_in(end_of(self.log))
+            raise RefusesAll(
+                f"vllm serve for {self.settings.model} {ended} while it served{f' ({kind})' if kind else ''}; see "
+                f"{self.log}, and run the same command again to go on."
+            ) from None
 
     @property
     def log(self) -> Path:
@@ -161,17 +172,17 @@ class VllmServer:
         except OSError as error:
             raise RefusesAll(
                 f"Expected to write what vLLM says into {self.log}, and that failed: {error.strerror}; "
-                "clear the way for that file."
+                "clear the way for it."
             ) from None
         deadline = time.monotonic() + START_LIMIT
         while time.monotonic() < deadline:
             if (ended := self._ended()) is not None:
-                raise self._failure(ended)
+                raise self._not_started(ended)
             if await asyncio.to_thread(_healthy, port):
                 return f"http://127.0.0.1:{port}/v1"
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(PAUSE)
         await asyncio.to_thread(self._end, STARTING)
-        raise self._failure(f"did not come up within {START_LIMIT:.0f} s")
+        raise self._not_started(f"did not come up within {START_LIMIT:.0f} s")
 
     def _arguments(self, port: int) -> list[str]:
         arguments = ["serve", self.settings.model.partition("/")[2], "--host", "127.0.0.1", "--port", str(port)]
@@ -187,11 +198,12 @@ class VllmServer:
     def _ended(self) -> str | None:
         """How the server ended, in words; None while it runs."""
         status = self._process.poll() if self._process is not None else None
-        return None if status is None else f"ended with status {status}"
+        if status is None:
+            return None
+        return f"was killed by signal {status - 128}" if status > 128 else f"ended with status {status}"
 
-    def _failure(self, how: str) -> RefusesAll:
-        text = self.log.read_text(encoding="utf-8", errors="replace")
-        said = f"vllm serve for {self.settings.model} {how}"
+    def _not_started(self, how: str) -> RefusesAll:
+        text, said = end_of(self.log), f"vllm serve for {self.settings.model} {how}"
         if (cause := cause_in(text)) is not None:
             return RefusesAll(f"{said}: {cause}; all that it said is in {self.log}.")
         return RefusesAll(f"{said}; the end of {self.log} says:\n{last_lines(text)}")

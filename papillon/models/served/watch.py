@@ -9,6 +9,7 @@ python watch.py COMMAND ...
 
 from __future__ import annotations
 
+import glob
 import os
 import signal
 import subprocess
@@ -44,10 +45,19 @@ def _end(group: int, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGTERM)
-        while time.monotonic() < deadline:
-            os.killpg(group, 0)
+        while _runs(group) and time.monotonic() < deadline:
             time.sleep(0.05)
         os.killpg(group, signal.SIGKILL)
+
+
+def _runs(group: int) -> bool:
+    """Whether a process of the group runs; the dead stay in it until somebody collects them, which init may not do."""
+    for file in glob.glob("/proc/[0-9]*/stat"):
+        with suppress(OSError), open(file, encoding="utf-8", errors="replace") as stat:
+            state, _, its = stat.read().rpartition(")")[2].split()[:3]
+            if its == str(group) and state not in "ZX":
+                return True
+    return False
 
 
 if __name__ == "__main__":
