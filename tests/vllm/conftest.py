@@ -14,6 +14,9 @@ from papillon.profile import ROOT
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 
+Written = tuple[Evaluator, str]
+Profiled = Callable[..., Written]
+
 #: The environment that vLLM is in, as make test-vllm says it.
 PLACE = os.environ.get("TEST_VLLM", "")
 
@@ -59,17 +62,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def profiled(tmp_path: Path, model: Path) -> Callable[..., tuple[Evaluator, str]]:
-    """An evaluator, and the option for a profile whose local model vLLM serves; the others are on the loopback."""
+@pytest.fixture(scope="session")
+def profiled(model: Path) -> Profiled:
+    """Gives, for a folder, an evaluator and the option for a profile whose local model vLLM serves."""
 
-    def write(server: ModelServer, local: Path = model, lora: Path | None = None) -> tuple[Evaluator, str]:
-        adapter = f', lora = "{lora}"' if lora is not None else ""
-        evaluator = Evaluator(tmp_path)
-        profile = evaluator.profile(
-            server.base,
-            local=f'{{ model = "vllm/{local}", temperature = 0.0, max_tokens = 96, timeout = 600{adapter} }}',
-        )
-        return evaluator, f"--eval-profile={profile}"
+    def write(
+        folder: Path, server: ModelServer, local: Path = model, lora: Path | None = None
+    ) -> tuple[Evaluator, str]:
+        keys = f'model = "vllm/{local}", temperature = 0.0, max_tokens = 96, timeout = 600'
+        if lora is not None:
+            keys += f', lora = "{lora}"'
+        evaluator = Evaluator(folder)
+        return evaluator, f"--eval-profile={evaluator.profile(server.base, local=f'{{ {keys} }}')}"
 
     return write

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Started", "until"]
+__all__ = ["Started", "running", "until"]
 
 
 def _processes() -> dict[int, tuple[int, int, str]]:
@@ -20,6 +20,11 @@ def _processes() -> dict[int, tuple[int, int, str]]:
             if state not in "ZX":
                 found[int(place.name)] = (int(parent), int(group), words)
     return found
+
+
+def running(words: str) -> list[str]:
+    """The commands in which those words stand."""
+    return [command for _, _, command in _processes().values() if words in command]
 
 
 class Started:

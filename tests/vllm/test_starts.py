@@ -7,15 +7,15 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
 import pytest
 
-from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
+from tests.vllm.conftest import Profiled
 from tests.vllm.groups import Started, until
 
 ROWS = ("evals", "-m", "dev", "--eval-limit", "2")
@@ -40,10 +40,10 @@ class Starting:
 
 
 @pytest.fixture
-def starting(profiled: Callable[..., tuple[Evaluator, str]]) -> Iterator[Starting]:
+def starting(profiled: Profiled, tmp_path: Path) -> Iterator[Starting]:
     with ModelServer() as server:
         server.holds = lambda number: True
-        evaluator, profile = profiled(server)
+        evaluator, profile = profiled(tmp_path, server)
         run = evaluator.start(*ROWS, profile)
         one = Starting(run, Started(run.pid), server)
         yield one
@@ -51,16 +51,16 @@ def starting(profiled: Callable[..., tuple[Evaluator, str]]) -> Iterator[Startin
             one.started.has("")
             run.kill()
         run.communicate()
+        server.holds = lambda number: False
+        assert until(lambda: not server.in_flight, 10)
     assert one.started.ended(30), one.started.left()
 
 
-def test_a_start_that_fails_is_named_by_its_cause(
-    profiled: Callable[..., tuple[Evaluator, str]], model: Path, tmp_path: Path
-) -> None:
+def test_a_start_that_fails_is_named_by_its_cause(profiled: Profiled, model: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     shutil.copytree(model, empty, ignore=shutil.ignore_patterns("*.safetensors"))
     with ModelServer() as server:
-        evaluator, profile = profiled(server, empty)
+        evaluator, profile = profiled(tmp_path, server, empty)
         run = evaluator.run(*ROWS, profile, timeout=PATIENCE)
     cause = (
         rf"vllm serve for vllm/{empty} ended with status 1: RuntimeError: Cannot find any model weights with `{empty}`"
@@ -100,3 +100,17 @@ def test_a_run_that_is_killed_while_vllm_serves_leaves_no_process(starting: Star
     starting.run.kill()
     starting.run.wait(30)
     assert starting.started.ended(15), starting.started.left()
+
+
+def test_an_engine_that_is_killed_while_vllm_serves_ends_the_run_with_a_sentence(starting: Starting) -> None:
+    starting.until(ENGINE)
+    assert until(lambda: starting.others.calls, PATIENCE)
+    engine = starting.started.has(ENGINE)
+    assert engine is not None
+    os.kill(engine, signal.SIGKILL)
+    starting.others.holds = lambda number: False
+    out, _ = starting.run.communicate(timeout=PATIENCE)
+    assert starting.run.returncode == 1, out
+    assert re.search(r"vllm serve for vllm/\S+ ended with status \d+ while it served", re.sub(r"\n\s*", " ", out)), out
+    assert "Traceback" not in out
+    assert not starting.started.left()
