@@ -34,7 +34,10 @@ def read(tensor: gguf.ReaderTensor) -> tuple[str, torch.Tensor]:
         case name, kind:
             place = f"{WHOLE[name]}.{kind}"
     # One of a vocabulary's size is read faster in parts.
-    parts = [np.array(dequantize(part, tensor.tensor_type)) for part in np.array_split(tensor.data, 1 + len(tensor.data) // 10_000)]
+    parts = [
+        np.array(dequantize(part, tensor.tensor_type))
+        for part in np.array_split(tensor.data, 1 + len(tensor.data) // 10_000)
+    ]
     return place, torch.cat([torch.from_numpy(part).to(torch.bfloat16) for part in parts])
 
 
