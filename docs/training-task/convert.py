@@ -34,11 +34,9 @@ def read(tensor: gguf.ReaderTensor) -> tuple[str, torch.Tensor]:
         case name, kind:
             place = f"{WHOLE[name]}.{kind}"
     # One of a vocabulary's size is read faster in parts.
-    parts = [
-        np.array(dequantize(part, tensor.tensor_type))
-        for part in np.array_split(tensor.data, 1 + len(tensor.data) // 10_000)
-    ]
-    return place, torch.cat([torch.from_numpy(part).to(torch.bfloat16) for part in parts])
+    parts = np.array_split(tensor.data, 1 + len(tensor.data) // 10_000)
+    numbers = [torch.from_numpy(np.array(dequantize(part, tensor.tensor_type))) for part in parts]
+    return place, torch.cat([part.to(torch.bfloat16) for part in numbers])
 
 
 if __name__ == "__main__":
