@@ -1,8 +1,8 @@
 """What became of the rollouts: a watch over the program and its metric while ArborGRPO samples.
 
 A rollout is rewarded when the program answered, gets the format's penalty when an output was not wholly in the format
-or a provider's filter refused the request, and is dropped when a model, the network or the judge failed, since that says
-nothing about the policy.
+or a provider's filter refused the request, and is dropped when a model, the network or the judge failed, since that
+says nothing about the policy.
 DSPy 3.4.1 would also drop one whose output had the format in part: it divides a list by a list there. And it gives an
 output without a format the program's inputs in the place of its module's; here it gets those that it answered.
 """
