@@ -36,6 +36,8 @@ _DEFAULTS = {
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
 #: Most sequences of one batch.
 _BATCH = 16
+#: The same on a GPU, where a token of many sequences takes no longer than one of few.
+_BATCH_ON_GPU = 64
 
 
 def missing_transformers(settings: ModelSettings) -> str | None:
@@ -112,7 +114,7 @@ class Transformers:
                     raise RefusesAll(str(error)) from error
                 from papillon.models.local.batching import BatchingSampler
 
-                self._sampler = BatchingSampler(model, most=_BATCH)
+                self._sampler = BatchingSampler(model, most=_BATCH if model.device == "cpu" else _BATCH_ON_GPU)
             return self._sampler
 
     def _draw(self, request: Request, model: CausalModel) -> Draw:
