@@ -127,7 +127,7 @@ $(AUDIT)/.ready: $(READY)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(AUDIT) "pip-audit>=2.10,<3"
 	@touch $@
 
-# The build for CPUs is made by others than vLLM (CONTRIBUTING.md); what it draws in and does not need is taken out again.
+# The build for CPUs is made by others than vLLM's authors (docs/guides/vllm.md); what it draws in and does not need is taken out again.
 $(VLLM)/.ready: | $(READY)
 	@rm -rf $(VLLM)
 	$(PYTHON) -m venv $(VLLM)

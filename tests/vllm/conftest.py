@@ -14,8 +14,7 @@ from papillon.profile import ROOT
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 
-Written = tuple[Evaluator, str]
-Profiled = Callable[..., Written]
+Profiled = Callable[..., tuple[Evaluator, str]]
 
 #: The environment that vLLM is in, as make test-vllm says it.
 PLACE = os.environ.get("TEST_VLLM", "")
@@ -49,15 +48,9 @@ def _on_the_cpu() -> None:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SmolLM2-135M-Instruct in a folder; an adapter for it lies beside, in ``adapter``."""
     folder = tmp_path_factory.mktemp("models") / "SmolLM2"
-    command = [
-        ROOT / PLACE / "bin" / "python",
-        "-m",
-        "tests.vllm.model",
-        weights_file(),
-        folder,
-        folder.parent / "adapter",
-    ]
-    done = subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False)
+    paths = map(str, (weights_file(), folder, folder.parent / "adapter"))
+    command = [str(ROOT / PLACE / "bin" / "python"), "-m", "tests.vllm.model", *paths]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
 
