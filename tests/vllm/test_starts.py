@@ -19,7 +19,8 @@ from tests.vllm.conftest import Profiled
 from tests.vllm.groups import Started, until
 
 ROWS = ("evals", "-m", "dev", "--eval-limit", "2")
-ENGINE = "VLLM::EngineCore"
+#: In the commands of vLLM's processes alone: of the one that listens, a script of Python's, and of its engine.
+SERVER, ENGINE = "/bin/python /", "VLLM::EngineCore"
 
 #: Seconds that a start may take beside other work.
 PATIENCE = 900.0
@@ -102,15 +103,22 @@ def test_a_run_that_is_killed_while_vllm_serves_leaves_no_process(starting: Star
     assert starting.started.ended(15), starting.started.left()
 
 
-def test_an_engine_that_is_killed_while_vllm_serves_ends_the_run_with_a_sentence(starting: Starting) -> None:
+@pytest.mark.parametrize(
+    ("victim", "how"),
+    [(ENGINE, r"ended with status \d+"), (SERVER, "was killed by signal 9")],
+    ids=["engine", "server"],
+)
+def test_what_is_killed_of_vllm_while_it_serves_ends_the_run_with_a_sentence(
+    starting: Starting, victim: str, how: str
+) -> None:
     starting.until(ENGINE)
     assert until(lambda: starting.others.calls, PATIENCE)
-    engine = starting.started.has(ENGINE)
-    assert engine is not None
-    os.kill(engine, signal.SIGKILL)
+    killed = starting.started.has(victim)
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
     starting.others.holds = lambda number: False
     out, _ = starting.run.communicate(timeout=PATIENCE)
     assert starting.run.returncode == 1, out
-    assert re.search(r"vllm serve for vllm/\S+ ended with status \d+ while it served", re.sub(r"\n\s*", " ", out)), out
+    assert re.search(rf"vllm serve for vllm/\S+ {how} while it served", re.sub(r"\n\s*", " ", out)), out
     assert "Traceback" not in out
     assert not starting.started.left()
