@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Training needs 8 GB of packages; they live in an environment of their own.
 GPU := .venv-gpu
 # Those tests of models in this process that need it.
-IN_PROCESS := batching causal_model sampling transformers
+IN_PROCESS := batching causal_model decoding sampling transformers
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 FUZZ := .venv-fuzz

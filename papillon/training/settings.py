@@ -137,7 +137,7 @@ class TrainSettings:
         if self.failure_score <= self.format_failure_score:
             raise ProfileError(
                 f"Expected train.failure_score above train.format_failure_score, got {self.failure_score} "
-                f"and {self.format_failure_score}; partly well-formed outputs are rewarded between the two."
+                f"and {self.format_failure_score}; a run without an answer may not earn less than one without a format."
             )
         if self.use_train_as_val != self.report_train_scores:
             # Alone, the second would make arbor-ai give validation scores as fractions, and else it gives percentages.

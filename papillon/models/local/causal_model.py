@@ -18,6 +18,7 @@ from torch import Tensor
 
 from papillon.errors import UsageError
 from papillon.models.local import hub
+from papillon.models.local.decoding import decoding
 from papillon.models.local.sampling import Sampling, Steering, draw
 from papillon.models.local.weights import weights_file
 from papillon.quiet import unannounced
@@ -166,7 +167,7 @@ class CausalModel:
         rows = torch.tensor([distinct.index(prompt) for prompt in prompts], device=self.device)
         cache, logits = out.past_key_values, out.logits[rows, -1]
         cache.batch_select_indices(rows)
-        mask, place = mask[rows], position[rows, -1]
+        batch = decoding(self.model, cache, mask[rows], position[rows, -1], limit - 1)
         seen = None
         if sampling.repetition_penalty != 1.0:
             seen = torch.zeros_like(logits, dtype=torch.bool)
@@ -190,15 +191,12 @@ class CausalModel:
                 break
             if not going.all():
                 keep = going.nonzero().squeeze(1).to(self.device)
-                live, token, mask, place = live[going], token[keep], mask[keep], place[keep]
+                live, token = live[going], token[keep]
                 seen = None if seen is None else seen[keep]
-                cache.batch_select_indices(keep)
+                batch.keep(keep)
             if seen is not None:
                 seen = seen.scatter(1, token.unsqueeze(1), True)
-            place = place + 1
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-            out = self._forward(token.unsqueeze(1), mask, place.unsqueeze(1), use_cache=True, past_key_values=cache)
-            logits = out.logits[:, -1]
+            logits = batch.step(token)
         return drawn
 
     def _opening(self, prompts: Sequence[tuple[int, ...]]) -> tuple[int, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ _DEFAULTS = {
 _SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
 #: Most sequences of one batch.
 _BATCH = 16
+#: The same on a GPU, where a token of many sequences takes no longer than one of few.
+_BATCH_ON_GPU = 64
 
 
 def missing_transformers(settings: ModelSettings) -> str | None:
@@ -112,7 +115,7 @@ class Transformers:
                     raise RefusesAll(str(error)) from error
                 from papillon.models.local.batching import BatchingSampler
 
-                self._sampler = BatchingSampler(model, most=_BATCH)
+                self._sampler = BatchingSampler(model, most=_BATCH if model.device == "cpu" else _BATCH_ON_GPU)
             return self._sampler
 
     def _draw(self, request: Request, model: CausalModel) -> Draw:
@@ -146,13 +149,15 @@ def _until(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
 def _load(settings: ModelSettings) -> CausalModel:
     import torch
 
+    from papillon.models.local.batching import GPU
     from papillon.models.local.causal_model import CausalModel, read_model
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     lora = None if settings.lora is None else _lora(settings.lora)
     model, tokenizer = read_model(settings.model.partition("/")[2], half=device != "cpu", setting="a profile's model")
     try:
-        whole = CausalModel(model, tokenizer, lora, device=device)
+        with nullcontext() if device == "cpu" else GPU:
+            whole = CausalModel(model, tokenizer, lora, device=device)
     except ValueError as error:  # peft's, for an adapter that fits no layer
         reason = str(error).strip().split("\n")[0]
         raise UsageError(

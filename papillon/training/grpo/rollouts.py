@@ -1,10 +1,10 @@
 """What became of the rollouts: a watch over the program and its metric while ArborGRPO samples.
 
-A rollout is rewarded when the program answered, gets the format's penalty when an output had no format at all or a
-provider's filter refused the request, and is dropped when a model, the network or the judge failed, since that says
-nothing about the policy.
-DSPy 3.4.1 also drops one whose output had the format in part: it divides a list by a list there. And it gives an output
-without a format the program's inputs in the place of its module's; here it gets those that it answered.
+A rollout is rewarded when the program answered, gets the format's penalty when an output was not wholly in the format
+or a provider's filter refused the request, and is dropped when a model, the network or the judge failed, since that
+says nothing about the policy.
+DSPy 3.4.1 would also drop one whose output had the format in part: it divides a list by a list there. And it gives an
+output without a format the program's inputs in the place of its module's; here it gets those that it answered.
 """
 
 from __future__ import annotations
@@ -155,6 +155,10 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
         # DSPy puts another forward in the program's place while it gathers rollouts, and only then.
         if getattr(vars(instance).get("forward"), "__name__", "") == "patched_forward":
             self._rollouts.add(call_id)
+
+    def on_adapter_parse_end(self, call_id: str, outputs: Any | None, exception: Exception | None = None) -> None:
+        if isinstance(exception, AdapterParseError):
+            exception.parsed_result = None  # or DSPy 3.4.1 loses the rollout
 
     def on_module_end(self, call_id: str, outputs: Any | None, exception: Exception | None = None) -> None:
         with self._ended:
