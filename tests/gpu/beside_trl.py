@@ -120,6 +120,7 @@ def trainer_of(
         use_cpu=device == "cpu",
         max_steps=settings.max_steps,
         save_strategy="no",
+        logging_steps=1,
         report_to=[],
         disable_tqdm=True,
     )

@@ -28,7 +28,7 @@ def test_on_trls_completions_the_learner_takes_trls_steps(tmp_path: Path) -> Non
         SIZE, lora_config={"lora_dropout": 0.0}, lr_scheduler_type="constant", learning_rate=1e-3, weight_decay=0.1
     )
     rounds: list[list[Completion]] = []
-    learned = 0
+    steps = 0
 
     def reward(prompts: Sequence[Any], completion_ids: Sequence[Sequence[int]], **_: Any) -> list[float]:
         both = zip(prompts, completion_ids, strict=True)
@@ -36,16 +36,21 @@ def test_on_trls_completions_the_learner_takes_trls_steps(tmp_path: Path) -> Non
         return [even(tokens) for tokens in completion_ids]
 
     def watch(moment: Moment) -> bool:
-        nonlocal learned
-        learned += moment == "learned"
-        return learned < SIZE.rounds
+        nonlocal steps
+        steps += moment == "learned"
+        return steps < SIZE.rounds
 
     policy, other = policy_of("tiny", settings, "cpu"), policy_of("tiny", settings, "cpu")
     before = other.adapter()["base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"].clone()
     asked = conversations()[: SIZE.examples]
-    trainer_of(other.model, settings, asked, reward, watch, folder=str(tmp_path), device="cpu").train()
+    trainer = trainer_of(other.model, settings, asked, reward, watch, folder=str(tmp_path), device="cpu")
+    trainer.train()
     learner = Learner(policy, settings)
-    assert [learner.learn(groups_of(done, SIZE.each)).steps for done in rounds] == [1] * SIZE.rounds
+    learned = [learner.learn(groups_of(done, SIZE.each)) for done in rounds]
+    assert [each.steps for each in learned] == [1] * SIZE.rounds
+    # The optimiser's steps hardly follow from the gradient's length, so that is compared for itself.
+    lengths = [line["grad_norm"] for line in trainer.state.log_history if "grad_norm" in line]
+    assert [each.gradient for each in learned] == pytest.approx(lengths, rel=1e-3)
     theirs = other.adapter()
     for name, own in policy.adapter().items():
         torch.testing.assert_close(own, theirs[name], atol=1e-4, rtol=1e-3)
