@@ -22,7 +22,7 @@ from papillon.models.local.sampling import Sampling
 from papillon.training.grpo.learner import Learner
 from tests.gpu.batch import Size, chances, conversations, even, groups_of, settings_for
 from tests.gpu.beside_trl import Moment, trainer_of
-from tests.gpu.shapes import build, policy_of
+from tests.gpu.shapes import build, policy_of, tokenizer
 
 __all__ = ["one_device", "trl"]
 
@@ -74,11 +74,12 @@ def trl(shape: str, size: Size, asked: Asked, tell: Tell) -> None:
     """TRL's GRPOTrainer on the same; its rewards' functions count as sampling."""
     settings = settings_for(size)
     meter, drawn, read, sampled = Meter(), 0, 0, Stage()
+    words, template = tokenizer(), {"add_generation_prompt": True, "return_dict": False}
 
     def reward(prompts: Sequence[Any], completion_ids: Sequence[Sequence[int]], **_: Any) -> list[float]:
         nonlocal drawn, read
         drawn = sum(map(len, completion_ids))
-        read = sum(len(trainer.processing_class.apply_chat_template(p, add_generation_prompt=True)) for p in prompts)
+        read = sum(len(words.apply_chat_template(each, **template)) for each in prompts)
         return [even(tokens) for tokens in completion_ids]
 
     def watch(moment: Moment) -> bool:
