@@ -10,7 +10,7 @@ import random
 
 __all__ = ["SEED", "drawing", "points"]
 
-SEED = int(os.environ.get("FAULTS_SEED", "27"))
+SEED = int(os.environ.get("FAULTS_SEED") or "27")
 
 
 def points(whole: int) -> int:

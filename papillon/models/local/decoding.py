@@ -138,6 +138,10 @@ class Captured:
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 self._run()
         except RuntimeError:
+            # A capture that fails leaves its stream in place, and the device's chance as if it went on.
+            torch.cuda.set_stream(here)
+            chance = torch.cuda.default_generators[here.device_index]
+            chance.graphsafe_set_state(chance.clone_state())
             return self._run
         replay: Callable[[], None] = graph.replay
         return replay

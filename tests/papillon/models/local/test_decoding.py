@@ -75,6 +75,7 @@ def test_on_a_gpu_a_step_gives_what_the_cpu_gives(policy: Policy, looks_at_itsel
         there.model.register_forward_hook(lambda model, asked, out: out.logits.sum().item() and None)
     assert drawn(there) == expected
     assert drawn(there) == expected
+    assert torch.rand(1, device="cuda").item() < 1, "the device's own chance still works"
 
 
 def read(policy: Policy, rows: int) -> tuple[Captured, Any]:
