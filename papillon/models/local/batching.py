@@ -16,21 +16,27 @@ if TYPE_CHECKING:
     from papillon.models.local.causal_model import CausalModel, Completion
     from papillon.models.local.sampling import Sampling, Steering
 
-__all__ = ["BatchingSampler", "Draw", "batches"]
+__all__ = ["GPU", "BatchingSampler", "Draw", "batches"]
 
 T = TypeVar("T")
 
-#: Seconds to wait for one request more: those of one round come together, and a batch saved is worth it.
-PAUSE = 0.02
+#: Held by whatever computes on this process's GPU: while one model's step is captured there, no other may.
+GPU = threading.Lock()
+
+#: Seconds to wait for one request more: those of one round come together, and a batch saved is worth it. On a GPU it
+#: is worth more, since there a batch takes seconds however small it is.
+PAUSE, PAUSE_ON_GPU = 0.02, 0.15
 
 
-def batches(queue: Queue[T | None], most: int, kind: Callable[[T], Hashable]) -> Iterator[list[T]]:
+def batches(
+    queue: Queue[T | None], most: int, kind: Callable[[T], Hashable], pause: float = PAUSE
+) -> Iterator[list[T]]:
     """Batches of at most ``most`` requests that are of one kind, in the order they came, until None comes."""
     while (first := queue.get()) is not None:
         together = [first]
         while len(together) < most:
             try:
-                more = queue.get(timeout=PAUSE)
+                more = queue.get(timeout=pause)
             except Empty:
                 break
             if more is None:
@@ -56,11 +62,16 @@ class Draw:
 
 def _kind(draw: Draw) -> tuple[Sampling, int, int]:
     """What a batch has in common; the lengths roughly, since every prompt in it takes as long as the longest."""
-    return draw.sampling, len(draw.numbers), len(draw.prompt).bit_length()
+    return *_kind_on_gpu(draw), len(draw.prompt).bit_length()
+
+
+def _kind_on_gpu(draw: Draw) -> tuple[Sampling, int]:
+    """There a long prompt beside short ones costs less than a batch of its own."""
+    return draw.sampling, len(draw.numbers)
 
 
 class BatchingSampler:
-    """Answers draws, at most ``most`` at a time; ``device`` is held while the model computes.
+    """Answers draws, at most ``most`` at a time; ``device`` is held while the model computes, on a GPU :data:`GPU`.
 
     ``drawn`` is told of each batch before those who wait for it.
     """
@@ -73,7 +84,9 @@ class BatchingSampler:
         device: AbstractContextManager[object] | None = None,
         drawn: Callable[[list[Completion]], None] = lambda completions: None,
     ) -> None:
-        self.model, self.most, self.device, self._drawn = model, most, device or nullcontext(), drawn
+        self.model, self.most, self._drawn = model, most, drawn
+        self._on_gpu = model.device != "cpu"
+        self.device = device or (GPU if self._on_gpu else nullcontext())
         self.refusal: Exception | None = None
         self._lock = threading.Lock()
         self._queue: Queue[Draw | None] = Queue()
@@ -98,7 +111,8 @@ class BatchingSampler:
     def _serve(self) -> None:
         import torch
 
-        for batch in batches(self._queue, self.most, _kind):
+        how = (_kind_on_gpu, PAUSE_ON_GPU) if self._on_gpu else (_kind, PAUSE)
+        for batch in batches(self._queue, self.most, *how):
             try:
                 with self.device:
                     if self.refusal is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from papillon.models.local.batching import GPU
 from papillon.training.devices import cpu_threads
 from papillon.training.folder.checkpoints import Checkpoint, reading
 from papillon.training.folder.record import RunRecord
@@ -55,7 +56,8 @@ class OneDevice(Session):
         self.policy = policy or Policy.load(settings, device)
         self.learner = Learner(self.policy, settings)
         guides = Guides(self.policy, settings.guided, gathering=lambda: watch.gathering, modules=predictors)
-        self.sampler = Sampler(self.policy, settings, threading.Lock(), guides)
+        computing = threading.Lock() if self.policy.device == "cpu" else GPU
+        self.sampler = Sampler(self.policy, settings, computing, guides)
         self.trainer = GroupTrainer(
             self.learner,
             self.sampler,

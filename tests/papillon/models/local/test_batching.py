@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import wait
 from queue import Queue
 from typing import Any
 
 import pytest
 
-from papillon.models.local.batching import BatchingSampler, Draw, batches
+from papillon.models.local.batching import GPU, PAUSE_ON_GPU, BatchingSampler, Draw, batches
 
 
 def queued(*requests: str | None) -> Queue[str | None]:
@@ -30,8 +31,9 @@ def test_a_batch_is_no_larger_than_asked_and_nothing_before_the_end_is_lost() ->
 class Model:
     """Says each prompt back, and keeps the batches; fails for a prompt of 13."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         self.asked: list[list[tuple[int, ...]]] = []
+        self.device = device
 
     def sample(self, prompts: list[tuple[int, ...]], numbers: Any, sampling: Any, limit: int, guides: Any) -> list[Any]:
         self.asked.append(prompts)
@@ -64,6 +66,23 @@ class TestSampler:
         assert sorted(map(len, model.asked)) in ([1, 1, 1, 2], [1, 1, 1, 1, 1])  # the first may have gone alone
         assert sorted(told) == sorted(draw.prompt for draw in asked)
         sampler.close(RuntimeError("over"))
+
+    def test_on_a_gpu_a_batch_has_prompts_of_any_length(self, torch: Any) -> None:
+        model = Model("cuda")
+        sampler = BatchingSampler(model, most=9)  # type: ignore[arg-type]
+        answers = [sampler.ask(self.draw(torch, *range(length))) for length in (1, 9, 2)]
+        assert [len(answer.result(10)) for answer in answers] == [1, 9, 2]
+        assert list(map(len, model.asked)) == [3]
+        sampler.close(RuntimeError("over"))
+
+    def test_two_models_on_one_gpu_never_compute_at_the_same_time(self, torch: Any) -> None:
+        one, other = (BatchingSampler(Model("cuda"), most=1) for _ in range(2))  # type: ignore[arg-type]
+        with GPU:  # as while a step of a third is captured, or learned
+            waiting = [sampler.ask(self.draw(torch, 1)) for sampler in (one, other)]
+            assert not wait(waiting, 3 * PAUSE_ON_GPU).done
+        assert all(answer.result(10) for answer in waiting)
+        for sampler in (one, other):
+            sampler.close(RuntimeError("over"))
 
     def test_a_batch_that_fails_is_its_own_requests_matter(self, torch: Any) -> None:
         sampler = BatchingSampler(Model(), most=1)  # type: ignore[arg-type]
