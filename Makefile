@@ -15,7 +15,7 @@ VLLM := .venv-vllm
 SECONDS := 10
 
 .PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-arbor test-vllm gpu-check gpu-bundle \
-	beside-plugins lint lint-workflows format bench study reference clean
+	beside-plugins lint lint-workflows format bench bench-training study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -89,6 +89,10 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# The one-device trainer beside TRL's, on the CPU; four minutes.
+bench-training: $(GPU)/.ready
+	$(GPU)/bin/python -m tests.benchmarks.training $(ARGS)
 
 study: $(READY)
 	$(BIN)/python -m docs.study $(ARGS)

@@ -44,5 +44,7 @@ if __name__ == "__main__":
     reader = gguf.GGUFReader(sys.argv[1])
     with ThreadPoolExecutor(8) as pool:
         tensors = dict(pool.map(read, reader.tensors))
-    save_file(tensors, Path(sys.argv[2]) / "model.safetensors", metadata={"format": "pt"})
+    part = Path(sys.argv[2]) / "model.part"
+    save_file(tensors, part, metadata={"format": "pt"})
+    part.rename(part.with_suffix(".safetensors"))  # whole, or not there
     print(f"{sys.argv[1]}: {len(tensors)} tensors in {time.perf_counter() - began:.0f} s")

@@ -150,7 +150,7 @@ def read_rounds(folder: Path) -> list[dict[str, Any]]:
 def _progress(line: dict[str, Any], total: int, left: float) -> str:
     parts = [f"round {line['round']}/{total}", f"reward {line['reward']:+.3f} (spread {line['spread']:.3f})"]
     parts.append(f"steps {line['steps']}" if line["steps"] else f"no step: {_why_none(line)}")
-    if wrong := line["format_failures"] + line["partly_formatted"]:
+    if wrong := line["format_failures"]:
         parts.append(f"format failures {wrong}/{line['rollouts']}")
     if line["dropped"]:
         parts.append(f"dropped {line['dropped']}")

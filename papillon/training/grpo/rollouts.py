@@ -30,17 +30,16 @@ _ROLLOUT = "_papillon_rollout"
 
 @dataclass(frozen=True)
 class RolloutCounts:
-    """Rollouts since the last look. ``rollouts`` is the sum of the four that follow it.
+    """Rollouts since the last look. ``rollouts`` is the sum of the three that follow it.
 
-    ``format_failures`` were rewarded with the penalty, a filter's refusals among them; ``partly_formatted`` and
-    ``dropped`` were not rewarded, and ArborGRPO filled their groups up with copies of others. ``unvalidated`` are runs
-    of a validation that a model or the judge failed: ArborGRPO scores them as failures, so its score is too low.
+    ``format_failures`` were rewarded with the penalty, a filter's refusals among them; ``dropped`` were not rewarded,
+    and ArborGRPO filled their groups up with copies of others. ``unvalidated`` are runs of a validation that a model or
+    the judge failed: ArborGRPO scores them as failures, so its score is too low.
     """
 
     rollouts: int = 0
     scored: int = 0
     format_failures: int = 0
-    partly_formatted: int = 0
     dropped: int = 0
     unvalidated: int = 0
 
@@ -179,8 +178,6 @@ class RolloutWatch(BaseCallback):  # type: ignore[misc]
             else:
                 self._mend(trace)
                 self._count(rollouts=1, format_failures=1)
-        elif isinstance(exception.__context__, AdapterParseError):
-            self._count(rollouts=1, partly_formatted=1)
         else:
             self._failed(exception, rollouts=1, dropped=1)
 

@@ -101,10 +101,7 @@ class OneDevice(Session):
         # ArborGRPO asks before it samples and after; with rollouts of two rounds, the first gave it no group to send.
         if self.watch.gathered >= 2 * self.a_round:
             seen = self.watch.counts()
-            self.record.say(
-                f"nothing to learn from in {seen.rollouts} rollouts: {seen.partly_formatted} had the format in part, "
-                f"{seen.dropped} were dropped"
-            )
+            self.record.say(f"nothing to learn from in {seen.rollouts} rollouts, of which {seen.dropped} were dropped")
 
     def _learned(self, numbers: dict[str, Any], groups: list[Group]) -> None:
         self.rounds = numbers["round"]

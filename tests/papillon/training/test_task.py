@@ -22,6 +22,15 @@ def test_what_is_trained_is_the_profiles_local_model(name: str, model: str) -> N
     assert training_settings(load_profile(name)).model == model
 
 
+def test_the_training_on_the_task_is_evaluated_as_it_draws() -> None:
+    profile, evaluation = (load_profile(f"docs/training-task/{name}.toml") for name in ("profile", "evaluation"))
+    settings = training_settings(profile)
+    for each in (profile.local, evaluation.local):
+        assert (each.adapter, each.temperature, each.max_tokens) == ("chat", settings.temperature, settings.max_tokens)
+    for name in ("temperature", "max_tokens"):
+        assert getattr(profile.untrusted, name) == getattr(evaluation.untrusted, name)
+
+
 def test_a_gguf_models_file_is_trained_where_it_is_here(tmp_path: Path) -> None:
     local = ModelSettings("gguf/./m.gguf", file=tmp_path / "p.toml")
     with pytest.raises(ProfileError, match=r"^Expected the file of gguf/\./m\.gguf on this machine, since it is to be"):

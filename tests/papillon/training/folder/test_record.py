@@ -74,7 +74,7 @@ def test_a_rounds_line_says_what_was_out_of_the_ordinary(tmp_path: Path, line: d
     shown: list[str] = []
     record = RunRecord(tmp_path, TrainSettings(num_train_steps=4), shown.append)
     ordinary = {"round": 2, "steps": 0, "reward": 0.25, "spread": 0.5, "validation_score": None}
-    counts = {"rollouts": 8, "scored": 8, "format_failures": 0, "partly_formatted": 0, "dropped": 0, "unvalidated": 0}
+    counts = {"rollouts": 8, "scored": 8, "format_failures": 0, "dropped": 0, "unvalidated": 0}
     ordinary["requests"] = {}
     record.add(ordinary | counts | line, [])
     assert said in shown[0]
