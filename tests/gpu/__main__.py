@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -27,6 +28,9 @@ _PATIENCE = {"cuda": 240, "cpu": 900}
 
 _SHAPES = ("smollm2-135m", "qwen2.5-1.5b")
 _PACKAGES = ("torch", "transformers", "peft", "trl", "arbor-ai", "dspy")
+
+#: How a traceback names its error.
+_ERROR = re.compile(r"[\w.]+(Error|Exception|Interrupt)\b")
 
 #: Which of the bundle's packages a part takes beside those of the machine.
 _CARRIED = {"trl": "with-trl", "arbor": "with-arbor"}
@@ -109,9 +113,15 @@ def apart(part: str, device: str, out: Path, *, tiny: bool) -> dict[str, Any]:
     seconds = round(time.perf_counter() - began, 1)
     if status == 0:
         return {**json.loads(file.read_text(encoding="utf-8")), "seconds": seconds}
-    last = log.read_text(encoding="utf-8").strip().rpartition("\n")[2]
-    missing = last.startswith(("ImportError", "ModuleNotFoundError")) and bool(carried)
-    return {"skipped" if missing else "error": last, "seconds": seconds}
+    cause = _cause(log.read_text(encoding="utf-8"))
+    missing = cause.startswith(("ImportError", "ModuleNotFoundError")) and bool(carried)
+    return {"skipped" if missing else "error": cause, "seconds": seconds}
+
+
+def _cause(log: str) -> str:
+    """The line that names the last error; CUDA's errors have advice below it."""
+    lines = log.strip().split("\n")
+    return next((line for line in reversed(lines) if _ERROR.match(line)), lines[-1])
 
 
 def main() -> int:

@@ -23,11 +23,16 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Size:
-    """How much is computed: completions of ``tokens`` tokens, ``long`` for the step that takes the most memory."""
+    """How much is computed: completions of ``tokens`` tokens, ``long`` for the step that takes the most memory.
+
+    A round is ``each`` completions of ``examples`` prompts; those of a prompt are a group and a micro-batch.
+    """
 
     tokens: int
     long: int
     rounds: int
+    examples: int = TrainSettings.num_dspy_examples_per_grpo_step
+    each: int = TrainSettings.num_samples_per_input
 
     @classmethod
     def of(cls, *, tiny: bool) -> Size:
@@ -36,7 +41,13 @@ class Size:
 
 def settings_for(size: Size, **more: object) -> TrainSettings:
     """The tutorial's settings, at completions of this size; with random weights none ends before."""
-    return TrainSettings().override({"max_tokens": size.tokens, "mask_truncated_completions": False, **more})
+    batch = {
+        "num_dspy_examples_per_grpo_step": size.examples,
+        "num_samples_per_input": size.each,
+        "gradient_accumulation_steps": size.examples,
+        "per_device_train_batch_size": size.each,
+    }
+    return TrainSettings().override({"max_tokens": size.tokens, "mask_truncated_completions": False, **batch, **more})
 
 
 def conversations() -> list[list[Message]]:

@@ -55,6 +55,12 @@ def test_a_part_that_fails_is_an_error_with_its_last_line(tmp_path: Path) -> Non
     assert result["error"] == "KeyError: 'nothing'"
 
 
+def test_of_an_error_of_the_devices_the_line_that_names_it_is_told() -> None:
+    log = "Traceback …\n  …\ntorch.AcceleratorError: CUDA error: assert\nCompile with DSA for more.\n"
+    assert check._cause(log) == "torch.AcceleratorError: CUDA error: assert"
+    assert check._cause("Killed\n") == "Killed"
+
+
 def test_the_table_tells_what_holds_from_what_does_not() -> None:
     checks = [
         {"name": "cosine", "value": 0.5, "bar": 0.9, "more": True, "holds": False},

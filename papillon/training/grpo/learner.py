@@ -22,6 +22,9 @@ from papillon.training.settings import TrainSettings
 
 __all__ = ["DivergenceError", "Learned", "Learner", "Rewarded"]
 
+#: Tokens of a prompt, and of its completion, that are looked at after a round's last step.
+_FEW = 16
+
 
 class DivergenceError(PapillonError):
     """The loss, its gradient, or what the model says after a step is no number any more."""
@@ -98,8 +101,11 @@ class Learner:
         old = [self._chances(batch) for batch in batches] if len(batches) > 1 else [None] * len(batches)
         steps = [self._step(batch, before) for batch, before in zip(batches, old, strict=True)]
         if batches:
-            # A step that was too large shows in what the model says next; before that is kept as a checkpoint.
-            one = replace(batches[-1], weighed=batches[-1].weighed[:1])
+            # A step that was too large shows in what the model says next, at any token, so a few are looked at; before
+            # that is kept as a checkpoint.
+            item, gain = batches[-1].weighed[0]
+            few = replace(item, prompt=item.prompt[-_FEW:], tokens=item.tokens[:_FEW])
+            one = replace(batches[-1], weighed=[(few, gain)])
             self._finite(self._chances(one)[0].sum(), "probability after the step")
         rewards = [torch.tensor([item.reward for item in group]) for group in groups]
         return Learned(

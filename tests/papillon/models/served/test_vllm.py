@@ -31,7 +31,7 @@ open(sys.argv[0] + ".asked", "a").write(json.dumps(sys.argv[1:]) + "\\n")
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 open(sys.argv[0] + ".pids", "w").write(f"{os.getpid()} {worker.pid}")
 print("loading weights", flush=True)
-ready = time.monotonic() + 0.7
+ready = time.monotonic() + 0.2
 
 class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -54,7 +54,17 @@ port = int(sys.argv[sys.argv.index("--port") + 1])
 http.server.ThreadingHTTPServer(("127.0.0.1", port), Answers).serve_forever()
 """
 
-FAILS = "import sys\nfor n in range(30): print('line', n)\nprint('CUDA out of memory'); sys.exit(3)\n"
+FAILS = "import sys\nfor n in range(30): print('line', n)\nprint('no more'); sys.exit(3)\n"
+
+#: As vLLM's processes say it one after the other: the cause, and two that only pass it on.
+FAILS_BELOW = """\
+print("(Worker pid=8) ERROR 11-27 03:29:56 [multiproc_executor.py:953]     raise RuntimeError(")
+print("(Worker pid=8) ERROR 11-27 03:29:56 [multiproc_executor.py:953] RuntimeError: Cannot find any weights in /x")
+print("(EngineCore pid=7) ERROR 11-27 03:29:58 [core.py:1510] Exception: one failed. See stack trace for root cause.")
+for n in range(30): print(f"(APIServer pid=6)   File '/vllm/{n}.py', line {n}, in launch")
+print("(APIServer pid=6) RuntimeError: Engine core initialization failed. See root cause above. Failed: {}")
+raise SystemExit(1)
+"""
 
 REQUEST = Request(model="vllm/org/model", messages=(Message.user("Do you answer?"),))
 
@@ -65,7 +75,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     script = tmp_path / "stand_in.py"
     script.write_text(STAND_IN)
     monkeypatch.setattr(vllm, "_command", lambda: [sys.executable, str(script)])
-    monkeypatch.setattr(vllm, "_has_gpu", lambda: True)
+    monkeypatch.setattr(vllm, "_has_device", lambda: True)
+    monkeypatch.setattr(vllm, "PAUSE", 0.02)
     yield script
     for pid in _pids(script):
         if _runs(pid):
@@ -134,7 +145,55 @@ def test_a_start_that_fails_shows_the_end_of_its_log(tmp_path: Path, command: Pa
         asyncio.run(answers(server, 1))
     said = str(refused.value)
     assert said.startswith(f"vllm serve for vllm/org/model ended with status 3; the end of {server.log} says:\n")
-    assert said.splitlines()[1:] == [f"line {n}" for n in range(19, 30)] + ["CUDA out of memory"]
+    assert said.splitlines()[1:] == [f"line {n}" for n in range(19, 30)] + ["no more"]
+
+
+def test_a_start_that_fails_says_of_what_however_far_up_in_its_log_that_is(tmp_path: Path, command: Path) -> None:
+    command.write_text(FAILS_BELOW)
+    server = VllmServer(settings(), tmp_path / "logs", {})
+    with pytest.raises(RefusesAll) as refused:
+        asyncio.run(answers(server, 1))
+    assert str(refused.value) == (
+        "vllm serve for vllm/org/model ended with status 1: RuntimeError: Cannot find any weights in /x; "
+        f"all that it said is in {server.log}."
+    )
+
+
+def test_a_start_that_is_killed_says_by_what(tmp_path: Path, command: Path) -> None:
+    command.write_text("import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(RefusesAll, match=r"^vllm serve for vllm/org/model was killed by signal 9; "):
+        asyncio.run(answers(VllmServer(settings(), tmp_path / "logs", {}), 1))
+
+
+def test_its_log_is_private_and_holds_no_prompt(tmp_path: Path, command: Path) -> None:
+    server = VllmServer(settings(), tmp_path / "logs", {})
+    server.folder.mkdir()
+    server.log.write_text("of an earlier run")
+    server.log.chmod(0o644)
+    asyncio.run(answers(server, 1))
+    assert server.log.read_text() == "loading weights\n"
+    assert server.log.stat().st_mode & 0o777 == 0o600
+    (asked,) = [json.loads(line) for line in Path(f"{command}.asked").read_text().splitlines()]
+    assert asked[asked.index("--max-log-len") + 1] == "0"
+
+
+def test_models_of_one_run_have_a_log_each(tmp_path: Path) -> None:
+    lora = settings(lora=adapter(tmp_path / "adapter"))
+    other = ModelSettings(model="vllm/org/other")
+    assert len({VllmServer(given, tmp_path, {}).log for given in (settings(), lora, other)}) == 3
+
+
+def test_what_stands_in_the_place_of_its_log_is_left_alone(tmp_path: Path, command: Path) -> None:
+    server = VllmServer(settings(), tmp_path / "logs", {})
+    server.folder.mkdir()
+    (tmp_path / "precious").write_text("kept")
+    server.log.symlink_to(tmp_path / "precious")
+    with pytest.raises(RefusesAll) as refused:
+        asyncio.run(answers(server, 1))
+    assert str(refused.value) == (
+        f"Expected to write what vLLM says into {server.log}, and that failed: that is a link; clear the way for it."
+    )
+    assert (tmp_path / "precious").read_text() == "kept"
 
 
 def test_a_start_that_takes_too_long_is_ended(tmp_path: Path, command: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +217,7 @@ def ended(command: Path) -> bool:
 
 
 def test_a_stop_while_it_starts_ends_the_wait_at_once_and_asks_it_nothing(tmp_path: Path, command: Path) -> None:
-    command.write_text(STAND_IN.replace("+ 0.7", "+ 60"))
+    command.write_text(STAND_IN.replace("+ 0.2", "+ 60"))
 
     async def main() -> float:
         stop = Stop()
@@ -190,13 +249,55 @@ def test_a_start_that_failed_is_not_made_again_for_each_call_that_waited_for_it(
     assert Path(f"{command}.asked").read_text() == "x"
 
 
+def test_who_no_longer_waits_for_a_start_leaves_it_to_the_others(tmp_path: Path, command: Path) -> None:
+    async def main() -> list[Any]:
+        server = VllmServer(settings(), tmp_path / "logs", {})
+        first, second = (asyncio.ensure_future(server.acomplete(REQUEST)) for _ in range(2))
+        while not _pids(command):
+            await asyncio.sleep(0.02)
+        first.cancel()
+        said = await asyncio.gather(first, second, server.acomplete(REQUEST), return_exceptions=True)
+        await server.aclose()
+        return said
+
+    cancelled, *answered = asyncio.run(main())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert [said.message.text for said in answered] == ["org/model says yes"] * 2
+    assert len(Path(f"{command}.asked").read_text().splitlines()) == 1
+    assert ended(command)
+
+
+@pytest.mark.parametrize("said", ["", "RuntimeError: about a row's text"])
+def test_a_server_that_is_killed_while_it_serves_is_named_and_what_it_started_ends(
+    tmp_path: Path, command: Path, said: str
+) -> None:
+    async def main() -> str:
+        server = VllmServer(settings(), tmp_path / "logs", {})
+        await server.acomplete(REQUEST)
+        with server.log.open("a") as log:
+            log.write(said)
+        os.kill(_pids(command)[0], 9)
+        assert not await asyncio.to_thread(running_in_a_while, command)
+        while server._ended() is None:
+            await asyncio.sleep(0.05)
+        with pytest.raises(RefusesAll) as refused:
+            await server.acomplete(REQUEST)
+        await server.aclose()
+        return str(refused.value)
+
+    assert asyncio.run(main()) == (
+        f"vllm serve for vllm/org/model was killed by signal 9 while it served{' (RuntimeError)' if said else ''}; see "
+        f"{tmp_path}/logs/vllm-model.log, and run the same command again to go on."
+    )
+
+
 def test_it_ends_with_a_run_that_is_killed(tmp_path: Path, command: Path) -> None:
     code = """
 import asyncio, sys
 from pathlib import Path
 from papillon.models.served import vllm
 from papillon.profile import ModelSettings
-vllm._command, vllm._has_gpu = lambda: [sys.executable, sys.argv[1]], lambda: True
+vllm._command, vllm._has_device = lambda: [sys.executable, sys.argv[1]], lambda: True
 asyncio.run(vllm.VllmServer(ModelSettings(model="vllm/org/model"), Path(sys.argv[2]), {}).load())
 print("serves", flush=True)
 sys.stdin.readline()
@@ -226,13 +327,39 @@ class TestMissing:
         monkeypatch.setattr(vllm.glob, "glob", lambda pattern: [])
         monkeypatch.setattr(vllm.shutil, "which", lambda name: None)
         said = (
-            "Model vllm/org/model is served by vLLM, which needs a GPU, and none is here; use one, "
-            "or give api_base, the address of a server that has the model."
+            "Model vllm/org/model is served by vLLM, which needs a GPU, and none is here; use one, set "
+            "VLLM_TARGET_DEVICE=cpu where vLLM is built for the CPU, or give api_base, the address of a server that "
+            "has the model."
         )
         assert missing_server(settings()) == said
         with pytest.raises(EndpointError) as refused:  # whoever calls it all the same, as papillon ask does
             asyncio.run(answers(VllmServer(settings(), tmp_path / "logs", {}), 1))
         assert str(refused.value) == said
+
+    @pytest.mark.parametrize("device", ["cpu", "CPU", "tpu"])
+    def test_a_build_for_another_device_needs_no_gpu(self, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(vllm, "_command", lambda: ["vllm"])
+        monkeypatch.setattr(vllm.glob, "glob", lambda pattern: [])
+        monkeypatch.setattr(vllm.shutil, "which", lambda name: None)
+        monkeypatch.setenv("VLLM_TARGET_DEVICE", device)
+        assert missing_server(settings()) is None
+
+    def test_a_folder_that_is_not_there_is_named_before_anything_is_started(
+        self, command: Path, tmp_path: Path
+    ) -> None:
+        assert missing_server(ModelSettings(model=f"vllm/{tmp_path}")) is None
+        assert missing_server(ModelSettings(model=f"vllm/{tmp_path}/none")) == (
+            f"Model vllm/{tmp_path}/none is a folder, and there is none at {tmp_path}/none; correct its path."
+        )
+
+    @pytest.mark.parametrize("config", ["{", "[]", "{}", '{"r": "8"}'])
+    def test_an_adapter_without_a_rank_is_named(self, tmp_path: Path, command: Path, config: str) -> None:
+        lora = adapter(tmp_path / "adapter")
+        (lora / "adapter_config.json").write_text(config)
+        with pytest.raises(
+            RefusesAll, match=rf'^Expected the rank of an adapter, {{"r": NUMBER}}, in {lora}/adapter_c'
+        ):
+            asyncio.run(answers(VllmServer(settings(lora=lora), tmp_path / "logs", {}), 1))
 
     def test_an_adapter_that_is_none_is_named(
         self, tmp_path: Path, command: Path, monkeypatch: pytest.MonkeyPatch

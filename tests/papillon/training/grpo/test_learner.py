@@ -150,6 +150,22 @@ def test_a_loss_that_is_no_number_stops_before_it_reaches_the_weights() -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, subject.weights, strict=True))
 
 
+def test_a_step_that_was_too_large_is_told_by_a_few_tokens_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = learner(learning_rate=1e30)
+    logprobs, seen = subject.policy.logprobs, []
+
+    def watched(pairs: list[tuple[tuple[int, ...], tuple[int, ...]]], temperature: float) -> Any:
+        seen.append([len(prompt) + len(tokens) for prompt, tokens in pairs])
+        return logprobs(pairs, temperature)
+
+    monkeypatch.setattr(subject.policy, "logprobs", watched)
+    with pytest.raises(DivergenceError, match="Expected a finite probability after the step, got nan"):
+        subject.learn([group(subject.policy, [1.0, 0.0, 0.0, 0.0], "hello " * 20)])
+    (learned, looked_at) = seen
+    assert min(learned) > 100
+    assert looked_at == [16 + 2]
+
+
 def test_a_resumed_learner_takes_the_same_next_step_bit_for_bit(tmp_path: Path) -> None:
     first = learner()
     groups = [group(first.policy, [1.0, 0.0, 0.5, 0.0])]
