@@ -20,7 +20,7 @@ import torch
 
 from papillon.models.local.sampling import Sampling
 from papillon.training.grpo.learner import Learner
-from tests.gpu.batch import Size, chances, conversations, even, groups_of, settings_for
+from tests.gpu.batch import Size, chances, conversations, even, groups_of, prompts, settings_for
 from tests.gpu.beside_trl import Moment, trainer_of
 from tests.gpu.shapes import build, policy_of, tokenizer
 
@@ -56,12 +56,12 @@ def one_device(shape: str, size: Size, asked: Asked, tell: Tell) -> None:
     settings = settings_for(size)
     policy = policy_of(shape, settings, "cpu")
     learner = Learner(policy, settings)
-    prompts = [policy.prompt(each) for each in conversations()[: size.examples] for _ in range(size.each)]
-    read, number, meter = sum(map(len, prompts)), 0, Meter()
+    asked_for = prompts(policy, size.each)[: size.examples * size.each]
+    read, number, meter = sum(map(len, asked_for)), 0, Meter()
     while asked():
         meter.begin()
-        decided = chances(len(prompts), size.tokens, number)
-        done = policy.sample(prompts, decided, Sampling(**settings.sampling), size.tokens)
+        decided = chances(len(asked_for), size.tokens, number)
+        done = policy.sample(asked_for, decided, Sampling(**settings.sampling), size.tokens)
         sampled = meter.end(drawn := sum(len(completion.tokens) for completion in done))
         meter.begin()
         learned = learner.learn(groups_of(done, size.each))

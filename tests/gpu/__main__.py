@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from papillon.models.served.server_log import cause_in
 from tests.gpu.shapes import BUNDLE
 from tests.gpu.table import table
 
@@ -28,9 +28,6 @@ _PATIENCE = {"cuda": 240, "cpu": 900}
 
 _SHAPES = ("smollm2-135m", "qwen2.5-1.5b")
 _PACKAGES = ("torch", "transformers", "peft", "trl", "arbor-ai", "dspy")
-
-#: How a traceback names its error.
-_ERROR = re.compile(r"[\w.]+(Error|Exception|Interrupt)\b")
 
 #: Which of the bundle's packages a part takes beside those of the machine.
 _CARRIED = {"trl": "with-trl", "arbor": "with-arbor"}
@@ -120,8 +117,7 @@ def apart(part: str, device: str, out: Path, *, tiny: bool) -> dict[str, Any]:
 
 def _cause(log: str) -> str:
     """The line that names the last error; CUDA's errors have advice below it."""
-    lines = log.strip().split("\n")
-    return next((line for line in reversed(lines) if _ERROR.match(line)), lines[-1])
+    return cause_in(log) or log.strip().rpartition("\n")[2]
 
 
 def main() -> int:

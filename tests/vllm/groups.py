@@ -1,4 +1,4 @@
-"""What a run has started: vLLM's processes, which are in groups of their own and give themselves other names."""
+"""Which processes run, and what a run has started: vLLM's are in groups of their own, under other names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Started", "running", "until"]
+__all__ = ["Started", "running", "runs", "until"]
 
 
 def _processes() -> dict[int, tuple[int, int, str]]:
@@ -20,6 +20,11 @@ def _processes() -> dict[int, tuple[int, int, str]]:
             if state not in "ZX":
                 found[int(place.name)] = (int(parent), int(group), words)
     return found
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process that is not dead."""
+    return pid in _processes()
 
 
 def running(words: str) -> list[str]:

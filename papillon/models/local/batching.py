@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from papillon.models.local.causal_model import CausalModel, Completion
     from papillon.models.local.sampling import Sampling, Steering
 
-__all__ = ["GPU", "BatchingSampler", "Draw", "batches"]
+__all__ = ["GPU", "BatchingSampler", "Draw", "batches", "turn_on"]
 
 T = TypeVar("T")
 
@@ -26,6 +26,11 @@ GPU = threading.Lock()
 #: Seconds to wait for one request more: those of one round come together, and a batch saved is worth it. On a GPU it
 #: is worth more, since there a batch takes seconds however small it is.
 PAUSE, PAUSE_ON_GPU = 0.02, 0.15
+
+
+def turn_on(device: str) -> threading.Lock:
+    """What is held by whoever computes on the device: the one :data:`GPU`, or on the CPU a lock of one's own."""
+    return threading.Lock() if device == "cpu" else GPU
 
 
 def batches(
@@ -71,7 +76,7 @@ def _kind_on_gpu(draw: Draw) -> tuple[Sampling, int]:
 
 
 class BatchingSampler:
-    """Answers draws, at most ``most`` at a time; ``device`` is held while the model computes, on a GPU :data:`GPU`.
+    """Answers draws, at most ``most`` at a time; ``device`` is held while the model computes, else its :func:`turn_on`.
 
     ``drawn`` is told of each batch before those who wait for it.
     """
@@ -85,8 +90,7 @@ class BatchingSampler:
         drawn: Callable[[list[Completion]], None] = lambda completions: None,
     ) -> None:
         self.model, self.most, self._drawn = model, most, drawn
-        self._on_gpu = model.device != "cpu"
-        self.device = device or (GPU if self._on_gpu else nullcontext())
+        self.device = device or turn_on(model.device)
         self.refusal: Exception | None = None
         self._lock = threading.Lock()
         self._queue: Queue[Draw | None] = Queue()
@@ -111,7 +115,7 @@ class BatchingSampler:
     def _serve(self) -> None:
         import torch
 
-        how = (_kind_on_gpu, PAUSE_ON_GPU) if self._on_gpu else (_kind, PAUSE)
+        how = (_kind, PAUSE) if self.model.device == "cpu" else (_kind_on_gpu, PAUSE_ON_GPU)
         for batch in batches(self._queue, self.most, *how):
             try:
                 with self.device:

@@ -8,7 +8,7 @@ once, as a CUDA graph, and replayed, in a cache with room to spare.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -53,14 +53,7 @@ class Growing:
     def step(self, token: Tensor) -> Tensor:
         self._place = self._place + 1
         self._mask = torch.cat([self._mask, self._mask.new_ones(len(token), 1)], dim=1)
-        out = self._model(
-            input_ids=token.unsqueeze(1),
-            attention_mask=self._mask,
-            position_ids=self._place.unsqueeze(1),
-            use_cache=True,
-            past_key_values=self._cache,
-        )
-        return out.logits[:, -1]
+        return _logits(self._model, self._cache, token.unsqueeze(1), self._mask, self._place.unsqueeze(1))
 
     def keep(self, rows: Tensor) -> None:
         self._cache.batch_select_indices(rows)
@@ -116,14 +109,7 @@ class Captured:
         self._compute = self._run if token.device.type == "cpu" else self._capture()
 
     def _run(self) -> None:
-        out = self._model(
-            input_ids=self._token,
-            attention_mask=self._shade,
-            position_ids=self._place,
-            use_cache=True,
-            past_key_values=self._cache,
-        )
-        self._logits = out.logits[:, -1]
+        self._logits = _logits(self._model, self._cache, self._token, self._shade, self._place)
 
     def _capture(self) -> Callable[[], None]:
         # Once before, aside: what libraries set up at their first call cannot be captured.
@@ -134,7 +120,7 @@ class Captured:
         here.wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         try:
-            # Other threads may use the device meanwhile, as another model's do.
+            # Models take turns (batching.GPU); what else this process does there need not wait.
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 self._run()
         except RuntimeError:
@@ -145,6 +131,12 @@ class Captured:
             return self._run
         replay: Callable[[], None] = graph.replay
         return replay
+
+
+def _logits(model: Any, cache: Any, token: Tensor, mask: Tensor, place: Tensor) -> Tensor:
+    """The logits [B, V] after ``token`` [B, 1] at ``place`` [B, 1]; ``mask`` is as transformers takes one."""
+    out = model(input_ids=token, attention_mask=mask, position_ids=place, use_cache=True, past_key_values=cache)
+    return cast("Tensor", out.logits[:, -1])
 
 
 class _Room:

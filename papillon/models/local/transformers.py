@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,14 +148,14 @@ def _until(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
 def _load(settings: ModelSettings) -> CausalModel:
     import torch
 
-    from papillon.models.local.batching import GPU
+    from papillon.models.local.batching import turn_on
     from papillon.models.local.causal_model import CausalModel, read_model
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     lora = None if settings.lora is None else _lora(settings.lora)
     model, tokenizer = read_model(settings.model.partition("/")[2], half=device != "cpu", setting="a profile's model")
     try:
-        with nullcontext() if device == "cpu" else GPU:
+        with turn_on(device):
             whole = CausalModel(model, tokenizer, lora, device=device)
     except ValueError as error:  # peft's, for an adapter that fits no layer
         reason = str(error).strip().split("\n")[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 
-from papillon.models.local.batching import GPU
+from papillon.models.local.batching import turn_on
 from papillon.training.devices import cpu_threads
 from papillon.training.folder.checkpoints import Checkpoint, reading
 from papillon.training.folder.record import RunRecord
@@ -56,8 +55,7 @@ class OneDevice(Session):
         self.policy = policy or Policy.load(settings, device)
         self.learner = Learner(self.policy, settings)
         guides = Guides(self.policy, settings.guided, gathering=lambda: watch.gathering, modules=predictors)
-        computing = threading.Lock() if self.policy.device == "cpu" else GPU
-        self.sampler = Sampler(self.policy, settings, computing, guides)
+        self.sampler = Sampler(self.policy, settings, turn_on(self.policy.device), guides)
         self.trainer = GroupTrainer(
             self.learner,
             self.sampler,

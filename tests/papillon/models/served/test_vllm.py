@@ -22,6 +22,7 @@ from papillon.models.served.vllm import VllmServer, missing_server, served_name
 from papillon.models.stop import Stop
 from papillon.profile import ModelSettings
 from tests.papillon.store.samples import python
+from tests.vllm.groups import runs, until
 
 #: Serves as `vllm serve MODEL --host … --port …` does: health after a while, then chat completions.
 STAND_IN = """\
@@ -79,20 +80,13 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(vllm, "PAUSE", 0.02)
     yield script
     for pid in _pids(script):
-        if _runs(pid):
+        if runs(pid):
             os.kill(pid, 9)
 
 
 def _pids(script: Path) -> list[int]:
     file = Path(f"{script}.pids")
     return [int(pid) for pid in file.read_text().split()] if file.exists() else []
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def settings(**changed: Any) -> ModelSettings:
@@ -206,10 +200,8 @@ def test_a_start_that_takes_too_long_is_ended(tmp_path: Path, command: Path, mon
 
 def running_in_a_while(command: Path) -> list[int]:
     """What the stand-in started and still runs: what was killed is gone only when the system says so."""
-    deadline = time.monotonic() + 10
-    while any(map(_runs, _pids(command))) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return [pid for pid in _pids(command) if _runs(pid)]
+    until(lambda: not any(map(runs, _pids(command))), 10)
+    return [pid for pid in _pids(command) if runs(pid)]
 
 
 def ended(command: Path) -> bool:
@@ -306,7 +298,7 @@ sys.stdin.readline()
     run = python(code, command, tmp_path, stdin=subprocess.PIPE)
     assert run.stdout is not None
     assert run.stdout.readline() == "serves\n"
-    assert all(map(_runs, _pids(command)))
+    assert all(map(runs, _pids(command)))
     run.kill()
     run.communicate()
     assert ended(command)

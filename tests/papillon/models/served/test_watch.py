@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from papillon.models.served import watch
+from tests.vllm.groups import runs, until
 
 #: Starts a process of its own, says both, and sleeps; the first word says whether it heeds SIGTERM.
 SERVER = """\
@@ -41,17 +41,7 @@ class Watched:
 
     def ended(self, seconds: float) -> bool:
         """Whether neither runs any more within so many seconds."""
-        deadline = time.monotonic() + seconds
-        while any(map(_runs, self.pids)) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return not any(map(_runs, self.pids))
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        return until(lambda: not any(map(runs, self.pids)), seconds)
 
 
 @pytest.fixture
@@ -64,7 +54,7 @@ def watched() -> Iterator[Callable[..., Watched]]:
 
     yield start
     for one in started:
-        for pid in filter(_runs, one.pids):
+        for pid in filter(runs, one.pids):
             os.kill(pid, 9)
         one.process.kill()
         one.process.wait()
