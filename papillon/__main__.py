@@ -370,10 +370,19 @@ def _optimize(given: argparse.Namespace) -> int:
         with suppress(OSError):
             out.parent.mkdir(parents=True, exist_ok=True)
     log = OutputFile("the log of --out", out.with_suffix(".log"), makes_folders=False)
-    refuse_outputs([OutputFile("--out", out, makes_folders=False), log])
+    exported = [] if given.exported is None else [OutputFile("--export", given.exported, makes_folders=False)]
+    refuse_outputs([OutputFile("--out", out, makes_folders=False), log, *exported])
     reflection = None if given.reflection is None else load_profile(given.reflection).local
     optimize_on_dev(
-        profile, optimizer, out, cache=CACHE, max_calls=given.max_calls, seed=given.seed, reflection=reflection
+        profile,
+        optimizer,
+        out,
+        cache=CACHE,
+        max_calls=given.max_calls,
+        seed=given.seed,
+        reflection=reflection,
+        imported=given.imported,
+        exported=given.exported,
     )
     show("", f"saved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0

@@ -21,7 +21,7 @@ from papillon.errors import UsageError
 from papillon.files import write_whole
 from papillon.json_files import read_json
 from papillon.profile import Profile
-from papillon.results.reading import Unreadable, read
+from papillon.reading import Unreadable, read
 
 __all__ = [
     "PAPILLON",

@@ -74,6 +74,11 @@ class TestParts:
         assert "--eval-import=study/calls/other.jsonl.gz" in part.command
         assert part.command[-1] == f"--eval-export=study/calls/{part.name}.jsonl.gz"
 
+    def test_an_optimisation_takes_and_leaves_calls_too(self) -> None:
+        command = next(part for part in PARTS if part.words[0] == "papillon").command
+        assert "--import=fixtures/recorded/demo-mini.jsonl.gz" in command
+        assert command[-1] == "--export=docs/study/calls/gepa.jsonl.gz"
+
     def test_what_profile_demo_has_recorded_is_not_kept_twice(self) -> None:
         replayed = [part.command for part in PARTS if part.calls == "demo"]
         assert replayed
@@ -106,7 +111,7 @@ class TestRunning:
 
     def run(self, statement: str, seconds: float) -> tuple[Sitting, int, list[float]]:
         sitting, noted = Sitting("part", "now"), list[float]()
-        part = Part("part", "nothing", ("timeit", "-n1", "-r1", statement))
+        part = Part("part", "nothing", ("timeit", "-n1", "-r1", statement), calls="cache")
         code = run_part(part, sitting, time.monotonic() + seconds, {}, lambda: noted.append(sitting.wall))
         return sitting, code, noted
 

@@ -47,14 +47,15 @@ class Part:
     @property
     def command(self) -> list[str]:
         """The whole command."""
-        if self.words[0] != "pytest":
-            return [*self.words]
-        words = [*self.words, f"--eval-results={_from_root(self.results)}"]
+        words, evaluates = [*self.words], self.words[0] == "pytest"
+        prefix = "--eval-" if evaluates else "--"
+        if evaluates:
+            words.append(f"--eval-results={_from_root(self.results)}")
         if self.calls != "cache":
             recorded = [ROOT / "fixtures" / "recorded" / "demo-mini.jsonl.gz", *sorted(CALLS.glob("*.jsonl.gz"))]
-            words += [f"--eval-import={_from_root(file)}" for file in recorded if file.exists()]
+            words += [f"{prefix}import={_from_root(file)}" for file in recorded if file.exists()]
         if self.calls == "beside":
-            words.append(f"--eval-export={_from_root(CALLS)}/{self.name}.jsonl.gz")
+            words.append(f"{prefix}export={_from_root(CALLS)}/{self.name}.jsonl.gz")
         return words
 
 
@@ -97,7 +98,7 @@ PARTS = (
         "gepa",
         "prompts of 0.5 B optimised, 1.5 B reflecting",
         tuple(
-            f"papillon optimize --optimizer gepa --max-calls 400 --profile {_SMALL} --reflection {_LARGER} "
+            f"papillon optimize --optimizer gepa --max-calls 300 --profile {_SMALL} --reflection {_LARGER} "
             f"--out {_OPTIMISED}".split()
         ),
     ),

@@ -23,8 +23,8 @@ from papillon.errors import DataError, UsageError
 from papillon.files import append_lines, open_in_place, open_plain
 from papillon.profile import CACHE
 from papillon.project import keep_out_of_git
+from papillon.reading import Unreadable
 from papillon.results.folder import has_results
-from papillon.results.reading import Unreadable
 
 __all__ = ["LABELS", "LabelFile", "default_file"]
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from judges.labels.hashing import Hashes, seal
-from papillon.results.reading import Unreadable, read
+from papillon.reading import Unreadable, read
 
 __all__ = ["Drawn", "Label", "QualityLabel"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from papillon.annotation.review import Decision
 from papillon.errors import UsageError
 from papillon.files import append_lines, open_plain
-from papillon.results.reading import Unreadable, read
+from papillon.reading import Unreadable, read
 
 __all__ = ["ReviewFile"]
 

@@ -28,3 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="a profile whose local model writes about prompts; it is shown queries and answers (default: --profile's)",
     )
+    parser.add_argument(
+        "--import",
+        dest="imported",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.jsonl[.gz]",
+        help="recorded calls to take into the cache first; may be repeated",
+    )
+    parser.add_argument(
+        "--export",
+        dest="exported",
+        type=Path,
+        metavar="FILE.jsonl[.gz]",
+        help="write the recorded calls that it rests on, also where it is interrupted",
+    )

@@ -2,11 +2,10 @@
 
 One room per matter: a row (rows), what ran (run), the verdicts on gates and controls (gates, controls), the judge's
 own test and its agreement with another (judging), its figures beside people's labels (correction), all of it as one
-value whose JSON is the results file (result), how JSON is read back (reading) and in which ranges its numbers lie
-(ranges); figures in words (words). Beside it, private: a row's texts (traces), and the folder that holds both (folder).
-And which run and which row of it a user names (finding), what changed between two runs (comparison), the runs of many
-folders (gathering) and what they came to over time (history), a run's tables for pandas (frames), and what others
-report (published).
+value whose JSON is the results file (result), and in which ranges its numbers lie (ranges); figures in words (words).
+Beside it, private: a row's texts (traces), and the folder that holds both (folder). And which run and which row of it
+a user names (finding), what changed between two runs (comparison), the runs of many folders (gathering) and what they
+came to over time (history), a run's tables for pandas (frames), and what others report (published).
 """
 
 from papillon.results.controls import ControlResult

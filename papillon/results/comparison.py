@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from papillon.reading import read
 from papillon.results.judging import Measure
-from papillon.results.reading import read
 from papillon.results.result import RunResult
 from papillon.results.run import RunInfo
 
@@ -199,7 +199,7 @@ class Comparison:
 
     @classmethod
     def from_json(cls, data: object) -> Comparison:
-        """The other way; raises :class:`papillon.results.reading.Unreadable`."""
+        """The other way; raises :class:`papillon.reading.Unreadable`."""
         return read(cls, data)
 
 

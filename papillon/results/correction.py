@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from papillon.reading import read
 from papillon.results.judging import Measure
 from papillon.results.ranges import Count, Share
-from papillon.results.reading import read
 
 __all__ = ["LABELS_SAID", "Assumed", "Correction", "RowLabel"]
 
@@ -76,5 +76,5 @@ class Correction:
 
     @classmethod
     def from_json(cls, data: object) -> Correction:
-        """The other way; raises :class:`papillon.results.reading.Unreadable`."""
+        """The other way; raises :class:`papillon.reading.Unreadable`."""
         return read(cls, data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from papillon.reading import read
 from papillon.results.ranges import Count, Difference, Share
-from papillon.results.reading import read
 
 __all__ = ["Flip", "Gain", "GateResult", "GateVerdict"]
 
@@ -104,5 +104,5 @@ class GateResult:
 
     @classmethod
     def from_json(cls, data: object) -> GateResult:
-        """The other way, from either form; raises :class:`papillon.results.reading.Unreadable`."""
+        """The other way, from either form; raises :class:`papillon.reading.Unreadable`."""
         return read(cls, data)

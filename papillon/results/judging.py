@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from papillon.reading import read
 from papillon.results.ranges import Count
-from papillon.results.reading import read
 
 __all__ = ["Agreement", "JudgeReport", "Measure"]
 
@@ -62,7 +62,7 @@ class JudgeReport:
 
     @classmethod
     def from_json(cls, data: object) -> JudgeReport:
-        """The other way; raises :class:`papillon.results.reading.Unreadable`."""
+        """The other way; raises :class:`papillon.reading.Unreadable`."""
         return read(cls, data)
 
 

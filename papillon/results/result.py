@@ -15,11 +15,11 @@ from typing import Any, Literal
 from papillon.errors import UsageError
 from papillon.files import open_plain
 from papillon.json_files import read_json
+from papillon.reading import Unreadable, read
 from papillon.results.controls import ControlResult
 from papillon.results.correction import Correction, RowLabel
 from papillon.results.gates import Gain, GateResult
 from papillon.results.judging import Agreement, JudgeReport
-from papillon.results.reading import Unreadable, read
 from papillon.results.rows import Row
 from papillon.results.run import RunInfo, SplitInfo
 

@@ -14,8 +14,8 @@ from typing import IO, Any, Literal
 
 from papillon.errors import UsageError
 from papillon.files import open_plain
+from papillon.reading import Unreadable, read
 from papillon.results.ranges import Amount, Count
-from papillon.results.reading import Unreadable, read
 
 __all__ = ["TRACES", "Judgement", "LeakedUnit", "Trace", "TracedCall", "Traces"]
 

@@ -143,7 +143,7 @@ def _results() -> Callable[[bytes], object]:
 
 
 def _traces() -> Callable[[bytes], object]:
-    from papillon.results.reading import Unreadable
+    from papillon.reading import Unreadable
     from papillon.results.traces import Trace
 
     def reading(data: bytes) -> None:
@@ -157,7 +157,7 @@ def _traces() -> Callable[[bytes], object]:
 def _labels() -> Callable[[bytes], object]:
     from judges.labels.file import LabelFile
     from judges.labels.label import Label
-    from papillon.results.reading import Unreadable
+    from papillon.reading import Unreadable
 
     file = _of_file(lambda path: LabelFile(path, b"0" * 32).labels(), ".jsonl")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -53,14 +53,18 @@ def test_what_is_loaded_can_be_seen() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("statement", ["import papillon", "from papillon import PAPILLON, load, load_profile"])
 def test_importing_papillon_takes_hardly_longer_than_importing_dspy(statement: str) -> None:
-    # Both are measured as users have them, compiled.
+    # Both as users have them, compiled, and in one process: from one to the next the machine's pace changes.
     compiling = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    script = (
+        "from time import process_time as now\n"
+        f"start = now(); import dspy; between = now(); {statement}; print((now() - start) / (between - start))"
+    )
 
-    def once(script: str) -> float:
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=compiling, check=True, timeout=120)
-        return time.perf_counter() - started
+    def once() -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=compiling, capture_output=True, check=True, timeout=120
+        )
+        return float(done.stdout)
 
-    once(f"import dspy; {statement}")
-    ours, theirs = zip(*((once(statement), once("import dspy")) for _ in range(5)), strict=True)
-    assert min(ours) <= 1.2 * min(theirs)
+    once()
+    assert statistics.median(once() for _ in range(5)) <= 1.2

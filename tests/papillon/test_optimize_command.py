@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -24,6 +25,10 @@ from tests.papillon.optimization.test_optimizing import OTHERS, ROWS, better_whe
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PAPILLON_PROFILE", raising=False)
     monkeypatch.setattr("papillon.__main__.CACHE", tmp_path / "cache")
+
+
+def read_calls(file: Path) -> list[str]:
+    return gzip.decompress(file.read_bytes()).decode().splitlines()
 
 
 @pytest.fixture
@@ -71,6 +76,31 @@ class TestTheCommand:
         assert {body["model"] for body in asked} == {"larger"}
         assert [body for body in server.bodies if body["model"] == "larger"] == asked
         assert "instruction numbered" in out.read_text()
+
+    @pytest.mark.parametrize("how", ["over", "broken off"])
+    def test_its_calls_are_exported_and_taken_up_from_there(
+        self,
+        own: str,
+        tmp_path: Path,
+        server: ModelServer,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        how: str,
+    ) -> None:
+        calls = tmp_path / "calls.jsonl.gz"
+        given = ["optimize", "--optimizer", "gepa", "--profile", own, "--max-calls", "70"]
+        last = None if how == "over" else 30
+        server._failing = lambda body, number: (500, {}, "") if last and number > last else None
+        assert main([*given, f"--out={tmp_path / 'found.json'}", f"--export={calls}"]) == (0 if how == "over" else 1)
+        made, server._failing = len(read_calls(calls)), None
+        assert made == (server.calls if last is None else last)
+        monkeypatch.setattr("papillon.__main__.CACHE", tmp_path / "another cache")
+        before = server.calls
+        assert main([*given, f"--out={tmp_path / 'again.json'}", f"--import={calls}"]) == 0
+        assert f"calls.jsonl.gz: {made} recorded calls added, 0 were there already" in capsys.readouterr().out
+        if how == "over":
+            assert server.calls == before
+            assert (tmp_path / "again.json").read_bytes() == (tmp_path / "found.json").read_bytes()
 
     @pytest.mark.slow
     def test_the_command_that_it_ends_with_evaluates_what_came_out(

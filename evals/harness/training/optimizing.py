@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from evals.harness.evaluation.examples import select_examples
@@ -12,12 +14,14 @@ from judges import feedback_metric, make_judge
 from papillon.data import load, to_dspy
 from papillon.errors import BudgetSpent, PapillonError
 from papillon.learnable import make_learnable
+from papillon.models.ledger import Ledger
 from papillon.models.roles import open_models
 from papillon.optimization.optimizing import Optimizer, optimize
 from papillon.profile import ModelSettings, Profile
 from papillon.program import save_program
 from papillon.screen import show
 from papillon.splits import split
+from papillon.store import Store, export_records, import_records
 
 __all__ = ["optimize_on_dev"]
 
@@ -31,17 +35,26 @@ def optimize_on_dev(
     max_calls: int,
     seed: int,
     reflection: ModelSettings | None = None,
+    imported: Sequence[Path] = (),
+    exported: Path | None = None,
 ) -> None:
     """Improve the profile's program by its train examples, save it in ``out``, and print what that brought on dev.
 
-    ``reflection`` is the model that writes about prompts, None for the local one. Calls are recorded in ``cache``.
+    ``reflection`` is the model that writes about prompts, None for the local one. Calls are recorded in ``cache``;
+    those of the files ``imported`` are taken into it first, and those that were used are written to ``exported``, also
+    where it is interrupted.
     Raises PapillonError where the models ended it before its calls were spent; the best program so far is saved.
     """
     dataset = load(profile.dataset)
     train = [to_dspy(dataset.rows[index]) for index in split(dataset.rows, profile.split)["train"]]
     dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
     besides = {} if reflection is None else {"reflection": reflection}
-    with open_models(profile, cache, besides=besides) as models:
+    if imported:
+        with Store(cache) as store:
+            for path in imported:
+                show(f"{path.name}: {import_records(path, store)}")
+    ledger = Ledger()
+    with _exporting(ledger, cache, exported), open_models(profile, cache, ledger=ledger, besides=besides) as models:
         for role in models.settings:
             models.lm(role)  # a missing key is the user's matter before anything is paid for
         program = make_learnable(profile, models.lm("untrusted"))
@@ -71,3 +84,14 @@ def optimize_on_dev(
         after = score_program(found.program, dev, models, profile)
         width = shutil.get_terminal_size((200, 24)).columns
         show("", *improvement_table(optimizer, found, before, after, models.ledger, width).split("\n"))
+
+
+@contextmanager
+def _exporting(ledger: Ledger, cache: Path, path: Path | None) -> Iterator[None]:
+    """Write the recorded calls that the block used to ``path``, however it ends."""
+    try:
+        yield
+    finally:
+        if path is not None:
+            with Store(cache, read_only=True) as store:
+                export_records(store.records(sorted(ledger.used)), path)

@@ -15,8 +15,8 @@ from typing import Any
 
 from judges.scores import SCORES, SCORES_CHANGED
 from papillon.errors import UsageError
+from papillon.reading import read
 from papillon.results.ranges import Count, Share
-from papillon.results.reading import read
 from papillon.results.rows import METRICS, SPARSE, Row
 
 __all__ = ["SCHEMA", "Baseline", "accept", "differing", "refuse_mismatch"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judges.labels.label import Drawn, Label
-from papillon.results.reading import Unreadable
+from papillon.reading import Unreadable
 from tests.judges.labels.samples import KEY, label, trace
 
 

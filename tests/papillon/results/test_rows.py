@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from papillon.results.reading import read
+from papillon.reading import read
 from papillon.results.rows import METRICS, SPARSE, Row
 
 ROW = Row(
