@@ -102,8 +102,13 @@ PARTS = (
             f"--out {_OPTIMISED}".split()
         ),
     ),
+    # It found no better ones, so that these calls are those of profile demo.
     _evaluates(
-        "mini-05b-gepa", "0.5 B with these prompts", _SMALL, *_BOTH, *_NO_CONTROLS, f"--eval-program={_OPTIMISED}"
+        "mini-05b-gepa",
+        "0.5 B with these prompts",
+        _SMALL,
+        *(*_BOTH, *_NO_CONTROLS, f"--eval-program={_OPTIMISED}"),
+        calls="demo",
     ),
 )
 
