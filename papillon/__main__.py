@@ -44,11 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _label_arguments(commands.add_parser("label", help="judge a run's rows yourself, on a page of this machine"))
     _train_arguments(commands.add_parser("train", help="train the local model with GRPO over the program"))
     optimizing = commands.add_parser("optimize", help="improve the program's prompts to the gates' metric")
-    optimization.add_arguments(optimizing)
-    optimizing.set_defaults(run=_optimize)
+    optimization.add_arguments(optimizing, _optimize)
     annotating = commands.add_parser("annotate", help="make a data set of queries alone, units reviewed by you")
-    annotation.add_arguments(annotating)
-    annotating.set_defaults(run=_annotate)
+    annotation.add_arguments(annotating, _annotate)
     _cache_arguments(commands.add_parser("cache", help="verify or repair the store of recorded calls"))
     given = parser.parse_args(arguments)
     if given.command is None:
@@ -359,31 +357,18 @@ def _optimize(given: argparse.Namespace) -> int:
     from evals.harness.training.optimizing import optimize_on_dev
     from papillon.models.trained import with_program
     from papillon.optimization.optimizing import check_optimizer
-    from papillon.output_files import OutputFile, refuse_outputs
     from papillon.splits import check_learnable
 
     optimizer = check_optimizer(given.optimizer)
     check_learnable(profile.split, targets=profile.targets)
     profile = with_program(profile)
-    out = given.out or CACHE.parent / "optimized" / f"{optimizer}.json"
-    if given.out is None:
+    if (out := given.out) is None:
+        out = CACHE.parent / "optimized" / f"{optimizer}.json"
         with suppress(OSError):
             out.parent.mkdir(parents=True, exist_ok=True)
-    log = OutputFile("the log of --out", out.with_suffix(".log"), makes_folders=False)
-    exported = [] if given.exported is None else [OutputFile("--export", given.exported, makes_folders=False)]
-    refuse_outputs([OutputFile("--out", out, makes_folders=False), log, *exported])
     reflection = None if given.reflection is None else load_profile(given.reflection).local
-    optimize_on_dev(
-        profile,
-        optimizer,
-        out,
-        cache=CACHE,
-        max_calls=given.max_calls,
-        seed=given.seed,
-        reflection=reflection,
-        imported=given.imported,
-        exported=given.exported,
-    )
+    asked = {name: getattr(given, name) for name in ("max_calls", "seed", "imported", "exported")}
+    optimize_on_dev(profile, optimizer, out, cache=CACHE, reflection=reflection, **asked)
     show("", f"saved in {out}; evaluate it with: {evaluation(out, named, profile.dataset)}")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 import papillon
 from evals.harness.evaluation.outcome import Outcome
@@ -13,6 +14,7 @@ from evals.harness.run import Run
 from evals.harness.verdicts.second_opinion import judges_agreement
 from judges.lexical import GOOD_ENOUGH
 from judges.scores import SCORES
+from papillon.commands import seen_from
 from papillon.profile import Profile
 from papillon.results import Agreement, ControlResult, Gain, GateResult, JudgeReport, Row, RunInfo, RunResult, SplitInfo
 from papillon.results.correction import Correction, RowLabel
@@ -39,8 +41,10 @@ def run_result(run: Run) -> RunResult:
 
 
 def _program(profile: Profile) -> str | None:
-    """The program as a user named it: a class, what was saved, or both; None for PAPILLON itself."""
-    return " with ".join(str(each) for each in (profile.program_class, profile.program) if each is not None) or None
+    """The program as a user names it here: a class, what was saved, or both; None for PAPILLON itself."""
+    named = [] if profile.program_class is None else [str(profile.program_class)]
+    named += [] if profile.program is None else [seen_from(Path.cwd(), profile.program)]
+    return " with ".join(named) or None
 
 
 def _info(run: Run) -> RunInfo:

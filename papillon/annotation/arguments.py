@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "asked_for"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def add_arguments(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
+    """The arguments of the command, and what runs it."""
+    parser.set_defaults(run=run)
     parser.add_argument("file", type=Path, metavar="FILE", help="queries: .csv, .jsonl, .parquet, or .txt, one a line")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="the data set, in PUPA's columns")
     parser.add_argument("--profile", metavar="P", help="whose local model proposes (default: embedded)")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 __all__ = ["add_arguments"]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+def add_arguments(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
+    """The arguments of the command, and what runs it."""
+    parser.set_defaults(run=run)
     parser.add_argument("--optimizer", required=True, metavar="gepa|mipro|simba", help="which of DSPy's optimizers")
     parser.add_argument("--profile", metavar="P", help="default: embedded, or PAPILLON_PROFILE")
     parser.add_argument(

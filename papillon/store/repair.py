@@ -40,6 +40,7 @@ def repair(folder: Path) -> Report:
         return check(folder)
     with translated(folder), _alone(folder):
         finished = _finish(folder, _last_folder(folder)) if os.path.lexists(folder / REPAIRED) else None
+        _clear(folder)
         report = check(folder)
         if not report.ok:
             FinishedRows(folder).remove()
@@ -122,6 +123,13 @@ def _damaged(folder: Path) -> Path:
     """The place of what is set aside; raises OSError where a link or something else stands there."""
     make_own_folder(place := folder / "damaged")
     return place
+
+
+def _clear(folder: Path) -> None:
+    """Take away the databases that killed repairs had begun to make."""
+    if os.path.lexists(folder / "damaged"):
+        for begun in _damaged(folder).glob("*/new"):
+            shutil.rmtree(begun, ignore_errors=True)
 
 
 def _new_folder(parent: Path) -> Path:

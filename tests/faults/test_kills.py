@@ -122,5 +122,6 @@ def test_a_repair_that_is_killed_at_any_call_that_changes_a_file_can_go_on(
         report = check(cache)
         assert report.ok, str(report)
         assert report.sound == kept
+        assert not [*cache.glob("damaged/*/new")]
     assert codes <= {1, -9}
     assert -9 in codes

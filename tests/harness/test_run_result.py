@@ -9,6 +9,7 @@ import pytest
 
 from evals.harness.run_result import run_result
 from papillon.data import load
+from papillon.program import PAPILLON, save_program
 from papillon.results import read_result
 from tests.harness.runs import Evaluator, alone_and_with_workers
 from tests.harness.test_run import made
@@ -58,3 +59,15 @@ def test_the_file_is_the_run_and_holds_no_text_of_a_row(evaluator: Evaluator, wo
     text = found.to_text()
     for example in load("mini").rows:
         assert not any(part in text for part in (example.user_query[:60], example.target_response[:60]))
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_a_programs_file_is_named_as_one_types_it_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: bool
+) -> None:
+    saved = tmp_path / "prompts" / "saved.json"
+    saved.parent.mkdir()
+    save_program(PAPILLON(untrusted_model=str), saved)
+    run = made(tmp_path, program='"prompts/saved.json"')
+    monkeypatch.chdir(tmp_path if below else "/")
+    assert run_result(run).run.program.path == ("prompts/saved.json" if below else str(saved.relative_to("/")))

