@@ -11,6 +11,7 @@ import hashlib
 from contextlib import suppress
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any
 
 from papillon.errors import EndpointError
 from papillon.files import open_plain, whole_file
@@ -112,11 +113,23 @@ def _digest(path: Path) -> str:
 
 
 def _requantize(source: Path, target: Path) -> None:
+    import numpy as np
     from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, LlamaFileType
     from gguf.quants import dequantize, quantize
 
+    class Reader(GGUFReader):  # type: ignore[misc]
+        """Over a plain array: a slice of a memmap, one for every word of the vocabulary, costs three times as much."""
+
+        @property
+        def data(self) -> Any:
+            return self._data
+
+        @data.setter
+        def data(self, mapped: Any) -> None:
+            self._data = np.asarray(mapped)
+
     four, eight = GGMLQuantizationType.Q4_1, GGMLQuantizationType.Q8_0
-    reader = GGUFReader(source)
+    reader = Reader(source)
     writer = GGUFWriter(target, reader.fields["general.architecture"].contents())
     for field in reader.fields.values():
         if field.name == "general.file_type":
