@@ -34,7 +34,7 @@ from papillon.models.budget import Budget
 from papillon.models.ledger import Ledger
 from papillon.results import GateResult, Row
 from papillon.results.folder import RUNS, new_id
-from papillon.store import Store, export_records, import_records
+from papillon.store import Store, export_used, import_files
 
 if TYPE_CHECKING:
     from evals.harness.evaluation.subjects import Subjects
@@ -198,9 +198,7 @@ class Run:
 
     def _import(self) -> None:
         settings = self.plan.settings
-        if settings.import_files:
-            with Store(settings.cache) as store:
-                done = [(path.name, import_records(path, store)) for path in settings.import_files]
+        if done := import_files(settings.import_files, settings.cache):
             self.imported = "; ".join(f"{name}: {what}" if len(done) > 1 else str(what) for name, what in done)
 
     async def _sample(self, job: Job, order: int) -> Outcome:
@@ -269,8 +267,7 @@ class Run:
         """Write the recorded calls that the run rests on, where a file was asked for."""
         settings = self.plan.settings
         if settings.export_file is not None:
-            with Store(settings.cache, read_only=True) as store:
-                export_records(store.records(sorted(self.ledger.used)), settings.export_file)
+            export_used(settings.cache, self.ledger.used, settings.export_file)
 
     # Answering
 

@@ -42,9 +42,8 @@ def run_result(run: Run) -> RunResult:
 
 def _program(profile: Profile) -> str | None:
     """The program as a user names it here: a class, what was saved, or both; None for PAPILLON itself."""
-    named = [] if profile.program_class is None else [str(profile.program_class)]
-    named += [] if profile.program is None else [seen_from(Path.cwd(), profile.program)]
-    return " with ".join(named) or None
+    saved = None if profile.program is None else seen_from(Path.cwd(), profile.program)
+    return " with ".join(str(each) for each in (profile.program_class, saved) if each is not None) or None
 
 
 def _info(run: Run) -> RunInfo:

@@ -16,7 +16,7 @@ from papillon.store.nearest import Nearest, Neighbours
 from papillon.store.records import Answer, Call, Record, Usage, canonical_json
 from papillon.store.repair import repair
 from papillon.store.store import Store
-from papillon.store.transfer import Imported, export_records, import_records
+from papillon.store.transfer import Imported, export_records, export_used, import_files, import_records
 
 __all__ = [
     "Answer",
@@ -36,6 +36,8 @@ __all__ = [
     "canonical_json",
     "check",
     "export_records",
+    "export_used",
+    "import_files",
     "import_records",
     "repair",
 ]

@@ -1,8 +1,7 @@
 """Recorded calls as text: JSON lines that can be reviewed, compared and carried between machines.
 
 An export is sorted by key and the same lines wherever it is written, packed where its name ends in ``.gz``; an import
-checks every line before it keeps the first. Where the records come from, and which of them to export, is left to
-others.
+checks every line before it keeps the first. Which records to export is left to others.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import gzip
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from papillon.files import open_file, whole_file
 from papillon.store.records import Record
 from papillon.store.store import Store
 
-__all__ = ["Imported", "export_records", "import_records"]
+__all__ = ["Imported", "export_records", "export_used", "import_files", "import_records"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,20 @@ def import_records(path: Path, store: Store) -> Imported:
             present += 1
             different += known != record.checksum
     return Imported(store.put_all(_lines(path)), present, different)
+
+
+def export_used(cache: Path, keys: Iterable[str], path: Path) -> int:
+    """Writes the records of ``keys`` in the folder ``cache`` to ``path``, as :func:`export_records` does; how many."""
+    with Store(cache, read_only=True) as store:
+        return export_records(store.records(sorted(keys)), path)
+
+
+def import_files(paths: Sequence[Path], cache: Path) -> list[tuple[str, Imported]]:
+    """Keeps the records of all ``paths`` in the folder ``cache``, as :func:`import_records` does; by their names."""
+    if not paths:
+        return []
+    with Store(cache) as store:
+        return [(path.name, import_records(path, store)) for path in paths]
 
 
 def _packed(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,11 +12,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from papillon.store import check
 from tests.harness.runs import EvalRun, Evaluator
 from tests.model_server import ModelServer
 
-__all__ = ["DEV", "SLOTS", "begin_anew", "descendants", "kill", "nothing_lost", "until", "whole_and_paid_once"]
+__all__ = [
+    "DEV",
+    "SLOTS",
+    "begin_anew",
+    "built_shim",
+    "descendants",
+    "kill",
+    "nothing_lost",
+    "until",
+    "whole_and_paid_once",
+]
 
 #: What is evaluated: 12 examples, some 72 calls, of which so many are in flight at once.
 DEV = ("evals", "-m", "dev", "--eval-limit", "12")
@@ -27,6 +40,16 @@ def begin_anew(evaluator: Evaluator, server: ModelServer, number: int) -> None:
     evaluator.cache = evaluator.folder / f"cache-{number}"
     server.calls = 0
     server.bodies.clear()
+
+
+def built_shim(folder: Path) -> Path:
+    """What is preloaded to kill a process at a call that changes a file, compiled in ``folder``; skips without a C
+    compiler."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler to build what counts system calls")
+    source, shim = Path(__file__).with_name("killing.c"), folder / "shim.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O", "-o", shim, source, "-ldl"], check=True)
+    return shim
 
 
 def descendants(process: int) -> list[int]:

@@ -13,7 +13,17 @@ import pytest
 
 from papillon.store import check
 from tests.faults.campaign import drawing, points
-from tests.faults.processes import DEV, SLOTS, begin_anew, descendants, kill, nothing_lost, until, whole_and_paid_once
+from tests.faults.processes import (
+    DEV,
+    SLOTS,
+    begin_anew,
+    built_shim,
+    descendants,
+    kill,
+    nothing_lost,
+    until,
+    whole_and_paid_once,
+)
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 
@@ -67,11 +77,7 @@ def test_a_worker_that_is_killed_at_any_moment_is_no_clean_end(evaluator: Evalua
 
 @pytest.fixture
 def shim(tmp_path: Path) -> Path:
-    if shutil.which("cc") is None:
-        pytest.skip("no C compiler to build what counts system calls")
-    source = Path(__file__).with_name("killing.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O", "-o", tmp_path / "shim.so", source, "-ldl"], check=True)
-    return tmp_path / "shim.so"
+    return built_shim(tmp_path)
 
 
 def test_a_run_that_is_killed_at_any_call_that_changes_a_file_loses_nothing(

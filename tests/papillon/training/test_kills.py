@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +15,12 @@ pytest.importorskip("arbor", reason="the gpu extra (arbor-ai, torch, peft) is no
 
 from papillon.project import ROOT  # noqa: E402
 from tests.faults.campaign import SEED, drawing, points  # noqa: E402
+from tests.faults.processes import built_shim  # noqa: E402
 from tests.papillon.training.test_run import adapter, lines  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not sys.platform.startswith("linux") or shutil.which("cc") is None,
-        reason="needs Linux and a C compiler for what counts system calls",
-    ),
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="preloads what counts system calls"),
     *(
         pytest.mark.filterwarnings(f"ignore::{kind}")
         for kind in ("DeprecationWarning", "UserWarning", "FutureWarning", "ResourceWarning")
@@ -49,8 +46,7 @@ for folder, at in zip(sys.argv[1::2], sys.argv[2::2]):
 
 def test_a_training_that_is_killed_again_and_again_learns_what_an_unbroken_one_does(tmp_path: Path) -> None:
     chance = drawing("trainings")
-    shim, source = tmp_path / "shim.so", ROOT / "tests" / "faults" / "killing.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O", "-o", shim, source, "-ldl"], check=True)
+    shim = built_shim(tmp_path)
     at = [str(chance.randrange(1, MOST_CALLS)) for _ in range(points(20))]
     # Four kills, then to the end, each such chain in a folder of its own.
     chains = [[*at[start : start + 4], "0"] for start in range(0, len(at), 4)]
