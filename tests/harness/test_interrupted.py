@@ -179,7 +179,7 @@ def test_ctrl_c_while_files_are_written_says_so_and_not_that_calls_were_in_fligh
         "    import evals.harness.run\n"
         # Whoever was started in a shell's background has it ignored.
         "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "    evals.harness.run.export_records = lambda *given: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    evals.harness.run.export_used = lambda *given: os.kill(os.getpid(), signal.SIGINT)\n"
     )
     with ModelServer() as server:
         profile = f"--eval-profile={evaluator.profile(server.base)}"
