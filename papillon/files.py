@@ -138,12 +138,12 @@ def append_lines(path: Path, lines: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file, with the folders that it needs; raises UsageError, naming it, where that cannot be done."""
+def write_whole(path: Path, text: str, *, private: bool = False) -> None:
+    """Replace a file, with the folders that it needs, as :func:`whole_file` does; UsageError where that fails."""
     data = text.encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as new:
+        with whole_file(path, private=private) as new:
             new.write_bytes(data)
     except OSError as error:
         raise UsageError(f"Expected to write {path}, but it cannot be written: {error.strerror}.") from error

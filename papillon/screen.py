@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from typing import TextIO
 
 from papillon.joiners import needed
 
-__all__ = ["coloured", "show", "visible"]
+__all__ = ["coloured", "show", "shown", "visible"]
 
 
 def visible(text: str, *, one_line: bool = False) -> str:
@@ -19,11 +20,17 @@ def visible(text: str, *, one_line: bool = False) -> str:
     """
     if text.isascii() and (text if one_line else text.replace("\n", "")).isprintable():
         return text  # most are, and each of its signs is seen
-    stays = "" if one_line else "\n\t"
-    text = text if one_line else text.replace("\r\n", "\n")
-    if beside := needed(text):
-        return "".join(sign if at in beside or sign in stays else _shown(sign) for at, sign in enumerate(text))
-    return "".join(sign if sign in stays else _shown(sign) for sign in text)
+    return "".join(shown(text, one_line=one_line))
+
+
+def shown(text: str, *, one_line: bool = False) -> list[str]:
+    """What :func:`visible` makes of each sign of ``text``; of CR LF it leaves the second."""
+    stays, beside = "" if one_line else "\n\t", needed(text)
+    signs = [sign if at in beside or sign in stays else _shown(sign) for at, sign in enumerate(text)]
+    if not one_line:
+        for found in re.finditer("\r\n", text):
+            signs[found.start()] = ""
+    return signs
 
 
 def show(*lines: str, file: TextIO | None = None) -> None:

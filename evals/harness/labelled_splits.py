@@ -12,7 +12,7 @@ from itertools import islice
 
 from evals.harness.verdicts.labelled import Answers
 from judges.labels.drawing import order
-from judges.labels.matching import Matched, sample
+from judges.labels.matching import Matched, Sample, sample
 from papillon.results import Row
 
 __all__ = ["SplitLabels", "split_labels"]
@@ -44,8 +44,6 @@ def split_labels(rows: Sequence[Row], split: str, matched: Matched) -> SplitLabe
     """The labelled rows of a split that stand for all of its scored ones, up to the last fixed number reached."""
     drawn = sample(rows, split, matched)
     labelled = drawn.left_out + len(drawn.answers)
-    if not drawn.answers:
-        return SplitLabels(yet=_gap(rows, split, matched), left_out=labelled)
     fixed: dict[tuple[str, int], int] = {}
     for label in matched.labels:
         if label.drawn.how == "random" and label.drawn.seed == drawn.seed:
@@ -56,25 +54,25 @@ def split_labels(rows: Sequence[Row], split: str, matched: Matched) -> SplitLabe
         if aim > len(places):
             break
         reached = aim
-    if not reached:
-        missing = aim - len(places)
-        return SplitLabels(
-            drawn.answers,
-            f"{len(places)} of the {aim} rows fixed before the first answer {'is' if len(places) == 1 else 'are'} "
-            f"labelled, {missing} {'is' if missing == 1 else 'are'} missing",
-            drawn.left_out,
-        )
-    return SplitLabels(dict(islice(drawn.answers.items(), reached)), left_out=labelled - reached)
+    if reached:
+        return SplitLabels(dict(islice(drawn.answers.items(), reached)), left_out=labelled - reached)
+    return SplitLabels(drawn.answers, _yet(rows, split, matched, drawn, aim), drawn.left_out)
 
 
-def _gap(rows: Sequence[Row], split: str, matched: Matched) -> str:
-    """Why labels of a split's rows stand for no others, where there are such."""
+def _yet(rows: Sequence[Row], split: str, matched: Matched, drawn: Sample, aim: int) -> str:
+    """Why no figure may rest on the labels of a split's rows, of which ``aim`` were fixed; ``""`` where it has none."""
     inside = {row.id for row in rows if row.split == split}
     labels = [label for label in matched.labels if label.drawn.how == "random" and label.id in inside]
     if not labels:
         return ""
-    labelled = {label.row for label in labels}
-    draws = order(rows, split, min(label.drawn.seed for label in labels))
-    place = next((place for place, draw in enumerate(draws, 1) if draw.row not in labelled), 0)
-    rows_stand = "1 labelled row stands" if len(labelled) == 1 else f"{len(labelled)} labelled rows stand"
-    return f"row {place} of the random order has no label that counts, so the {rows_stand} for no others"
+    seed = drawn.seed if drawn.answers else min(label.drawn.seed for label in labels)
+    labelled = {label.row for label in labels if label.drawn.seed == seed}
+    if labelled - drawn.answers.keys():
+        place = next((n for n, draw in enumerate(order(rows, split, seed), 1) if draw.row not in labelled), 0)
+        stand = "1 labelled row stands" if len(labelled) == 1 else f"{len(labelled)} labelled rows stand"
+        return f"row {place} of the random order has no label that counts, so the {stand} for no others"
+    has, missing = len(labelled), aim - len(labelled)
+    return (
+        f"{has} of the {aim} rows fixed before the first answer {'is' if has == 1 else 'are'} labelled, "
+        f"{missing} {'is' if missing == 1 else 'are'} missing"
+    )

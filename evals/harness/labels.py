@@ -142,4 +142,4 @@ class RunLabels:
 
 
 def _labelled(rows: Sequence[Row], metric: Corrected, answers: Answers) -> list[JudgedRow]:
-    return [row for row in judged_rows(rows, metric, answers) if row.label is not None]
+    return [row for row in judged_rows(rows, metric, answers) if row.labelled]

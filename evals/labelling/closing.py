@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.harness.labelled_splits import split_labels
 from evals.harness.verdicts.labelled import correction
 from evals.labelling.sitting import Sitting
 from judges.labels.bounding import bounded, standing
@@ -25,10 +26,13 @@ def closing(sitting: Sitting, others: Sequence[Label], rows: Sequence[Row]) -> l
     done = f"{len(labels)} of {of} rows are labelled in {sitting.file.path}"
     if sitting.left:
         return [f"{done}; figures come when all are."]
+    counting = Matched(tuple(bounded(label, standing(sitting.texts[label.row])) for label in labels))
+    drawn = split_labels(rows, rows[0].split, counting)
+    if drawn.yet:
+        return [f"{done}; no figures yet: {drawn.yet}."]
     said = [f"{done}."]
-    answers = Matched(tuple(bounded(label, standing(sitting.texts[label.row])) for label in labels)).answers
     for metric in ("quality", "leakage"):
-        if (seen := correction(rows, metric, answers)) is not None:
+        if (seen := correction(rows, metric, drawn.answers)) is not None:
             said.append(_figure(seen))
     for pair in people_agreement([*labels, *others]):
         if sitting.by in (pair.one, pair.other):

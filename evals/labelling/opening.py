@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,16 +70,27 @@ def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
         labels = file.labels()
         texts, own = _read(found, file.key, {draw.row for draw in draws}, {label.row for label in labels})
         matched = match(labels, own, data.sha256)
-        if labels and matched.foreign == len({(label.by, label.row, label.hashes) for label in labels}):
+        if matched.foreign and not (matched.labels or matched.texts or matched.vanished):
             raise UsageError(
                 f"Expected labels of rows of {data.name} in {file.path}, but all it has are of other data; "
                 "name another file with --out."
             )
+        _refuse_another_order(matched, {row.id for row in found.result.rows if row.split == split}, wanted.seed, file)
         mine = [label for label in matched.labels if label.by == wanted.by]
         others = [label for label in matched.labels if label.by != wanted.by]
         sitting = Sitting(draws, texts, file, data=data.sha256, seed=wanted.seed, by=wanted.by, given=mine)
         rows = [row for row in found.result.rows if row.split == split]
         yield Opened(sitting, others, rows, _remarks(split, draws, wanted, sitting, matched, bool(labels)))
+
+
+def _refuse_another_order(matched: Matched, ids: Container[str], seed: int, file: LabelFile) -> None:
+    seeds = {each.drawn.seed for each in matched.labels if each.id in ids and each.drawn.how == "random"}
+    if seeds and seed not in seeds:
+        raise UsageError(
+            f"--seed: expected {' or '.join(map(str, sorted(seeds)))}, by which rows were drawn for the labels in "
+            f"{file.path}, got {seed}: an estimate takes the labels of one order alone; name that seed, or another "
+            "file with --out."
+        )
 
 
 def _draws(found: FoundRun, wanted: Wanted) -> tuple[str, list[Draw]]:

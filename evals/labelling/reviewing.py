@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from evals.labelling.sitting import Outdated
@@ -16,7 +18,7 @@ from papillon.annotation.proposals import Proposal
 from papillon.annotation.review import Decision, Keep, Review, Reviewed
 from papillon.errors import UsageError
 from papillon.results.words import counted
-from papillon.screen import visible
+from papillon.screen import shown, visible
 
 __all__ = ["Reviewing", "on_page"]
 
@@ -61,8 +63,8 @@ class Reviewing:
         self._take([*decisions, row.finish(after=decisions)])
 
     def undo(self) -> bool:
-        """Take the last decision back: as a rule that a query was finished; False where there is none."""
-        if (undone := self.review.undo()) is None:
+        """Ask the query again that was finished last; False where there is none."""
+        if (undone := self.review.undo(whole=True)) is None:
             return False
         self._take([undone])
         return True
@@ -87,24 +89,37 @@ def _decisions(row: Reviewed, accepted: list[bool], added: list[str]) -> Iterato
         decision = row.answered(proposal, flag)
         if row.decided.get(decision.about) != decision.what:
             yield decision
-    wanted = {decision.about: decision for decision in map(row.added, added)}
-    places = {(each.start, each.end, None) for each in row.proposals}
-    for about, what in row.decided.items():
-        if about not in places and about not in wanted and what == "accept":
+    own = _own(row)
+    # A proposal that was named once more is accepted, whatever its tick says.
+    wanted = {decision.about: decision for decision in (_named(row, text) for text in added if text not in own)}
+    for text, about in own.items():
+        if text not in added and about not in wanted:
             yield row.reopened(about)
-    for about, decision in wanted.items():
-        # A proposal that was named once more is accepted, whatever its tick says.
-        if about in places or row.decided.get(about) != "accept":
-            yield decision
+    yield from (decision for about, decision in wanted.items() if about not in own.values())
+
+
+def _own(row: Reviewed) -> dict[str, tuple[int | None, int | None, str | None]]:
+    """The units that the person added, as they are shown, and what decisions about them are about."""
+    places = {(each.start, each.end, None) for each in row.proposals}
+    own = [about for about, what in row.decided.items() if what == "accept" and about not in places]
+    return {visible(row.query.text[about[0] : about[1]] if about[2] is None else about[2]): about for about in own}
+
+
+def _named(row: Reviewed, text: str) -> Decision:
+    """The decision for a unit that was written, or marked in the query as it is shown, with its escapes."""
+    decision = row.added(text)
+    ends = list(accumulate(map(len, signs := shown(row.query.text))))
+    if decision.start is None and (at := "".join(signs).find(text.strip())) >= 0:
+        last = bisect_left(ends, at + len(text.strip()))
+        return row.added(row.query.text[bisect_right(ends, at) : last + 1])
+    return decision
 
 
 def _shown(row: Reviewed) -> dict[str, Any]:
-    places = {(each.start, each.end, None) for each in row.proposals}
-    own = [about for about, what in row.decided.items() if what == "accept" and about not in places]
     return {
         "pieces": [[visible(text), number] for text, number in _pieces(row)],
         "proposals": [_proposal(row, each) for each in row.proposals],
-        "added": [text if text is not None else row.query.text[start:end] for start, end, text in own],
+        "added": list(_own(row)),
     }
 
 

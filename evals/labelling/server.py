@@ -98,7 +98,7 @@ class LabellingServer:
         """Only who knows the address, from this machine's own page, is answered; what is answered is kept nowhere."""
         known = secrets.compare_digest(request.path.split("/")[1].encode(), self.token.encode())
         # Another name for this machine would be another site's, whose page could then ask here.
-        here = (request.host or "").rpartition(":")[0] in (HOST, "localhost")
+        here = (request.host or "").partition(":")[0] in (HOST, "localhost")
         own = request.headers.get("Origin") in (None, f"http://{request.host}")
         if not (known and here and own):
             return web.Response(status=403, text=_CLOSED, headers=_HEADERS)

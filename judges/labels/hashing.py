@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from papillon.results.traces import Trace
 
-__all__ = ["KEY_BYTES", "Hashes", "hashes", "row_hashes", "seal"]
+__all__ = ["KEY_BYTES", "Hashes", "hashes", "seal"]
 
 #: How long a key is.
 KEY_BYTES = 32
@@ -40,11 +39,6 @@ def hashes(key: bytes, trace: Trace) -> Hashes:
         target=_hash(key, "target", trace.target),
         units=_hash(key, "units", trace.units),
     )
-
-
-def row_hashes(key: bytes, traces: Iterable[Trace]) -> dict[tuple[str, int], Hashes]:
-    """The hashes of rows by id and trial."""
-    return {(trace.id, trace.trial): hashes(key, trace) for trace in traces}
 
 
 def seal(key: bytes, line: object) -> str:

@@ -7,11 +7,12 @@ that were drawn at random, and of these the first ones of the order without a ga
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from statistics import fmean
 
-from judges.labels.drawing import Draw, order
+from judges.labels.drawing import order
 from judges.labels.hashing import Hashes
 from judges.labels.label import Label
 from papillon.results.rows import Row
@@ -76,16 +77,13 @@ def match(labels: Iterable[Label], hashes: Mapping[RowKey, Hashes], data: str) -
 
 @dataclass(frozen=True)
 class Sample:
-    """The labelled rows of a split that stand for all of its scored ones: ``answers`` and ``weights`` by id and trial,
-    in the order in which they were drawn.
+    """The rows of a split that are labelled from the first draw on: ``answers`` by id and trial, in their order.
 
-    A weight is the number of scored rows for which the labelled one stands, itself among them; ``of`` is how many
-    groups there are to draw, ``seed`` what made the order. ``left_out`` counts the split's labelled rows that are not
-    in it: picked by hand, drawn by another seed, or after a gap.
+    ``of`` is how many groups there are to draw, ``seed`` what made the order. ``left_out`` counts the split's labelled
+    rows that are not in it: picked by hand, drawn by another seed, or after a gap.
     """
 
     answers: Mapping[RowKey, Answers] = field(default_factory=dict)
-    weights: Mapping[RowKey, int] = field(default_factory=dict)
     of: int = 0
     seed: int = 0
     left_out: int = 0
@@ -97,38 +95,16 @@ def sample(rows: Sequence[Row], split: str, matched: Matched) -> Sample:
     for label in matched.labels:
         if label.drawn.how == "random":
             by_seed[label.drawn.seed].append(label)
-    changed = {label.row for label in matched.texts}
     inside = {row.id for row in rows if row.split == split}
     labelled = {label.row for label in matched.labels if label.id in inside}
     best = Sample(of=len(order(rows, split, 0)), left_out=len(labelled))
     for seed, labels in sorted(by_seed.items()):
         draws = order(rows, split, seed)
-        taken = draws[: _reach(draws, labels, changed)]
+        answers = _answers(labels)
+        taken = list(takewhile(answers.__contains__, (draw.row for draw in draws)))
         if len(taken) > len(best.answers):
-            answers = _answers(labels)
-            best = Sample(
-                {draw.row: answers[draw.row] for draw in taken},
-                {draw.row: draw.weight for draw in taken},
-                len(draws),
-                seed,
-                len(labelled) - len(taken),
-            )
+            best = Sample({row: answers[row] for row in taken}, len(draws), seed, len(labelled) - len(taken))
     return best
-
-
-def _reach(draws: Sequence[Draw], labels: Iterable[Label], changed: Container[RowKey]) -> int:
-    """How many draws from the first on are labelled without a gap.
-
-    Where somebody labelled beyond the gap, in this run or in one whose texts are others now, ending before it would
-    keep just those rows that stayed as they were: then the end is the largest number that was fixed before the first
-    answer.
-    """
-    fixed = {label.row: label.drawn.until for label in labels}
-    for place, draw in enumerate(draws):
-        if draw.row not in fixed:
-            beyond = any(each.row in fixed or each.row in changed for each in draws[place:])
-            return max((n for n in fixed.values() if n <= place), default=0) if beyond else place
-    return len(draws)
 
 
 def _answers(labels: Iterable[Label]) -> dict[RowKey, Answers]:

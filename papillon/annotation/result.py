@@ -6,7 +6,6 @@ import csv
 import datetime
 import io
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +16,7 @@ import papillon
 from papillon.annotation.review import Reviewed
 from papillon.columns import COLUMNS
 from papillon.data import load
-from papillon.errors import UsageError
-from papillon.files import whole_file
+from papillon.files import write_whole
 from papillon.leaks import redact
 
 __all__ = ["Making", "cells", "sidecar_of", "write_result"]
@@ -67,9 +65,9 @@ def write_result(out: Path, rows: Sequence[Reviewed], targets: Sequence[str], ma
     writer.writerow(COLUMNS)
     for row, target in zip(rows, targets, strict=True):
         writer.writerow(cells(row, target))
-    _write(out, text.getvalue())
+    write_whole(out, text.getvalue(), private=True)
     made = _made(out, rows, targets, making, by)
-    _write(sidecar_of(out), json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+    write_whole(sidecar_of(out), json.dumps(made, indent=1, ensure_ascii=False) + "\n", private=True)
     return sum(bool(target.strip()) for target in targets)
 
 
@@ -111,14 +109,3 @@ def _made(
         "review": {"by": sorted({name for name in by if name}), "added": added, "written_by_hand": written},
         "targets": {"model": making.targets or None, "rows": sum(bool(target.strip()) for target in targets)},
     }
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that its owner alone may read; UsageError, naming it, where that fails."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path, private=True) as new:
-            new.write_bytes(text.encode())
-            os.chmod(new, 0o600)
-    except OSError as error:
-        raise UsageError(f"Expected to write {path}, but it cannot be written: {error.strerror}.") from error

@@ -152,11 +152,11 @@ class Review:
         """The first query that is not done, None where all are."""
         return next((row for row in self.rows if not row.finished), None)
 
-    def undo(self) -> Decision | None:
-        """The decision that takes back the last one, None where there is none."""
-        if not self._taken:
+    def undo(self, whole: bool = False) -> Decision | None:
+        """The decision that takes back the last one, with ``whole`` the last query's end; None where there is none."""
+        last = next((each for each in reversed(self._taken) if each.what == "finish" or not whole), None)
+        if last is None:
             return None
-        last = self._taken[-1]
         return self.rows[self._places[last.digest][0]].reopened(last.about)
 
 

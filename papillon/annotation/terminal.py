@@ -33,13 +33,13 @@ def review_at_terminal(
     if review.next is None:
         return True
     say(f"This shows private texts. {HELP}")
-    shown: tuple[int, int] | None = None
+    shown: int | None = None
     while (row := review.next) is not None or _taken_back(review, keep, read):
         if row is None:
             continue
-        if shown != (row.query.place, len(row.units)):
+        if shown != row.query.place:
             _show(row, review, say)
-        shown = (row.query.place, len(row.units))
+        shown = row.query.place
         asked = row.open[0] if row.open else None
         line = read(_question(row, asked))
         if line is None or line.strip().lower() in ("q", "quit"):
@@ -56,9 +56,6 @@ def review_at_terminal(
             say(HELP)
         else:
             review.take(keep(decisions))
-        # What was accepted is marked from now on; the query need not be shown for that.
-        if row.query.place < len(review.rows) and not review.rows[row.query.place].finished:
-            shown = (row.query.place, len(review.rows[row.query.place].units))
     return True
 
 

@@ -33,7 +33,8 @@ class World:
     """Rows that people would call good at ``rate``, with a judge who says so too of a share ``agreement``.
 
     A row takes its group's truth, and its judge the group's luck, with probability 0.9, as copies of a query do. With
-    ``graded`` the scores are shares of one to five units, each of which leaks at ``rate`` and is judged apart.
+    ``graded`` the scores are shares of one to five units, each of which leaks at ``rate`` and is judged apart. A share
+    ``bare`` of the rows has no unit, so that its score, 0, is known.
     """
 
     groups: str
@@ -41,6 +42,7 @@ class World:
     agreement: float
     errs: Errs = "both"
     graded: bool = False
+    bare: float = 0.0
 
     @property
     def errors(self) -> tuple[float, float]:
@@ -67,9 +69,11 @@ class World:
             judge += inside * (truth != wrong)
         start = np.cumsum([0, *sizes[:-1]])
         chosen = {int(start[g] + random.integers(sizes[g])) for g in random.permutation(len(sizes))[:labels]}
+        known = random.random(len(group)) < self.bare if self.bare else np.zeros(len(group), bool)
+        score, judge = np.where(known, 0.0, np.minimum(score, 1.0)), np.where(known, 0.0, np.minimum(judge, 1.0))
         return [
-            JudgedRow(str(g), min(1.0, float(f)), min(1.0, float(y)) if i in chosen else None)
-            for i, (g, f, y) in enumerate(zip(group, judge, score, strict=True))
+            JudgedRow(str(g), float(f), float(y) if i in chosen else None, known=bool(k))
+            for i, (g, f, y, k) in enumerate(zip(group, judge, score, known, strict=True))
         ]
 
     @staticmethod
@@ -108,7 +112,8 @@ def simulate(world: World, labels: int, runs: int, seed: int = 1) -> Cell:
             early += 1
             continue
         both = estimate(rows), estimate(rows, judged=False)
-        seen.append([figure for e in both for figure in (e.low <= world.rate <= e.high, e.high - e.low)])
+        truth = world.rate * (1 - world.bare)
+        seen.append([figure for e in both for figure in (e.low <= truth <= e.high, e.high - e.low)])
     covered, width, alone_covered, alone_width = (float(mean) for mean in np.mean(seen, axis=0))
     ratios = np.array(seen)[:, 1] / np.array(seen)[:, 3]
     wider, worst = float(np.mean(ratios > 1)), float(np.quantile(ratios, 0.9))

@@ -132,6 +132,15 @@ def test_a_gap_in_the_order_is_named(file: LabelFile) -> None:
     )
 
 
+def test_a_gap_behind_labelled_rows_is_named_too(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 12, until=20)
+    label_run(file, mixed(), TEXTS, 20, first=14)
+    assert yet(file) == (
+        12,
+        "row 13 of the random order has no label that counts, so the 19 labelled rows stand for no others",
+    )
+
+
 def left_out(file: LabelFile) -> str:
     return heard(RunLabels(file.path, DATA), TEXTS).sample(mixed(), "dev").left_out_said("dev")
 

@@ -83,3 +83,15 @@ def test_others_on_the_same_rows_are_laid_beside(tmp_path: Path) -> None:
     said = closing(anna, others, rows())[-2]
     assert said.startswith("Somebody without a name labelled 12 of these; agreement beyond chance, kappa: quality not")
     assert "leaked units 0.895 (" in said
+
+
+def test_a_smaller_number_fixed_on_the_way_shows_no_figure_before_the_first_is_reached(tmp_path: Path) -> None:
+    now = sitting(tmp_path, 12)
+    for _ in range(11):
+        now.answer(SAME)
+    fewer = sitting(tmp_path, 11, given=now.labels)
+    assert fewer.left == 0
+    assert closing(fewer, [], rows()) == [
+        f"11 of 11 rows are labelled in {tmp_path / 'labels.jsonl'}; no figures yet: 11 of the 12 rows fixed before "
+        "the first answer are labelled, 1 is missing."
+    ]

@@ -94,6 +94,27 @@ def test_labels_of_other_data_alone_are_refused(run: FoundRun, out: Path) -> Non
         desk(run, out).__enter__()
 
 
+def test_labels_of_other_data_alone_are_refused_also_where_some_were_taken_back(run: FoundRun, out: Path) -> None:
+    given = replace(label(trace(1)), data="e" * 16)
+    for each in (given, replace(given, undone=True), replace(label(trace(2)), data="e" * 16)):
+        LabelFile.begun(out).append(each)
+    with pytest.raises(UsageError, match="all it has are of other data"):
+        desk(run, out).__enter__()
+
+
+def test_another_seed_than_that_of_the_splits_labels_is_refused(out: Path, tmp_path: Path) -> None:
+    run = FoundRun.at(left(tmp_path / "both", [*rows(6), row(1, split="test")]))
+    with desk(run, out, 3, seed=4) as now:
+        now.sitting.answer(SAME)
+    why = r"--seed: expected 4, by which rows were drawn for the labels in .*, got 0: an estimate takes"
+    with pytest.raises(UsageError, match=why):
+        desk(run, out, 5, by="bert").__enter__()
+    with desk(run, out, 5, by="bert", seed=4) as now:
+        assert now.sitting.left == 5
+    with desk(run, out, split="test", seed=1) as now:
+        assert now.sitting.left == 1
+
+
 def test_a_split_is_drawn_by_itself(out: Path, tmp_path: Path) -> None:
     run = FoundRun.at(left(tmp_path / "both", [*rows(3), row(1, split="test")]))
     with desk(run, out, split="test") as now:

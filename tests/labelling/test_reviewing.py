@@ -146,3 +146,29 @@ def test_one_of_five_thousand_queries_is_shown_and_answered_at_once() -> None:
         give(asked, [])
     assert (time.process_time() - started) / 10 < 0.05
     assert asked.state()["left"] == 0
+
+
+def test_a_piece_that_is_shown_with_escapes_is_a_unit_as_it_stands_in_the_query() -> None:
+    kept = Kept()
+    asked = Reviewing(Review([Query(0, "Write\r\nto Ann\u00a0Lee now \u202e")], [()]), kept)
+    shown = asked.state()["item"]["pieces"][0][0]
+    assert shown == "Write\nto Ann\\xa0Lee now \\u202e"
+    give(asked, [], ["Ann\\xa0Lee", "Write\nto", "Not\\xa0there"])
+    assert asked.review.rows[0].units == ("Write\r\nto", "Ann\u00a0Lee", "Not\\xa0there")
+    assert asked.undo()
+    added = asked.state()["item"]["added"]
+    assert sorted(added) == ["Ann\\xa0Lee", "Not\\xa0there", "Write\nto"], "nothing in it acts on the page"
+    del kept[:]
+    give(asked, [], added)
+    assert [decision.what for decision in kept] == ["finish"]
+
+
+def test_taking_back_twice_goes_back_two_queries_and_drops_no_unit() -> None:
+    asked, _ = reviewing("Hello")
+    give(asked, [True, False, False])
+    give(asked, [], ["Annie"])
+    assert asked.undo()
+    assert asked.undo()
+    assert not asked.undo()
+    assert asked.state()["left"] == 2
+    assert asked.review.rows[1].units == ("Annie",)

@@ -48,9 +48,9 @@ def test_units_are_ticked_marked_and_written_by_the_keyboard(browser: Browser) -
         assert browser.focused() == browser.text("#step"), "a reader is told where it is"
         browser.press("1", "3")
         browser.run(MARK)
-        browser.press("m", "w", "u", "a", "ENTER", "ESCAPE", "ENTER")
+        browser.press("m", "w", "u", "a", "ENTER", "b", "c", "ESCAPE", "ENTER")
         left(browser, "2 left of 3")
-        assert asked.review.rows[0].units == ("Ann Lee", "ann@lee.example", "a poem", "ua")
+        assert asked.review.rows[0].units == ("Ann Lee", "ann@lee.example", "a poem", "ua", "bc")
         assert "\\u202e" in browser.text("#query"), "what reorders is shown"
         assert browser.driver.title == "Reviewing units"
         browser.press("ENTER")
@@ -61,7 +61,7 @@ def test_units_are_ticked_marked_and_written_by_the_keyboard(browser: Browser) -
         left(browser, "1 left of 3")
         browser.press("ENTER")
         left(browser, "3 of 3")
-        assert "3 of 3 queries are reviewed, with 4 units." in browser.text("#end ul")
+        assert "3 of 3 queries are reviewed, with 5 units." in browser.text("#end ul")
         browser.press("ENTER")
         assert served.over
         assert browser.said() == []

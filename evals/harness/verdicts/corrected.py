@@ -29,7 +29,8 @@ class JudgedRow:
     """One row in one metric: the judge's score in 0..1, and a person's ``label`` in 0..1, None where nobody gave one.
 
     ``weight`` is the row's part of its example: 1 over the example's trials. A score that is ``known`` without a judge
-    (a program error's) is kept, whatever its label.
+    is kept, whatever its label: a program error's, which is not ``drawable``, since nobody is asked about that row; and
+    the leakage of a row without units, whose label says that it was drawn.
     """
 
     group: str
@@ -37,6 +38,12 @@ class JudgedRow:
     label: float | None = None
     weight: float = 1.0
     known: bool = False
+    drawable: bool = True
+
+    @property
+    def labelled(self) -> bool:
+        """Whether a person said what nobody knew."""
+        return self.label is not None and not self.known
 
 
 @dataclass(frozen=True)
@@ -62,15 +69,17 @@ def estimate(rows: Sequence[JudgedRow], *, judged: bool = True) -> Estimate:
     """The corrected mean over ``rows``, or with ``judged`` False the mean that the labels alone give.
 
     The target is the mean of the population that the rows are a sample of, so the number of rows leaves its part of
-    the uncertainty too. Groups with a label are a random sample of all groups with an unknown score, and a group's
-    labelled rows stand for the whole of it: it counts once, with its weight. ValueError without a label.
+    the uncertainty too. Groups with a label are a random sample of all groups, and a group's labelled rows stand for
+    all of its drawable ones: it counts once, with their weight. Where its drawn row has a known score it tells nothing,
+    and others like it whose other rows were drawn stand for it too (a mean over a domain: Särndal, Swensson and
+    Wretman 1992, section 10.3). ValueError without a label.
 
     The interval is Wilson's (1927) on the effective number of labels, value · (1 − value) / variance (Korn and
     Graubard, Survey Methodology 24, 1998), with Student's t at Satterthwaite's (1946) degrees of freedom. Known scores
     are put beside it with the uncertainty of their share (Zou and Donner, Statistics in Medicine 27, 2008).
     """
     unknown = [row for row in rows if not row.known]
-    fit = _Fit(unknown, judged)
+    fit = _Fit(unknown, judged, _standing(rows))
     labels, judge = fit.label_pulls(), fit.judge_pulls()
     together = {group: labels.get(group, 0.0) + pull for group, pull in judge.items()}
     of_labels, of_judge = squares(labels) + fit.added, squares(judge)
@@ -120,9 +129,9 @@ class _Fit:
     the judge's factor. ``middle`` is the mean with the labels of ADDED, never 0 or 1, and ``added`` their variance.
     """
 
-    def __init__(self, rows: Sequence[JudgedRow], judged: bool) -> None:
+    def __init__(self, rows: Sequence[JudgedRow], judged: bool, standing: Mapping[str, float]) -> None:
         self._rows, self._judge = rows, [row.judge if judged else 0.0 for row in rows]
-        points = _drawn(rows, self._judge)
+        points = _points(rows, self._judge, standing)
         self._labelled = [row for row in rows if row.label is not None]
         line = Line(points)
         mean = mean_with_pulls(rows, self._judge)[0]
@@ -151,18 +160,27 @@ class _Fit:
         return mean_with_pulls(self._rows, [self.slope * score for score in self._judge])[1]
 
 
-def _drawn(rows: Sequence[JudgedRow], judge: Sequence[float]) -> list[tuple[float, float, float]]:
-    """Each label beside the judge's score, with the share of all rows that it stands for among the labelled groups."""
-    whole = by_group(rows, [row.weight for row in rows])
-    own = by_group(rows, [0.0 if row.label is None else row.weight for row in rows])
-    drawn = math.fsum(whole[group] for group, weight in own.items() if weight)
-    if not drawn:
-        raise ValueError("an estimate needs at least one label")
-    return [
-        (score, row.label, row.weight * whole[row.group] / own[row.group] / drawn)
+def _standing(rows: Sequence[JudgedRow]) -> dict[str, float]:
+    """For each group with labels, how many times their weight the rows weigh that could be drawn from it."""
+    drawable = [row for row in rows if row.drawable]
+    whole = by_group(drawable, [row.weight for row in drawable])
+    own = by_group(drawable, [0.0 if row.label is None else row.weight for row in drawable])
+    return {group: whole[group] / weight for group, weight in own.items() if weight}
+
+
+def _points(
+    rows: Sequence[JudgedRow], judge: Sequence[float], standing: Mapping[str, float]
+) -> list[tuple[float, float, float]]:
+    """Each label beside the judge's score, with the share for which it stands of what all labels stand for."""
+    points = [
+        (score, row.label, row.weight * standing[row.group])
         for row, score in zip(rows, judge, strict=True)
         if row.label is not None
     ]
+    if not points:
+        raise ValueError("an estimate needs at least one label")
+    whole = math.fsum(weight for *_, weight in points)
+    return [(score, label, weight / whole) for score, label, weight in points]
 
 
 def mean_with_pulls(rows: Sequence[JudgedRow], scores: Sequence[float]) -> tuple[float, dict[str, float]]:

@@ -40,8 +40,7 @@ def judge_corrected(
     judged = judged_rows(rows, cast(Corrected, gate.metric), answers or {})
     early = yet or too_early(judged)
     missing = lacking(gate.metric, rows, units)
-    groups = len({row.group for row in judged if not row.known})
-    every = groups == len({row.group for row in judged if row.label is not None})
+    groups, every = _unknown_groups(judged), _all_drawn(judged)
     results = []
     for limit, bound in (("min", gate.min), ("max", gate.max)):
         if bound is None:
@@ -89,8 +88,8 @@ def _held(
 
 
 def _deciding(rows: Sequence[JudgedRow], seen: Estimate, bound: float) -> str:
-    groups = len({row.group for row in rows if not row.known})
-    if seen.labelled == groups:
+    groups = _unknown_groups(rows)
+    if _all_drawn(rows):
         return f"all {groups} independent rows have a label: it takes more examples"
     needed = labels_needed(rows, seen, bound)
     if needed is not None:
@@ -124,13 +123,29 @@ def _side(seen: Estimate, *, upwards: bool) -> float:
 def _all_labelled(rows: Sequence[JudgedRow]) -> list[JudgedRow]:
     """The rows with a label in every group, like those that there are: in turn those of rows that the judge scores
     nearly alike."""
-    given = [row for row in rows if row.label is not None and not row.known]
-    labelled = {row.group for row in given}
+    given, drawn = [row for row in rows if row.labelled], _drawn_groups(rows)
     scores = sorted({row.judge for row in given})
     turns = {score: cycle(row.label for row in given if row.judge == score) for score in scores}
     return [
         row
-        if row.known or row.group in labelled
-        else replace(row, label=next(turns[min(scores, key=lambda score: abs(score - row.judge))]))
+        if not row.drawable or row.group in drawn
+        else replace(row, label=row.judge if row.known else next(turns[_nearest(scores, row.judge)]))
         for row in rows
     ]
+
+
+def _unknown_groups(rows: Sequence[JudgedRow]) -> int:
+    return len({row.group for row in rows if not row.known})
+
+
+def _drawn_groups(rows: Sequence[JudgedRow]) -> set[str]:
+    """The groups of which a row was drawn, one with a known score too."""
+    return {row.group for row in rows if row.label is not None}
+
+
+def _all_drawn(rows: Sequence[JudgedRow]) -> bool:
+    return {row.group for row in rows if not row.known} <= _drawn_groups(rows)
+
+
+def _nearest(scores: Sequence[float], one: float) -> float:
+    return min(scores, key=lambda score: abs(score - one))

@@ -67,17 +67,20 @@ def correction(rows: Sequence[Row], metric: Corrected, answers: Answers, yet: st
 def judged_rows(rows: Sequence[Row], metric: Corrected, answers: Answers) -> list[JudgedRow]:
     """The rows with a score in ``metric``, each with its label where it has one.
 
-    A program error's score, and the leakage of a row without units, are known without anybody's judgement. A label of
-    leakage is never less than what stands verbatim in the row's request, as the judge's score is not.
+    A program error's score, and the leakage of a row without units, are known without anybody's judgement; the latter
+    is the label too, where somebody was asked about the row. A label of leakage is never less than what stands verbatim
+    in the row's request, as the judge's score is not.
     """
     trials = Counter(row.id for row in rows if row.score(metric) is not None)
     found = []
     for row in rows:
         if (score := row.score(metric)) is None:
             continue
-        known = row.status != "scored" or (metric == "leakage" and not row.units)
-        label = None if known else _label(row, metric, answers.get((row.id, row.trial), {}))
-        found.append(JudgedRow(row.group, score, label, 1 / trials[row.id], known))
+        drawable = row.status == "scored"
+        known = not drawable or (metric == "leakage" and not row.units)
+        answer = answers.get((row.id, row.trial)) if drawable else None
+        label = None if answer is None else score if known else _label(row, metric, answer)
+        found.append(JudgedRow(row.group, score, label, 1 / trials[row.id], known, drawable))
     return found
 
 
@@ -92,7 +95,7 @@ def _label(row: Row, metric: Corrected, answer: Mapping[str, float | None]) -> f
 
 def too_early(rows: Sequence[JudgedRow]) -> str:
     """Why these rows' labels are too few to correct the judge by, or ``""``."""
-    labelled = [row for row in rows if row.label is not None and not row.known]
+    labelled = [row for row in rows if row.labelled]
     if (groups := len(_labelled(rows))) < LEAST_LABELS:
         has = "has a label" if groups == 1 else "have a label"
         return f"{groups or 'no'} independent {'row' if groups == 1 else 'rows'} {has}, and {LEAST_LABELS} are needed"
@@ -108,7 +111,7 @@ def measure(seen: Estimate) -> Measure:
 
 def _labelled(rows: Sequence[JudgedRow]) -> set[str]:
     """The groups that have a label, each of which is one independent label."""
-    return {row.group for row in rows if row.label is not None and not row.known}
+    return {row.group for row in rows if row.labelled}
 
 
 def _filled(answers: Answers, good: bool) -> Answers:

@@ -35,8 +35,7 @@ function addedPart() {
     if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
     event.stopPropagation();
-    add(text.value);
-    text.value = "";
+    addWritten();
   });
   const buttons = make("div", { class: "choices" }, choice("m", "Add what is marked", addMarked));
   return make("section", { class: "part" }, make("h3", null, "More that is private"), list, text, buttons);
@@ -59,6 +58,11 @@ function add(unit) {
   drawAdded();
 }
 
+function addWritten() {
+  add(at("written").value);
+  at("written").value = "";
+}
+
 function addMarked() {
   const marked = getSelection();
   if (at("query").contains(marked.anchorNode) && at("query").contains(marked.focusNode)) add(marked.toString());
@@ -69,7 +73,11 @@ const all = () => {
   const on = boxes.some((box) => !box.checked);
   for (const box of boxes) box.checked = on;
 };
-const done = () => answered({ accepted: boxes.map((box) => box.checked), added });
+
+function done() {
+  addWritten(); // what was typed and not entered yet is meant too
+  answered({ accepted: boxes.map((box) => box.checked), added });
+}
 
 function tick(place) {
   boxes[place].click();

@@ -25,3 +25,10 @@ def test_with_few_labels_it_is_held_at_every_rate(groups: str, labels: int) -> N
     assert min(cell.covered for cell in cells) >= 0.93
     assert labels < 40 or sum(cell.covered for cell in cells) / 3 <= 0.97
     assert max(cell.early for cell in cells) < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bare", [0.25, 0.5])
+def test_it_is_held_where_conversations_mix_rows_with_units_and_without(bare: float) -> None:
+    cells = [simulate(World("225 in 146 groups", rate, 0.86, bare=bare), 40, 400, seed=3) for rate in RATES]
+    assert min(cell.covered for cell in cells) >= 0.93

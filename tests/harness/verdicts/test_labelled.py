@@ -145,3 +145,16 @@ def test_a_correction_is_read_back_as_it_was_written() -> None:
 def test_early_is_decided_by_labels_that_say_something() -> None:
     known = [JudgedRow(f"e{i}", 0.0, 1.0, known=True) for i in range(20)]
     assert too_early(known) == "no independent rows have a label, and 10 are needed"
+
+
+def test_where_a_groups_drawn_row_has_no_unit_the_others_of_its_kind_stand_for_it() -> None:
+    """Ten conversations of two rows, of which one has units and leaks, and ten single rows that leak nothing."""
+    rows = [row(i, quality=1.0, leaked=i < 10, units=i < 20, group=f"g{i % 20}") for i in range(30)]
+    with_units, without, single = rows[:10], rows[20:], rows[10:20]
+    answers = {(each.id, 0): {"quality": 1.0, "leakage": 1.0} for each in with_units[:5]}
+    answers |= {(each.id, 0): {"quality": 1.0, "leakage": None} for each in without[5:]}
+    answers |= {(each.id, 0): {"quality": 1.0, "leakage": 0.0} for each in single}
+    seen = of(rows, "leakage", answers)
+    assert seen.labels is not None
+    assert seen.labels.value == pytest.approx(10 / 30)
+    assert (seen.labelled, seen.of, seen.unsure) == (15, 20, 0)

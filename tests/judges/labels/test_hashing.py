@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judges.labels.hashing import hashes, row_hashes
+from judges.labels.hashing import hashes
 from tests.judges.labels.samples import KEY, trace
 
 
@@ -46,9 +46,3 @@ def test_requests_are_told_apart_however_they_are_cut(one: list[str], other: lis
 
 def test_a_text_with_half_a_surrogate_pair_has_a_hash() -> None:
     assert hashes(KEY, trace(1, response="\ud800")) != hashes(KEY, trace(1, response="\ud801"))
-
-
-def test_rows_are_found_by_id_and_trial() -> None:
-    found = row_hashes(KEY, [trace(1), trace(1, trial=1, response="another"), trace(2)])
-    assert list(found) == [("dev-0001", 0), ("dev-0001", 1), ("dev-0002", 0)]
-    assert found["dev-0001", 0] != found["dev-0001", 1]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from judges.labels.drawing import order
-from judges.labels.hashing import row_hashes
+from judges.labels.hashing import hashes
 from judges.labels.label import Drawn, Label
 from judges.labels.matching import Matched, current, match, sample
 from papillon.results.traces import Trace
@@ -19,7 +19,7 @@ BY_ROW = {(text.id, text.trial): text for text in TEXTS}
 
 
 def matched(labels: Iterable[Label], texts: Iterable[Trace] = TEXTS) -> Matched:
-    return match(labels, row_hashes(KEY, texts), DATA)
+    return match(labels, {(text.id, text.trial): hashes(KEY, text) for text in texts}, DATA)
 
 
 def drawn(*places: int, until: int = 12, by: str = "anna", seed: int = 0) -> list[Label]:
@@ -77,7 +77,7 @@ class TestSample:
     def test_it_is_what_was_labelled_from_the_first_draw_on(self) -> None:
         found = sample(ROWS, "dev", matched(drawn(1, 2, 3)))
         assert list(found.answers) == [draw.row for draw in DRAWS[:3]]
-        assert (set(found.weights.values()), found.of, found.seed, found.left_out) == ({1}, 12, 0, 0)
+        assert (found.of, found.seed, found.left_out) == (12, 0, 0)
 
     def test_rows_picked_by_hand_are_left_out_also_beside_those_that_were_drawn(self) -> None:
         by_hand = [
@@ -88,24 +88,15 @@ class TestSample:
         assert found.answers[DRAWS[0].row]["quality"] == 1.0
         assert (len(found.answers), found.left_out) == (2, 1)
 
-    def test_a_weight_is_the_groups_scored_rows(self) -> None:
-        rows = [*ROWS, row(20, group=DRAWS[1].group), row(21, group=DRAWS[1].group, status="program_error")]
-        texts = [*TEXTS, trace(20)]
-        first = order(rows, "dev", 0)[:2]
-        labels = [label({(t.id, t.trial): t for t in texts}[draw.row]) for draw in first]
-        found = sample(rows, "dev", matched(labels, texts))
-        assert {row: weight for row, weight in found.weights.items() if weight > 1} == {first[1].row: 2}
-
     def test_several_people_fill_it_together(self) -> None:
         found = sample(ROWS, "dev", matched([*drawn(1, 3), *drawn(2, by="bert")]))
         assert len(found.answers) == 3
 
-    def test_of_a_run_whose_answers_changed_the_rows_that_stayed_are_no_sample(self) -> None:
-        changed = [replace(text, response="new") if text.id == DRAWS[4].row[0] else text for text in TEXTS]
-        found = sample(ROWS, "dev", matched(drawn(*range(1, 11), until=10), changed))
-        assert (len(found.answers), found.left_out) == (0, 9)
+    def test_it_ends_at_the_first_row_without_a_label(self) -> None:
+        found = sample(ROWS, "dev", matched(drawn(1, 2, 4, 5)))
+        assert (len(found.answers), found.left_out) == (2, 2)
 
-    def test_they_are_one_once_a_number_fixed_before_is_labelled_anew(self) -> None:
+    def test_a_row_that_changed_is_in_it_once_it_is_labelled_anew(self) -> None:
         texts = [
             replace(text, response="new") if text.id in {DRAWS[4].row[0], DRAWS[8].row[0]} else text for text in TEXTS
         ]
@@ -113,8 +104,8 @@ class TestSample:
             {(t.id, t.trial): t for t in texts}[DRAWS[4].row], drawn=Drawn("random", 0, 5, 6), quality="worse"
         )
         found = sample(ROWS, "dev", matched([*drawn(*range(1, 11), until=10), again], texts))
-        assert list(found.answers) == [draw.row for draw in DRAWS[:6]]
-        assert (found.answers[DRAWS[4].row]["quality"], found.left_out) == (0.0, 3)
+        assert list(found.answers) == [draw.row for draw in DRAWS[:8]]
+        assert (found.answers[DRAWS[4].row]["quality"], found.left_out) == (0.0, 1)
 
     def test_the_seed_with_the_most_draws_is_taken(self) -> None:
         found = sample(ROWS, "dev", matched([*drawn(1, 2), *drawn(1, 2, 3, seed=7, by="bert")]))
