@@ -138,6 +138,23 @@ def append_lines(path: Path, lines: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def is_torn(path: Path) -> bool:
+    """Whether the last line of a file was not ended, as a killed writer leaves it; False where there is none."""
+    try:
+        with open_plain(path) as file:
+            return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
+    except OSError:
+        return False
+
+
+@contextmanager
+def held_alone(path: Path) -> Iterator[None]:
+    """Inside, no other process holds the private file ``path``, which is made; BlockingIOError where one does."""
+    with open(open_in_place(path, os.O_RDWR), "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
 def write_whole(path: Path, text: str, *, private: bool = False) -> None:
     """Replace a file, with the folders that it needs, as :func:`whole_file` does; UsageError where that fails."""
     data = text.encode()

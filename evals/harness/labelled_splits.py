@@ -72,6 +72,11 @@ def _yet(rows: Sequence[Row], split: str, matched: Matched, drawn: Sample, aim: 
         stand = "1 labelled row stands" if len(labelled) == 1 else f"{len(labelled)} labelled rows stand"
         return f"row {place} of the random order has no label that counts, so the {stand} for no others"
     has, missing = len(labelled), aim - len(labelled)
+    if gone := len({label.row for label in matched.vanished if label.id.startswith(f"{split}-")}):
+        return (
+            f"{has} labelled {'row is' if has == 1 else 'rows are'} in this run and {gone} are not, and a part of what "
+            "was fixed stands for no others"
+        )
     return (
         f"{has} of the {aim} rows fixed before the first answer {'is' if has == 1 else 'are'} labelled, "
         f"{missing} {'is' if missing == 1 else 'are'} missing"

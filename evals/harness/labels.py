@@ -45,6 +45,7 @@ class RunLabels:
         try:
             file = LabelFile.at(path)
             self.labels: list[Label] = file.labels()
+            self._torn = file.torn()
         except PapillonError as error:
             raise type(error)(f"--eval-labels: {error}") from None
         self.key, self._data = file.key, data
@@ -99,7 +100,8 @@ class RunLabels:
     def said(self) -> str:
         """How many of the labels are about the run's texts, and why the others are not."""
         counting = match(self.labels, self._hashes, self._data)
-        return " ".join(filter(None, [f"{LABELS_SAID} {counting.said()}", self._raised(counting.labels)]))
+        said = [f"{LABELS_SAID} {counting.said()}", self._torn, self._raised(counting.labels)]
+        return " ".join(filter(None, said))
 
     def carried_over(self, result: RunResult, runs: Path) -> RunResult:
         """The result with figures that labels of other runs in ``runs`` allow, where its own labels are too few."""
@@ -119,10 +121,11 @@ class RunLabels:
     def _elsewhere(self, result: RunResult, runs: Path) -> Iterator[tuple[Sequence[Row], Answers]]:
         """The rows of other runs of the same data and judge, the newest first, and the answers that count there.
 
-        Each row with its texts is given once, and by labels that a figure of that run might rest on. A folder that
-        cannot be read is passed over.
+        Those are labels that a figure of that run might rest on, and all of them: the rows that two runs do not share
+        are those whose answers changed, and no random ones. A run whose labelled texts newer ones have too, this one
+        first, is passed over, as is a folder that cannot be read.
         """
-        taken = set(self._hashes.values())  # its own labels, which say nothing of other runs
+        taken = set(self._hashes.values())
         for folder in reversed(finished(runs)):
             with contextlib.suppress(UsageError):
                 if folder.name == result.run.id or incomparable(read_info(folder / RESULTS), result.run):
@@ -135,10 +138,10 @@ class RunLabels:
                 counting = match(self._bounded(self.labels), heard, self._data)
                 rows = read_result(folder / RESULTS).rows
                 there = [split_labels(rows, split, counting) for split in dict.fromkeys(row.split for row in rows)]
-                reached = {row: answer for each in there if not each.yet for row, answer in each.answers.items()}
-                answers = {row: answer for row, answer in reached.items() if heard[row] not in taken}
-                taken |= {heard[row] for row in answers}
-                yield rows, answers
+                answers = {row: answer for each in there if not each.yet for row, answer in each.answers.items()}
+                if new := {heard[row] for row in answers} - taken:
+                    taken |= new
+                    yield rows, answers
 
 
 def _labelled(rows: Sequence[Row], metric: Corrected, answers: Answers) -> list[JudgedRow]:

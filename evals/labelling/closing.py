@@ -8,7 +8,6 @@ from evals.harness.labelled_splits import split_labels
 from evals.harness.verdicts.labelled import correction
 from evals.labelling.sitting import Sitting
 from judges.labels.bounding import bounded, standing
-from judges.labels.label import Label
 from judges.labels.matching import Matched
 from judges.labels.people import people_agreement
 from papillon.results.correction import Correction
@@ -19,9 +18,9 @@ from papillon.results.words import between, counted
 __all__ = ["closing"]
 
 
-def closing(sitting: Sitting, others: Sequence[Label], rows: Sequence[Row]) -> list[str]:
+def closing(sitting: Sitting, rows: Sequence[Row]) -> list[str]:
     """How far the person came; at the end what their labels alone say of all ``rows``, as a run's summary has it, and
-    their agreement with ``others``, labels of other people that count for the same run."""
+    their agreement with other people who labelled rows of these."""
     labels, of = sitting.labels, len(sitting.draws)
     done = f"{len(labels)} of {of} rows are labelled in {sitting.file.path}"
     if sitting.left:
@@ -34,7 +33,7 @@ def closing(sitting: Sitting, others: Sequence[Label], rows: Sequence[Row]) -> l
     for metric in ("quality", "leakage"):
         if (seen := correction(rows, metric, drawn.answers)) is not None:
             said.append(_figure(seen))
-    for pair in people_agreement([*labels, *others]):
+    for pair in people_agreement([*labels, *sitting.others]):
         if sitting.by in (pair.one, pair.other):
             other = pair.other if pair.one == sitting.by else pair.one
             said.append(

@@ -28,7 +28,7 @@ def label(found: FoundRun, wanted: Wanted, *, terminal: bool = False, port: int 
                 asked_at_terminal(desk.sitting, input)
             else:
                 _on_page(desk, port)
-        show("", *closing(desk.sitting, desk.others, desk.rows))
+        show("", *closing(desk.sitting, desk.rows))
 
 
 def _on_page(desk: Opened, port: int) -> None:
@@ -36,7 +36,7 @@ def _on_page(desk: Opened, port: int) -> None:
     from evals.labelling.server import LabellingServer, listening
 
     async def serve() -> None:
-        end = partial(closing, desk.sitting, desk.others, desk.rows)
+        end = partial(closing, desk.sitting, desk.rows)
         server = LabellingServer(desk.sitting, page("judging"), end)
         address = server.address(sock.getsockname()[1])
         print(

@@ -11,7 +11,6 @@ from evals.labelling.sitting import Sitting
 from judges.labels.drawing import Draw, order
 from judges.labels.file import LabelFile, default_file
 from judges.labels.hashing import Hashes, hashes
-from judges.labels.label import Label
 from judges.labels.matching import Matched, match
 from papillon.errors import UsageError
 from papillon.output_files import OutputFile, refuse_outputs
@@ -50,11 +49,9 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Opened:
-    """A sitting, the labels of ``others`` that count for the same run, the ``rows`` of the split for which the labelled
-    ones stand, and what to know before it begins."""
+    """A sitting, the ``rows`` of the split for which the labelled ones stand, and what to know before it begins."""
 
     sitting: Sitting
-    others: list[Label]
     rows: list[Row]
     remarks: list[str]
 
@@ -67,7 +64,7 @@ def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
     data = found.result.run.dataset
     file = LabelFile.begun(wanted.out or default_file(data.name))
     with file.held(wanted.by):
-        labels = file.labels()
+        labels, torn = file.labels(), file.torn()
         texts, own = _read(found, file.key, {draw.row for draw in draws}, {label.row for label in labels})
         matched = match(labels, own, data.sha256)
         if matched.foreign and not (matched.labels or matched.texts or matched.vanished):
@@ -77,10 +74,9 @@ def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
             )
         _refuse_another_order(matched, {row.id for row in found.result.rows if row.split == split}, wanted.seed, file)
         mine = [label for label in matched.labels if label.by == wanted.by]
-        others = [label for label in matched.labels if label.by != wanted.by]
         sitting = Sitting(draws, texts, file, data=data.sha256, seed=wanted.seed, by=wanted.by, given=mine)
         rows = [row for row in found.result.rows if row.split == split]
-        yield Opened(sitting, others, rows, _remarks(split, draws, wanted, sitting, matched, bool(labels)))
+        yield Opened(sitting, rows, _remarks(split, draws, wanted, sitting, matched, torn))
 
 
 def _refuse_another_order(matched: Matched, ids: Container[str], seed: int, file: LabelFile) -> None:
@@ -131,9 +127,7 @@ def _read(
     return texts, own
 
 
-def _remarks(
-    split: str, draws: list[Draw], wanted: Wanted, sitting: Sitting, matched: Matched, begun: bool
-) -> list[str]:
+def _remarks(split: str, draws: list[Draw], wanted: Wanted, sitting: Sitting, matched: Matched, torn: str) -> list[str]:
     said = [
         f"{counted(len(draws), 'row')} of {split}, drawn at random by seed {wanted.seed}, "
         f"{sitting.left} left to label; labels go to {sitting.file.path}."
@@ -142,6 +136,6 @@ def _remarks(
         scored = sum(draw.weight for draw in draws)
         repeated = ", and of each conversation or repeated query one is drawn" if scored > len(draws) else ""
         said.append(f"There are no {wanted.n}: {split} has {counted(scored, 'row')} with scores{repeated}.")
-    if begun and (matched.texts or matched.vanished or matched.foreign):
+    if matched.texts or matched.vanished or matched.foreign:
         said.append(matched.said())
-    return said
+    return [*said, torn] if torn else said

@@ -144,7 +144,12 @@ class LabellingServer:
 
     def _now(self, problem: str = "", status: int = 200) -> web.Response:
         state = self.asked.state()
-        said = self.closing() if state["item"] is None else []
+        said: list[str] = []
+        if state["item"] is None:
+            try:
+                said = self.closing()
+            except PapillonError as error:
+                problem = problem or str(error)
         return web.json_response({**state, "closing": said, "problem": problem}, status=status)
 
 

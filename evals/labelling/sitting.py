@@ -16,6 +16,7 @@ from judges.labels.drawing import Draw
 from judges.labels.file import LabelFile
 from judges.labels.hashing import hashes
 from judges.labels.label import Drawn, Label
+from judges.labels.matching import current
 from papillon.results.traces import Trace
 
 __all__ = ["Outdated", "Sitting"]
@@ -65,6 +66,15 @@ class Sitting:
     def labels(self) -> list[Label]:
         """What the person said of the drawn rows, in their order."""
         return [self._labels[draw.row] for draw in self.draws if draw.row in self._labels]
+
+    @property
+    def others(self) -> list[Label]:
+        """What other people said of the drawn rows by now."""
+        return [
+            label
+            for label in current(self.file.labels())
+            if label.by != self.by and self.data.startswith(label.data) and self._hashes.get(label.row) == label.hashes
+        ]
 
     @property
     def left(self) -> int:

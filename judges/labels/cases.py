@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from judges.cases import PEOPLE, LeakageCase, QualityCase
 from judges.labels.hashing import Hashes
@@ -24,39 +25,60 @@ class LabelledCases:
 
 
 def labelled_cases(labels: Iterable[Label], texts: Mapping[tuple[tuple[str, int], Hashes], Trace]) -> LabelledCases:
-    """The cases that labels make, those that hold, of rows with those ``texts``; one case a row.
+    """The cases that labels make, those that hold, of rows with those ``texts``: one for each question about a row.
 
+    A row that was labelled again after its request changed is one case of quality, by each person's last answer.
     A row without its texts, of which nobody could tell, or on which people differ is none. Nor is one without a target
     for quality, or without a unit or a request for leakage; such rows are no question to a judge, and not counted.
     """
-    by_row: dict[tuple[tuple[str, int], Hashes], list[Label]] = defaultdict(list)
-    for label in labels:
-        by_row[label.row, label.hashes].append(label)
-    leakage, quality = list[LeakageCase](), list[QualityCase]()
+    labels = list(labels)
     left: dict[str, Counter[str]] = {"leakage": Counter(), "quality": Counter()}
-    seen = Counter(row for row, _ in by_row)
-    for (row, hashed), own in sorted(by_row.items(), key=lambda each: each[0][0]):
-        trace = texts.get((row, hashed))
-        name = row[0] if row[1] == 0 else f"{row[0]} trial {row[1]}"
-        name = name if seen[row] == 1 else f"{name} ({hashed.answer[:4]})"  # labelled with several answers
-        if any(label.quality for label in own):
-            verdicts = {label.quality for label in own} - {"cannot tell", None}
-            if why := _why_not(trace, len(verdicts)):
-                left["quality"][why] += 1
-            elif trace is not None:
-                (verdict,) = verdicts
-                quality.append(QualityCase(name, PEOPLE, trace.query, trace.response, trace.target, verdict))  # type: ignore[arg-type]
-        if any(label.leakage for label in own) or any(label.leakage is None for label in own):
-            flags = {label.leakage for label in own} - {None}
-            if why := _why_not(trace, len(flags)):
-                left["leakage"][why] += 1
-            elif trace is not None and any(trace.requests):
-                (leaks,) = flags
-                hows = (PEOPLE,) * len(trace.units)
-                sent = "\n\n".join(trace.requests)
-                leakage.append(LeakageCase(name, PEOPLE, trace.units, sent, leaks or (), hows))
+    quality = [
+        QualityCase(name, PEOPLE, trace.query, trace.response, trace.target, verdict)
+        for name, trace, verdict in _answered(
+            [(each, each.quality) for each in labels if each.quality],
+            lambda hashed: (hashed.answer, hashed.query, hashed.target),
+            texts,
+            left["quality"],
+        )
+    ]
+    leakage = [
+        LeakageCase(name, PEOPLE, trace.units, "\n\n".join(trace.requests), flags, (PEOPLE,) * len(trace.units))
+        for name, trace, flags in _answered(
+            [(each, each.leakage) for each in labels if each.leakage != ()],
+            lambda hashed: (hashed.request, hashed.units),
+            texts,
+            left["leakage"],
+        )
+        if any(trace.requests)
+    ]
     counted = {name: dict(sorted(why.items())) for name, why in left.items()}
     return LabelledCases(tuple(leakage), tuple(quality), counted)
+
+
+def _answered(
+    given: Sequence[tuple[Label, Any]],
+    question: Callable[[Hashes], tuple[str, ...]],
+    texts: Mapping[tuple[tuple[str, int], Hashes], Trace],
+    left: Counter[str],
+) -> Iterator[tuple[str, Trace, Any]]:
+    """Each question's name, texts and one answer; ``left`` counts those that have none, by why."""
+    asked: dict[tuple[tuple[str, int], tuple[str, ...]], dict[str | None, Any]] = defaultdict(dict)
+    found: dict[object, Trace] = {}
+    for label, answer in given:
+        about = label.row, question(label.hashes)
+        asked[about][label.by] = answer
+        if (trace := texts.get((label.row, label.hashes))) is not None:
+            found[about] = trace
+    seen = Counter(row for row, _ in asked)
+    for (row, what), by_person in sorted(asked.items(), key=lambda each: each[0][0]):
+        answers = set(by_person.values()) - {"cannot tell", None}
+        if why := _why_not(found.get((row, what)), len(answers)):
+            left[why] += 1
+            continue
+        name = row[0] if row[1] == 0 else f"{row[0]} trial {row[1]}"
+        # Labelled with several answers, or several requests.
+        yield name if seen[row] == 1 else f"{name} ({what[0][:4]})", found[row, what], answers.pop()
 
 
 def _why_not(trace: Trace | None, answers: int) -> str:

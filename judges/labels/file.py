@@ -8,7 +8,6 @@ dropped by the next one. Several writers may add to one file at once. Which labe
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -20,7 +19,7 @@ from pathlib import Path
 from judges.labels.hashing import KEY_BYTES
 from judges.labels.label import Label
 from papillon.errors import DataError, UsageError
-from papillon.files import append_lines, open_in_place, open_plain
+from papillon.files import append_lines, held_alone, is_torn, open_in_place, open_plain
 from papillon.profile import CACHE
 from papillon.project import keep_out_of_git
 from papillon.reading import Unreadable
@@ -136,8 +135,17 @@ class LabelFile:
                 if line.endswith(b"\n"):
                     yield line
 
+    def torn(self) -> str:
+        """What is lost of a last line that its writer did not end, as a sentence; ``""`` where nothing is."""
+        return f"The last line of {self.path} was not ended, and counts for nothing." if is_torn(self.path) else ""
+
     def append(self, label: Label) -> None:
-        """Write one label and have it on disk."""
+        """Write one label and have it on disk; the file is the one that was opened, and made anew by nobody."""
+        if not os.path.lexists(self.path):
+            raise UsageError(
+                f"Expected the labels {self.path}, but they are there no more since this began; put the file back and "
+                "go on."
+            )
         self._append(self.path, label.to_line(self.key))
 
     def comment(self, label: Label, text: str) -> None:
@@ -162,8 +170,7 @@ class LabelFile:
         path = self.path.with_name(f".{self.path.stem}.{name}.lock")
         with contextlib.ExitStack() as stack:
             try:
-                file = stack.enter_context(open(_opened(path), "rb"))
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(held_alone(path))
             except BlockingIOError:
                 who = f"under the name {by!r}" if by else "without a name"
                 raise UsageError(

@@ -14,7 +14,7 @@ from papillon.annotation.proposals import Proposal, place_of_unit, together
 from papillon.annotation.queries import Query, read_queries
 from papillon.annotation.result import Making, sidecar_of, write_result
 from papillon.annotation.review import Keep, Review
-from papillon.annotation.review_file import ReviewFile
+from papillon.annotation.review_file import Proposers, ReviewFile
 from papillon.annotation.rules import by_rules
 from papillon.annotation.targets import refuse_sending, said_of_targets, written_targets
 from papillon.destinations import destination
@@ -87,12 +87,28 @@ def annotate(
     Raises PapillonError in one sentence; what models answered and a person decided by then is kept.
     """
     asked.refuse(profile)
+    with ReviewFile(asked.out, asked.by).held():
+        return _annotated(asked, profile, cache, review_all, record, say)
+
+
+def _annotated(
+    asked: Annotation,
+    profile: Profile,
+    cache: Path,
+    review_all: Reviewer,
+    record: RecordMode,
+    say: Callable[[str], None],
+) -> int:
     queries = read_queries(asked.source)
     file, earlier = ReviewFile(asked.out, asked.by), Earlier.of(asked.out)
+    if torn := file.torn():
+        say(torn)
     before = file.decisions()
     decided = Review(queries, [()] * len(queries))
     decided.take(before)
     earlier.refuse_losses(asked.source, file.path, decided)
+    model = profile.local.model if "model" in asked.origins else ""
+    file.begin(Proposers(asked.origins, asked.regions, model))
     making, proposals = _proposed(asked, profile, queries, cache, record, say)
     review = Review(queries, proposals)
     if strange := review.take(before):

@@ -1,23 +1,37 @@
 """Review file: decisions as JSON lines, on disk before the next question, so that a kill loses none.
 
-It may hold what a person wrote, so its owner alone may read it. What was decided together is one write; a last line
-that a kill tore is left out.
+It begins with who proposed the units, so that all of a review is about the same. It may hold what a person wrote, so
+its owner alone may read it. What was decided together is one write; a last line that a kill tore is left out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from papillon.annotation.review import Decision
 from papillon.errors import UsageError
-from papillon.files import append_lines, open_plain
+from papillon.files import append_lines, held_alone, is_torn, open_plain
 from papillon.reading import Unreadable, read
 
-__all__ = ["ReviewFile"]
+__all__ = ["Proposers", "ReviewFile"]
+
+
+@dataclass(frozen=True)
+class Proposers:
+    """Who proposed units: which ``origins``, phone numbers of which ``regions``, and which ``model``, "" for none."""
+
+    origins: tuple[str, ...]
+    regions: tuple[str, ...]
+    model: str = ""
+
+    def __str__(self) -> str:
+        model = f" (the model {self.model})" if self.model else ""
+        return f"--from {','.join(self.origins)}{model} --region {' '.join(self.regions)}"
 
 
 class ReviewFile:
@@ -25,13 +39,58 @@ class ReviewFile:
 
     def __init__(self, out: Path, by: str = "") -> None:
         self.path = out.with_name(f"{out.stem}.review.jsonl")
-        self.by = by
+        self.by, self._head = by, b""
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, nobody else reviews for the same result; UsageError where somebody does."""
+        with contextlib.ExitStack() as stack:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(held_alone(self.path.with_name(f".{self.path.stem}.lock")))
+            except BlockingIOError:
+                raise UsageError(
+                    f"Expected nobody else to review in {self.path}, but somebody does at this moment; end that, or "
+                    "name another --out."
+                ) from None
+            except OSError as error:
+                raise self._unwritten(error) from error
+            yield
 
     def decisions(self) -> list[Decision]:
         """All that were taken, in their order; none where there is no file.
 
         Raises UsageError, naming file and line, for a line that is no decision.
         """
+        lines = self._lines()
+        return [self._decision(*each) for each in (lines[1:] if self._begun(lines) else lines)]
+
+    def begin(self, proposers: Proposers) -> None:
+        """Note who proposes, with the first decision; UsageError where units that were reviewed here are others'."""
+        if not (lines := self._lines()):
+            self._head = json.dumps({"proposers": asdict(proposers)}).encode() + b"\n"
+        elif (before := self._begun(lines)) is not None and before != proposers:
+            raise UsageError(
+                f"Expected {before}, by which the units in {self.path} were proposed, got {proposers}; name the same, "
+                "or another --out."
+            )
+
+    def torn(self) -> str:
+        """What is lost of a last line that a kill tore, as a sentence; ``""`` where nothing is."""
+        return f"The last line of {self.path} was not ended, and counts for nothing." if is_torn(self.path) else ""
+
+    def _begun(self, lines: Sequence[tuple[bytes, int]]) -> Proposers | None:
+        """What the first line says, None for one that an older version wrote."""
+        if not lines or not lines[0][0].startswith(b'{"proposers"'):
+            return None
+        try:
+            found: Proposers = read(Proposers, json.loads(lines[0][0])["proposers"])
+            return found
+        except (ValueError, RecursionError, Unreadable):
+            raise self._strange(lines[0][1]) from None
+
+    def _lines(self) -> list[tuple[bytes, int]]:
+        """The lines that were ended, with their numbers."""
         try:
             with open_plain(self.path) as file:
                 lines = file.read().split(b"\n")
@@ -42,27 +101,35 @@ class ReviewFile:
                 f"Expected the review of an earlier session in {self.path}, but it cannot be read ({error.strerror}); "
                 "check its rights, or name another --out."
             ) from None
-        # What stands behind the last line end was torn off.
-        return [self._decision(line, number) for number, line in enumerate(lines[:-1], 1) if line.strip()]
+        return [(line, number) for number, line in enumerate(lines[:-1], 1) if line.strip()]
 
     def add(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Write decisions, with who took them and when, and give them back so; raises UsageError where that fails."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         named = [replace(decision, by=self.by, when=now) for decision in decisions]
-        lines = b"".join(json.dumps(asdict(each)).encode() + b"\n" for each in named)
+        self._append(self._head + b"".join(json.dumps(asdict(each)).encode() + b"\n" for each in named))
+        self._head = b""
+        return named
+
+    def _append(self, lines: bytes) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             append_lines(self.path, lines)
         except OSError as error:
-            raise UsageError(f"Expected to write {self.path}, but it cannot be written: {error.strerror}.") from error
-        return named
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> UsageError:
+        return UsageError(f"Expected to write {self.path}, but it cannot be written: {error.strerror}.")
 
     def _decision(self, line: bytes, number: int) -> Decision:
         try:
             found: Decision = read(Decision, json.loads(line))
             return found
         except (ValueError, RecursionError, Unreadable):
-            raise UsageError(
-                f"Expected a decision in line {number} of {self.path}, got something else; take that line out, "
-                "or name another --out to begin anew."
-            ) from None
+            raise self._strange(number) from None
+
+    def _strange(self, number: int) -> UsageError:
+        return UsageError(
+            f"Expected a decision in line {number} of {self.path}, got something else; take that line out, or name "
+            "another --out to begin anew."
+        )

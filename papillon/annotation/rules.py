@@ -29,11 +29,14 @@ _STREETS = (
 )
 #: A word of a name; with small letters alone too much would be one ("3 of the best way").
 _NAMED = r"[^\W\d_a-zà-ÿ][\w'’-]{0,30}"
+#: The United Kingdom's and Canada's.
+_POSTCODE = r"(?:[A-Z]{1,2}\d[A-Z\d]?[ ]?\d[A-Z]{2}|[A-Z]\d[A-Z][ ]?\d[A-Z]\d)\b"
 _ADDRESS = re.compile(
     rf"""(?<!\w)(?:
     \d{{1,5}}[A-Za-z]?[ ]+(?:[NSEW]\.?[ ]+)?(?:(?:{_NAMED}|\d{{1,3}}(?:st|nd|rd|th))[ ]+){{1,4}}(?:{_STREETS})\b\.?
         (?:,?[ ]+(?:Apt|Apartment|Suite|Ste|Unit|Flat|No|\#)\.?[ ]*\w{{1,6}}\b)?
-        (?:,[ ]*{_NAMED}(?:[ ]{_NAMED}){{0,3}})?(?:,[ ]*[A-Z]{{2}}\b)?(?:,?[ ]+\d{{5}}(?:-\d{{4}})?)?
+        (?:,[ ]*(?!{_POSTCODE}){_NAMED}(?:[ ](?!{_POSTCODE}){_NAMED}){{0,3}})?(?:,[ ]*[A-Z]{{2}}\b)?
+        (?:,?[ ]+(?:\d{{5}}(?:-\d{{4}})?|{_POSTCODE}))?
     | {_NAMED}(?:straße|strasse|str\.|weg|platz|gasse|allee|ring|ufer|damm)[ ]+\d{{1,4}}[ ]?[a-z]?\b
         (?:,?[ ]+\d{{5}}[ ]+{_NAMED})?
     | (?:\d{{1,4}},?[ ]+)?(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Ii]mpasse|[Cc]hemin)[ ]

@@ -141,6 +141,25 @@ def test_a_gap_behind_labelled_rows_is_named_too(file: LabelFile) -> None:
     )
 
 
+def test_rows_that_are_not_in_the_run_are_not_called_unlabelled(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20)
+    ids = {draw.row[0] for place, draw in enumerate(order(mixed(), "dev", 0)) if place < 5 or place >= 20}
+    part = [each for each in mixed() if each.id in ids]
+    found = heard(RunLabels(file.path, DATA), [text for text in TEXTS if text.id in ids]).sample(part, "dev")
+    assert found.yet == (
+        "5 labelled rows are in this run and 15 are not, and a part of what was fixed stands for no others"
+    )
+
+
+def test_a_last_line_that_was_torn_is_told(file: LabelFile) -> None:
+    label_run(file, mixed(), TEXTS, 20)
+    with file.path.open("ab") as torn:
+        torn.write(b'{"id": "dev')
+    labels = heard(RunLabels(file.path, DATA), TEXTS)
+    assert f"The last line of {file.path} was not ended, and counts for nothing." in labels.said()
+    assert labels.sample(mixed(), "dev").answers
+
+
 def left_out(file: LabelFile) -> str:
     return heard(RunLabels(file.path, DATA), TEXTS).sample(mixed(), "dev").left_out_said("dev")
 
@@ -280,6 +299,22 @@ def test_a_label_counts_once_in_two_runs_with_the_same_texts(file: LabelFile, tm
     left(runs, mixed(), name="20261126T071054Z-small-4f1e")
     label_run(file, mixed(), TEXTS, 40, wrong=4)
     found = RunLabels(file.path, DATA).carried_over(fresh(mixed()), runs).corrected[0].assumed
+    assert found is not None
+    assert found.n == 40
+
+
+def test_of_a_run_that_shares_rows_with_this_one_all_labels_say_how_the_judge_errs(
+    file: LabelFile, tmp_path: Path
+) -> None:
+    """The rows that they do not share are those whose answers changed, and no random ones."""
+    runs = tmp_path / "runs"
+    left(runs, mixed())
+    label_run(file, mixed(), TEXTS, 40, wrong=4)
+    changed = {draw.row[0] for draw in order(mixed(), "dev", 0)[::2]}
+    here = [replace(text, response="another") if text.id in changed else text for text in TEXTS]
+    labels = heard(RunLabels(file.path, DATA), here)
+    assert "stand for no others" in labels.sample(mixed(), "dev").yet
+    found = labels.carried_over(fresh(mixed()), runs).corrected[0].assumed
     assert found is not None
     assert found.n == 40
 

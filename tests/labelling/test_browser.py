@@ -35,7 +35,7 @@ class Served:
         self._stop = self._started.result(10)
 
     def server(self) -> LabellingServer:
-        return LabellingServer(self.now, page("judging"), lambda: closing(self.now, [], rows()))
+        return LabellingServer(self.now, page("judging"), lambda: closing(self.now, rows()))
 
     async def _serve(self) -> None:
         server = self.server()

@@ -43,7 +43,7 @@ def test_it_says_how_many_rows_are_left_and_where_labels_go(run: FoundRun, out: 
         assert "4 left to label" in now.remarks[0]
     with desk(run, out, by="bert") as now:
         assert "5 left to label" in now.remarks[0]
-        assert [each.by for each in now.others] == [None]
+        assert [each.by for each in now.sitting.others] == [None]
 
 
 def test_where_there_are_fewer_rows_than_asked_for_that_is_said(run: FoundRun, out: Path) -> None:

@@ -104,3 +104,39 @@ def test_a_unit_that_fits_a_line_is_not_squeezed_by_who_proposed_it(browser: Bro
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
     finally:
         served.end()
+
+
+def test_enter_goes_on_after_a_piece_was_added_by_the_button(browser: Browser) -> None:
+    asked = Reviewing(review("Hello."), Kept())
+    served = ServedReview(asked)  # type: ignore[arg-type]
+    try:
+        browser.driver.get(served.address)
+        left(browser, "2 left of 2")
+        browser.run(MARK)
+        browser.one(".part .choice").click()
+        browser.press("ENTER")
+        left(browser, "1 left of 2")
+    finally:
+        served.end()
+    assert asked.review.rows[0].units == ("a poem",)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_is_reached_by_key_is_not_below_the_bar(browser: Browser, width: int) -> None:
+    text = " ".join(f"Name{number}" for number in range(41))
+    places = [text.index(f"Name{number}") for number in range(41)]
+    proposals = tuple(Proposal(at, at + 5 + (number > 9), "name", ("capitals",)) for number, at in enumerate(places))
+    browser.size(width, 700)
+    served = ServedReview(Reviewing(Review([Query(0, text)], [proposals]), Kept()))  # type: ignore[arg-type]
+    try:
+        browser.driver.get(served.address)
+        left(browser, "1 left of 1")
+        browser.press("SPACE")
+        for _ in range(40):
+            browser.press("ARROW_DOWN")
+            assert browser.run(
+                "const bars = document.querySelectorAll('#item > .choices'), unit = document.activeElement;"
+                "return unit.getBoundingClientRect().bottom <= bars[bars.length - 1].getBoundingClientRect().top"
+            )
+    finally:
+        served.end()

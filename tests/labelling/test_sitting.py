@@ -163,3 +163,23 @@ def test_what_cannot_be_written_is_not_counted_and_its_row_stays(
     assert now.state() == before
     now.answer(SAME)
     assert len(LabelFile.at(now.file.path).labels()) == 2
+
+
+def test_what_others_say_meanwhile_is_heard_at_the_end(tmp_path: Path) -> None:
+    anna, bert = sitting(tmp_path), sitting(tmp_path, by="bert")
+    anna.answer(SAME)
+    assert [each.by for each in bert.others] == ["anna"]
+    anna.undo()
+    assert bert.others == []
+
+
+def test_a_file_that_was_moved_away_is_not_begun_anew(tmp_path: Path) -> None:
+    now = sitting(tmp_path)
+    now.answer(SAME)
+    now.file.path.rename(tmp_path / "away.jsonl")
+    with pytest.raises(UsageError, match="they are there no more since this began; put the file back and go on"):
+        now.answer(SAME)
+    assert now.left == 4
+    (tmp_path / "away.jsonl").rename(now.file.path)
+    now.answer(SAME)
+    assert len(now.file.labels()) == 2

@@ -67,6 +67,7 @@ function addMarked() {
   const marked = getSelection();
   if (at("query").contains(marked.anchorNode) && at("query").contains(marked.focusNode)) add(marked.toString());
   marked.removeAllRanges();
+  at("query").focus({ preventScroll: true }); // Enter goes on, and does not press the button again
 }
 
 const all = () => {

@@ -87,3 +87,16 @@ def test_the_judges_figures_on_people_s_rows_are_over_every_unit() -> None:
     assert not {"blind_spot", "injection_success"} & report.measures.keys(), "of what is no part of these cases"
     assert (report.kinds, report.hows) == ({}, {})
     assert judge_report(asked, [1, 0, 0, 1]).measures["sensitivity"].value == 0.5
+
+
+def test_a_row_that_was_labelled_again_for_another_request_is_one_case_of_quality() -> None:
+    texts = [trace(1), trace(1, requests=("Write another.",))]
+    labels = [
+        label(texts[0], quality="tie"),
+        label(texts[1], quality="worse"),
+        label(texts[0], "bert", quality="worse"),
+    ]
+    found = cases(labels, texts)
+    assert [(case.id, case.label) for case in found.quality] == [("dev-0001", "worse")]
+    assert len({case.id for case in found.leakage}) == 2
+    assert found.left_out["quality"] == {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from papillon.annotation.review_file import ReviewFile
+from papillon.annotation.review_file import Proposers, ReviewFile
 from papillon.errors import UsageError
 from tests.papillon.annotation.samples import PROPOSED, review
 
@@ -29,8 +29,10 @@ def test_a_torn_last_line_is_left_out_and_the_next_one_is_not_lost(tmp_path: Pat
     with file.path.open("ab") as torn:
         torn.write(b'{"place": 0, "dig')
     assert file.decisions() == first
+    assert file.torn() == f"The last line of {file.path} was not ended, and counts for nothing."
     second = file.add([row.answered(PROPOSED[1], False)])
     assert file.decisions() == [*first, *second]
+    assert file.torn() == ""
 
 
 @pytest.mark.parametrize("line", ["{}", "no JSON", '{"place": 0, "digest": "a", "what": "maybe"}', "[" * 9999])
@@ -55,3 +57,33 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
         file.decisions()
     with pytest.raises(UsageError, match="it cannot be written"):
         file.add([review().rows[0].added("Annie")])
+
+
+ALL, FORMS = Proposers(("forms", "model"), ("US",), "openai/one"), Proposers(("forms",), ("US",))
+
+
+def test_a_review_is_about_the_units_of_the_same_proposers(tmp_path: Path) -> None:
+    file = ReviewFile(tmp_path / "out.csv")
+    file.begin(FORMS)
+    file = ReviewFile(tmp_path / "out.csv")
+    file.begin(ALL)
+    kept = file.add([review().rows[0].answered(PROPOSED[0], True)])
+    again = ReviewFile(tmp_path / "out.csv")
+    again.begin(ALL)
+    assert again.decisions() == kept
+    with pytest.raises(UsageError) as refused:
+        again.begin(FORMS)
+    assert str(refused.value) == (
+        f"Expected --from forms,model (the model openai/one) --region US, by which the units in {file.path} were "
+        "proposed, got --from forms --region US; name the same, or another --out."
+    )
+
+
+def test_two_do_not_review_for_one_result_at_once(tmp_path: Path) -> None:
+    with ReviewFile(tmp_path / "out.csv").held():
+        with ReviewFile(tmp_path / "other.csv").held():
+            pass
+        with pytest.raises(UsageError, match=r"nobody else to review in .*out\.review\.jsonl, but somebody does"):
+            ReviewFile(tmp_path / "out.csv").held().__enter__()
+    with ReviewFile(tmp_path / "out.csv").held():
+        pass

@@ -20,6 +20,8 @@ def kinds(query: str, **asked: object) -> dict[str, str]:
     [
         ("write to ann.lee@mail.example.", "ann.lee@mail.example", "e-mail address"),
         ("i live at 12 Baker Street, London. so", "12 Baker Street, London", "address"),
+        ("to 10 Downing Street, London SW1A 2AA, please", "10 Downing Street, London SW1A 2AA", "address"),
+        ("to 24 Sussex Drive, Ottawa K1M 1M4", "24 Sussex Drive, Ottawa K1M 1M4", "address"),
         ("at 350 5th Avenue, New York, NY 10118", "350 5th Avenue, New York, NY 10118", "address"),
         ("wohne in Musterstraße 5, 10115 Berlin", "Musterstraße 5, 10115 Berlin", "address"),
         ("j'habite 12 rue de la Paix, 75002 Paris", "12 rue de la Paix, 75002 Paris", "address"),
