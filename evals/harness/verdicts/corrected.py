@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from evals.harness.verdicts.statistics import t_value
 
-__all__ = ["Estimate", "JudgedRow", "Line", "by_group", "estimate", "mean_with_pulls", "squares"]
+__all__ = ["Estimate", "JudgedRow", "Line", "beside_known", "by_group", "estimate", "mean_with_pulls", "squares"]
 
 #: So many labels are added at each corner of (judge, label) before a variance is taken: a few labels that all agree
 #: with the judge would else claim to know that it never errs. Chosen by simulation (docs/decisions.md).
@@ -86,21 +86,40 @@ def estimate(rows: Sequence[JudgedRow], *, judged: bool = True) -> Estimate:
     df = (of_labels + of_judge) ** 2 / (of_labels**2 / fit.df + of_judge**2 / max(len(judge) - 1, 1))
     t, value = t_value(0.975, df), min(max(fit.value, 0.0), 1.0)
     low, high = _wilson(value, fit.middle * (1 - fit.middle) / (squares(together) + fit.added), t)
-
-    scores = [row.judge if row.known else value for row in rows]
-    mean, shares = mean_with_pulls(rows, scores)
-    share = math.fsum(row.weight for row in unknown) / math.fsum(row.weight for row in rows)
-    of_share = squares(shares)
+    mean, low, high = beside_known(rows, value, low, high, t)
+    share, shares = _unknown_share(rows), _share_pulls(rows, value)[1]
     return Estimate(
         value=mean,
-        low=max(0.0, mean - math.hypot(share * (value - low), t * math.sqrt(of_share))),
-        high=min(1.0, mean + math.hypot(share * (high - value), t * math.sqrt(of_share))),
+        low=low,
+        high=high,
         labelled=len(labels),
         factor=fit.slope,
         pulls={group: share * together.get(group, 0.0) + pull for group, pull in shares.items()},
         added=share**2 * fit.added,
         df=df,
     )
+
+
+def beside_known(
+    rows: Sequence[JudgedRow], value: float, low: float, high: float, t: float
+) -> tuple[float, float, float]:
+    """The mean of all rows and its interval, where those without a known score have this mean and this interval."""
+    mean, shares = _share_pulls(rows, value)
+    share, of_share = _unknown_share(rows), t * math.sqrt(squares(shares))
+    return (
+        mean,
+        max(0.0, mean - math.hypot(share * (value - low), of_share)),
+        min(1.0, mean + math.hypot(share * (high - value), of_share)),
+    )
+
+
+def _unknown_share(rows: Sequence[JudgedRow]) -> float:
+    return math.fsum(row.weight for row in rows if not row.known) / math.fsum(row.weight for row in rows)
+
+
+def _share_pulls(rows: Sequence[JudgedRow], value: float) -> tuple[float, dict[str, float]]:
+    """The mean where every unknown score is ``value``, and what each group's part of known ones adds to its error."""
+    return mean_with_pulls(rows, [row.judge if row.known else value for row in rows])
 
 
 class Line:

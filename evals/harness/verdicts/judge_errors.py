@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from evals.harness.verdicts.corrected import JudgedRow, Line, by_group, mean_with_pulls, squares
+from evals.harness.verdicts.corrected import JudgedRow, Line, beside_known, by_group, mean_with_pulls, squares
 from evals.harness.verdicts.labelled import LEAST_LABELS
 from evals.harness.verdicts.statistics import t_value
 from papillon.results.correction import Assumed
@@ -28,7 +28,7 @@ def assumed(rows: Sequence[JudgedRow], elsewhere: Sequence[JudgedRow]) -> Assume
     """What the judge's mean over ``rows`` comes to if it errs in them as in the labelled rows ``elsewhere``.
 
     None with labels of fewer than LEAST_LABELS groups, or where people give all of them the same. The interval holds
-    every mean that both the rows' scores and the labels allow (Fieller 1954), by groups.
+    every mean that both the rows' scores and the labels allow (Fieller 1954), by groups; known scores stay as they are.
     """
     points = [(row.label, row.judge, row.weight) for row in elsewhere if row.label is not None]
     labelled = [row for row in elsewhere if row.label is not None]
@@ -56,12 +56,8 @@ def assumed(rows: Sequence[JudgedRow], elsewhere: Sequence[JudgedRow]) -> Assume
     allowed = [x for x in steps if (judge - errors.line.at(x)) ** 2 <= t**2 * (of_rows + errors.variance(x))]
     if not allowed:
         return told(None, None, None, "the judge's mean here lies beyond all that it gave there")
-    # The rows whose scores are known stay as they are.
-    scores = [row.judge if row.known else 0.0 for row in rows]
-    known, _ = mean_with_pulls(rows, scores)
-    share = math.fsum(row.weight for row in unknown) / math.fsum(row.weight for row in rows)
     value = min(max((judge - line.start) / line.slope, allowed[0]), allowed[-1])
-    return told(known + share * value, known + share * allowed[0], known + share * allowed[-1])
+    return told(*beside_known(rows, value, allowed[0], allowed[-1], t))
 
 
 class _Errors:

@@ -63,6 +63,8 @@ def test_known_scores_stay_as_they_are() -> None:
     assert inner is not None
     assert whole is not None
     assert whole.value == pytest.approx((inner.value or 0) / 2)
+    width, inner_width = ((each.high or 0) - (each.low or 0) for each in (whole, inner))
+    assert width > inner_width / 2, "how many are known is unsure too"
 
 
 def test_shares_of_units_are_taken_as_they_are() -> None:

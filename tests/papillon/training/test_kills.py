@@ -27,7 +27,9 @@ pytestmark = [
     ),
 ]
 
-ROUNDS, MOST_CALLS = 3, 40
+ROUNDS = 3
+#: Of the calls that change a file, those between the first round's checkpoint and the last one's, and all.
+LEARNING, ALL = range(11, 18), range(1, 22)
 #: Imports once what takes long, and trains in a child of its own each time: by its arguments in a folder, and how many
 #: calls that change a file in it are made before it is killed (0: it is not). Prints how each ended.
 _TRAINS = f"""
@@ -47,9 +49,13 @@ for folder, at in zip(sys.argv[1::2], sys.argv[2::2]):
 def test_a_training_that_is_killed_again_and_again_learns_what_an_unbroken_one_does(tmp_path: Path) -> None:
     chance = drawing("trainings")
     shim = built_shim(tmp_path)
-    at = [str(chance.randrange(1, MOST_CALLS)) for _ in range(points(20))]
-    # Four kills, then to the end, each such chain in a folder of its own.
-    chains = [[*at[start : start + 4], "0"] for start in range(0, len(at), 4)]
+    # Up to four kills, the first when something is learned that the rest follows from, then to the end; each such
+    # chain in a folder of its own.
+    kills = points(20)
+    chains = [
+        [str(chance.choice(ALL if number else LEARNING)) for number in range(min(4, kills - start))] + ["0"]
+        for start in range(0, kills, 4)
+    ]
     folders = [tmp_path / "unbroken", *(tmp_path / f"broken-{number}" for number, _ in enumerate(chains))]
     words = [word for folder, of in zip(folders, [["0"], *chains], strict=True) for at in of for word in (folder, at)]
     done = subprocess.run(
