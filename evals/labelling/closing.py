@@ -25,13 +25,12 @@ def closing(sitting: Sitting, rows: Sequence[Row]) -> list[str]:
     done = f"{len(labels)} of {of} rows are labelled in {sitting.file.path}"
     if sitting.left:
         return [f"{done}; figures come when all are."]
-    counting = Matched(tuple(bounded(label, standing(sitting.texts[label.row])) for label in labels))
-    drawn = split_labels(rows, rows[0].split, counting)
-    if drawn.yet:
-        return [f"{done}; no figures yet: {drawn.yet}."]
+    if yet := split_labels(rows, rows[0].split, Matched((*labels, *sitting.beyond))).yet:
+        return [f"{done}; no figures yet: {yet}."]
+    answers = Matched(tuple(bounded(label, standing(sitting.texts[label.row])) for label in labels)).answers
     said = [f"{done}."]
     for metric in ("quality", "leakage"):
-        if (seen := correction(rows, metric, drawn.answers)) is not None:
+        if (seen := correction(rows, metric, answers)) is not None:
             said.append(_figure(seen))
     for pair in people_agreement([*labels, *sitting.others]):
         if sitting.by in (pair.one, pair.other):

@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
 from typing import Any
 
 from evals.labelling.sitting import Outdated
@@ -18,7 +16,7 @@ from papillon.annotation.proposals import Proposal
 from papillon.annotation.review import Decision, Keep, Review, Reviewed
 from papillon.errors import UsageError
 from papillon.results.words import counted
-from papillon.screen import shown, visible
+from papillon.screen import visible
 
 __all__ = ["Reviewing", "on_page"]
 
@@ -91,7 +89,7 @@ def _decisions(row: Reviewed, accepted: list[bool], added: list[str]) -> Iterato
             yield decision
     own = _own(row)
     # A proposal that was named once more is accepted, whatever its tick says.
-    wanted = {decision.about: decision for decision in (_named(row, text) for text in added if text not in own)}
+    wanted = {decision.about: decision for decision in (row.added(text) for text in added if text not in own)}
     for text, about in own.items():
         if text not in added and about not in wanted:
             yield row.reopened(about)
@@ -103,16 +101,6 @@ def _own(row: Reviewed) -> dict[str, tuple[int | None, int | None, str | None]]:
     places = {(each.start, each.end, None) for each in row.proposals}
     own = [about for about, what in row.decided.items() if what == "accept" and about not in places]
     return {visible(row.query.text[about[0] : about[1]] if about[2] is None else about[2]): about for about in own}
-
-
-def _named(row: Reviewed, text: str) -> Decision:
-    """The decision for a unit that was written, or marked in the query as it is shown, with its escapes."""
-    decision = row.added(text)
-    ends = list(accumulate(map(len, signs := shown(row.query.text))))
-    if decision.start is None and (at := "".join(signs).find(text.strip())) >= 0:
-        last = bisect_left(ends, at + len(text.strip()))
-        return row.added(row.query.text[bisect_right(ends, at) : last + 1])
-    return decision
 
 
 def _shown(row: Reviewed) -> dict[str, Any]:

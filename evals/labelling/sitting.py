@@ -53,6 +53,9 @@ class Sitting:
         self.draws, self.texts, self.file = tuple(draws), texts, file
         self.data, self.seed, self.by, self.now = data, seed, by, now
         self._hashes = {draw.row: hashes(file.key, texts[draw.row]) for draw in draws}
+        drawn = self._hashes.keys()
+        #: What the person said of rows beyond those that are drawn now.
+        self.beyond = [label for label in given if label.by == by and label.row not in drawn]
         self._labels = {
             label.row: label for label in given if label.by == by and self._hashes.get(label.row) == label.hashes
         }

@@ -130,10 +130,18 @@ class LabelFile:
                 )
 
     def _lines(self) -> Iterator[bytes]:
+        self._refuse_gone()
         with open_plain(self.path) as file:
             for line in file:
                 if line.endswith(b"\n"):
                     yield line
+
+    def _refuse_gone(self) -> None:
+        if not os.path.lexists(self.path):
+            raise UsageError(
+                f"Expected the labels {self.path}, but they are there no more since this began; put the file back and "
+                "go on."
+            )
 
     def torn(self) -> str:
         """What is lost of a last line that its writer did not end, as a sentence; ``""`` where nothing is."""
@@ -141,15 +149,12 @@ class LabelFile:
 
     def append(self, label: Label) -> None:
         """Write one label and have it on disk; the file is the one that was opened, and made anew by nobody."""
-        if not os.path.lexists(self.path):
-            raise UsageError(
-                f"Expected the labels {self.path}, but they are there no more since this began; put the file back and "
-                "go on."
-            )
+        self._refuse_gone()
         self._append(self.path, label.to_line(self.key))
 
     def comment(self, label: Label, text: str) -> None:
         """Write what a person remarks on a row, which may quote it, to the private file of comments."""
+        self._refuse_gone()  # a comment is on a label that is kept
         entry = {"id": label.id, "trial": label.trial, "by": label.by, "at": label.at, "comment": text}
         line = json.dumps(entry, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
         self._append(self.path.with_suffix(".comments.jsonl"), line)

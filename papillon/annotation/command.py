@@ -108,7 +108,8 @@ def _annotated(
     decided.take(before)
     earlier.refuse_losses(asked.source, file.path, decided)
     model = profile.local.model if "model" in asked.origins else ""
-    file.begin(Proposers(asked.origins, asked.regions, model))
+    origins = tuple(origin for origin in ORIGINS if origin in asked.origins)
+    file.begin(Proposers(origins, tuple(sorted(set(asked.regions))), model))
     making, proposals = _proposed(asked, profile, queries, cache, record, say)
     review = Review(queries, proposals)
     if strange := review.take(before):

@@ -5,15 +5,17 @@ A decision is never changed: a later one on the same unit takes its place, so th
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Literal
 
 from papillon.annotation.proposals import Proposal, joinable, place_of_unit, together
 from papillon.annotation.queries import Query
 from papillon.errors import UsageError
 from papillon.leaks import fold
+from papillon.screen import shown
 
 __all__ = ["Decision", "Keep", "Review", "Reviewed"]
 
@@ -75,7 +77,8 @@ class Reviewed:
         return self._decision("accept" if accepted else "reject", proposal.start, proposal.end)
 
     def added(self, text: str) -> Decision:
-        """The decision for a unit that a person names: by its first place in the query, else by its text.
+        """The decision for a unit that a person names: by its first place in the query, also as that is shown, with
+        escapes, else by its text.
 
         Raises UsageError for one that could not be joined with others.
         """
@@ -85,6 +88,8 @@ class Reviewed:
         if not joinable(bare):
             raise UsageError("Expected a unit without || in it and | at its edges, as || joins units; write it apart.")
         at = place_of_unit(bare, self.query.text)
+        if at is None and (behind := _behind(bare, self.query.text)):
+            return self.added(behind)
         return self._decision("accept", text=bare) if at is None else self._decision("accept", *at)
 
     def marked(self, start: int, end: int) -> Decision:
@@ -158,6 +163,16 @@ class Review:
         if last is None:
             return None
         return self.rows[self._places[last.digest][0]].reopened(last.about)
+
+
+def _behind(text: str, query: str) -> str:
+    """What stands in ``query`` where its shown form has ``text``, and is another text; ``""`` for nothing."""
+    signs = shown(query)
+    if (at := "".join(signs).find(text)) < 0:
+        return ""
+    ends = list(accumulate(map(len, signs)))
+    found = query[bisect_right(ends, at) : bisect_left(ends, at + len(text)) + 1].strip()
+    return "" if found == text else found
 
 
 def _after(decision: Decision, row: Reviewed) -> Reviewed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,7 +40,9 @@ class ReviewFile:
 
     def __init__(self, out: Path, by: str = "") -> None:
         self.path = out.with_name(f"{out.stem}.review.jsonl")
-        self.by, self._head = by, b""
+        self.by = by
+        #: What its first line is to be, and whether there is one that an addition must still find.
+        self._head, self._there = b"", False
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -67,7 +70,9 @@ class ReviewFile:
 
     def begin(self, proposers: Proposers) -> None:
         """Note who proposes, with the first decision; UsageError where units that were reviewed here are others'."""
-        if not (lines := self._lines()):
+        lines = self._lines()
+        self._there = bool(lines)
+        if not lines:
             self._head = json.dumps({"proposers": asdict(proposers)}).encode() + b"\n"
         elif (before := self._begun(lines)) is not None and before != proposers:
             raise UsageError(
@@ -108,10 +113,14 @@ class ReviewFile:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         named = [replace(decision, by=self.by, when=now) for decision in decisions]
         self._append(self._head + b"".join(json.dumps(asdict(each)).encode() + b"\n" for each in named))
-        self._head = b""
+        self._head, self._there = b"", True
         return named
 
     def _append(self, lines: bytes) -> None:
+        if self._there and not os.path.lexists(self.path):
+            raise UsageError(
+                f"Expected the review {self.path}, but it is there no more since this began; put it back and go on."
+            )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             append_lines(self.path, lines)

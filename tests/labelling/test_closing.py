@@ -91,3 +91,10 @@ def test_a_smaller_number_fixed_on_the_way_shows_no_figure_before_the_first_is_r
         f"11 of 11 rows are labelled in {tmp_path / 'labels.jsonl'}; no figures yet: 11 of the 12 rows fixed before "
         "the first answer are labelled, 1 is missing."
     ]
+
+
+def test_a_smaller_number_after_the_first_was_reached_has_its_figures(tmp_path: Path) -> None:
+    now = sitting(tmp_path, 12)
+    for _ in range(12):
+        now.answer(SAME)
+    assert "no figures yet" not in closing(sitting(tmp_path, 11, given=now.labels), rows())[0]

@@ -140,3 +140,22 @@ def test_what_is_reached_by_key_is_not_below_the_bar(browser: Browser, width: in
             )
     finally:
         served.end()
+
+
+def test_what_was_begun_on_a_query_is_there_again_after_going_back(browser: Browser) -> None:
+    asked = Reviewing(review("Hello Bo."), Kept())
+    served = ServedReview(asked)  # type: ignore[arg-type]
+    try:
+        browser.driver.get(served.address)
+        left(browser, "2 left of 2")
+        browser.press("ENTER")
+        left(browser, "1 left of 2")
+        browser.press("w", "a", "n", "ENTER", "b", "o", "ESCAPE", "u")
+        left(browser, "2 left of 2")
+        browser.press("ENTER")
+        left(browser, "1 left of 2")
+        browser.press("ENTER")
+        left(browser, "2 of 2")
+    finally:
+        served.end()
+    assert asked.review.rows[1].units == ("Bo", "an")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -178,8 +179,11 @@ def test_a_file_that_was_moved_away_is_not_begun_anew(tmp_path: Path) -> None:
     now.answer(SAME)
     now.file.path.rename(tmp_path / "away.jsonl")
     with pytest.raises(UsageError, match="they are there no more since this began; put the file back and go on"):
-        now.answer(SAME)
+        now.answer(replace(SAME, comment="odd"))
+    with pytest.raises(UsageError, match="they are there no more"):
+        _ = now.others
     assert now.left == 4
+    assert not list(tmp_path.glob("*.comments.jsonl"))
     (tmp_path / "away.jsonl").rename(now.file.path)
     now.answer(SAME)
     assert len(now.file.labels()) == 2

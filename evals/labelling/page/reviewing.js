@@ -1,8 +1,11 @@
 // Reviewing: which of the proposed pieces of a query are private, and which others the person marks or writes.
 let item, boxes, added;
+const drafts = new Map(); // what was begun on a query before one went back, by its text
 
 const KEYS = [["1 … 9 b d …", "tick the piece of that key"], ["Space ↑ ↓", "tick a piece, go to another"], ["a", "tick all, or none"],
   ["m", "add what is marked in the query"], ["w", "write a piece; Esc leaves it"], ["Enter", "keep it and go on"], ["u Backspace", "take back the last query"]];
+
+const name = () => JSON.stringify(item.pieces);
 
 function about() {
   document.title = document.querySelector("h1").textContent = "Reviewing units";
@@ -76,6 +79,7 @@ const all = () => {
 };
 
 function done() {
+  drafts.delete(name());
   addWritten(); // what was typed and not entered yet is meant too
   answered({ accepted: boxes.map((box) => box.checked), added });
 }
@@ -93,6 +97,12 @@ const question = {
     const head = make("h2", { id: "step", tabindex: "-1" }, "Which pieces are private?");
     const go = make("div", { class: "choices", role: "group", "aria-label": "Your answer" }, choice("Enter", "Go on", done), choice("a", "Tick all", all));
     at("item").replaceChildren(head, make("div", { class: "beside" }, queryPart(), make("div", null, proposalsPart(), addedPart())), go);
+    const draft = drafts.get(name());
+    if (draft) {
+      added = draft.added;
+      at("written").value = draft.written;
+      draft.ticked.forEach((ticked, place) => (boxes[place].checked = ticked));
+    }
     drawAdded();
     scrollTo(0, 0);
     head.focus({ preventScroll: true });
@@ -111,6 +121,9 @@ const question = {
     else return false;
     return true;
   },
-  back: () => false,
+  back() {
+    drafts.set(name(), { added, written: at("written").value, ticked: boxes.map((box) => box.checked) });
+    return false;
+  },
 };
 about();

@@ -115,7 +115,7 @@ def test_a_review_that_stops_goes_on_where_it_stopped(session: Session) -> None:
     assert code == 1
     assert "No query is reviewed yet" in out
     assert not session.out.exists()
-    code, out = session.run(*own, typed="y\n\n")
+    code, out = session.run("--from", "capitals,forms,forms", typed="y\n\n")
     assert code == 1
     assert f"Written: {session.out}, 1 row of 3; the same command goes on with the others" in out
     code, out = session.run(*own, typed="\n\n")
@@ -398,3 +398,12 @@ def test_the_embedded_profile_proposes_in_json_without_chance() -> None:
 
     local = asking(load_profile("embedded")).local
     assert (local.adapter, local.temperature, local.max_tokens) == ("json", 0.0, MOST_TOKENS)
+
+
+def test_another_go_with_other_proposers_is_refused_once_something_is_decided(session: Session) -> None:
+    session.run("--from", "forms,capitals", typed="")
+    code, out = session.run("--from", "forms", typed="y\n")
+    assert code == 1
+    code, out = session.run("--from", "forms,capitals", typed="y\n")
+    assert code == 4
+    assert "got --from forms,capitals --region US; name the same, or another --out." in out

@@ -137,3 +137,9 @@ def test_units_always_come_back_from_a_cell_and_later_decisions_win(steps: list[
     assert {place for place, what in last.items() if what == "accept"} == {
         (start, end) for (start, end, _), what in found.rows[0].decided.items() if what == "accept"
     }
+
+
+def test_a_unit_named_as_it_is_shown_is_what_stands_there() -> None:
+    row = Review([Query(0, "Hi Ann\u00a0Lee, hi")], [()]).rows[0]
+    assert (row.added("Ann\\xa0Lee").start, row.added("Ann\\xa0Lee").end) == (3, 10)
+    assert row.added("Bo\\xa0Lee").text == "Bo\\xa0Lee"

@@ -87,3 +87,17 @@ def test_two_do_not_review_for_one_result_at_once(tmp_path: Path) -> None:
             ReviewFile(tmp_path / "out.csv").held().__enter__()
     with ReviewFile(tmp_path / "out.csv").held():
         pass
+
+
+def test_a_review_that_was_moved_away_is_not_begun_anew(tmp_path: Path) -> None:
+    file, row = ReviewFile(tmp_path / "out.csv"), review().rows[0]
+    file.begin(FORMS)
+    file.add([row.answered(PROPOSED[0], True)])
+    file.path.rename(tmp_path / "away")
+    again = ReviewFile(tmp_path / "out.csv")
+    again.begin(FORMS)
+    again.add([row.answered(PROPOSED[0], True)])
+    again.path.unlink()
+    for each in (file, again):
+        with pytest.raises(UsageError, match="it is there no more since this began; put it back and go on"):
+            each.add([row.answered(PROPOSED[1], True)])
