@@ -252,8 +252,11 @@ def _rows(folder: Path, reader: sqlite3.Connection | None) -> Iterator[tuple[Any
     last = -1
     try:
         while page := reader.execute(f"{select} > ? ORDER BY rowid LIMIT 100", (last,)).fetchall():
-            yield from page
-            last = page[-1][0]
+            for row in page:
+                if row[0] <= last:  # a damaged tree: going on by its order may never end
+                    raise sqlite3.DatabaseError("rows out of order")
+                yield row
+                last = row[0]
     except UNREADABLE:
         for row in range(last + 1, os.path.getsize(folder / DATABASE) // LEAST_ROW):
             with contextlib.suppress(*UNREADABLE):

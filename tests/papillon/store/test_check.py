@@ -128,6 +128,25 @@ def test_planted_triggers_and_settings_do_not_come_along(folder: Path) -> None:
     assert sound(folder) == list(range(COUNT))
 
 
+def leaves_swapped(path: Path) -> None:
+    """Two pages of a table's rows change places, so that the rows are out of order and all whole."""
+    data = bytearray(path.read_bytes())
+    size = int.from_bytes(data[16:18], "big")
+    first, second = [
+        at for at in range(size, len(data), size) if data[at] == 0x0D and data[at + 8 : at + size].strip(b"\0")
+    ][-2:]
+    data[first : first + size], data[second : second + size] = data[second : second + size], data[first : first + size]
+    path.write_bytes(data)
+
+
+def test_rows_out_of_order_are_read_once_and_the_check_ends(folder: Path) -> None:
+    leaves_swapped(folder / "cache.db")
+    report = check(folder)
+    assert any("out of order" in fault for fault in report.faults)
+    assert (repair(folder).sound, check(folder).ok) == (COUNT, True)
+    assert sound(folder) == list(range(COUNT))
+
+
 def test_a_view_that_never_ends_is_never_read(folder: Path) -> None:
     damage(folder, "DROP TABLE Cache")
     damage(
