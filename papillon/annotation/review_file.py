@@ -32,7 +32,8 @@ class Proposers:
 
     def __str__(self) -> str:
         model = f" (the model {self.model})" if self.model else ""
-        return f"--from {','.join(self.origins)}{model} --region {' '.join(self.regions)}"
+        regions = "".join(f" --region {region}" for region in self.regions)
+        return f"--from {','.join(self.origins)}{model}{regions}"
 
 
 class ReviewFile:
