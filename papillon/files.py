@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
@@ -138,13 +138,12 @@ def append_lines(path: Path, lines: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def is_torn(path: Path) -> bool:
-    """Whether the last line of a file was not ended, as a killed writer leaves it; False where there is none."""
-    try:
-        with open_plain(path) as file:
-            return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
-    except OSError:
-        return False
+def torn(path: Path) -> str:
+    """That the last line of a file was not ended, as a killed writer leaves it, as a sentence; ``""`` where it was."""
+    with suppress(OSError), open_plain(path) as file:
+        if file.seek(0, os.SEEK_END) and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+            return f"The last line of {path} was not ended, and counts for nothing."
+    return ""
 
 
 @contextmanager

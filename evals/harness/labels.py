@@ -22,6 +22,7 @@ from judges.labels.label import Label
 from judges.labels.matching import current, match
 from judges.labels.texts import texts_of
 from papillon.errors import PapillonError, UsageError
+from papillon.files import torn
 from papillon.results import RunResult
 from papillon.results.comparison import incomparable
 from papillon.results.correction import LABELS_SAID, Correction
@@ -45,7 +46,7 @@ class RunLabels:
         try:
             file = LabelFile.at(path)
             self.labels: list[Label] = file.labels()
-            self._torn = file.torn()
+            self._torn = torn(path)
         except PapillonError as error:
             raise type(error)(f"--eval-labels: {error}") from None
         self.key, self._data = file.key, data

@@ -13,6 +13,7 @@ from judges.labels.file import LabelFile, default_file
 from judges.labels.hashing import Hashes, hashes
 from judges.labels.matching import Matched, match
 from papillon.errors import UsageError
+from papillon.files import torn
 from papillon.output_files import OutputFile, refuse_outputs
 from papillon.persons import person
 from papillon.results.finding import FoundRun
@@ -64,7 +65,7 @@ def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
     data = found.result.run.dataset
     file = LabelFile.begun(wanted.out or default_file(data.name))
     with file.held(wanted.by):
-        labels, torn = file.labels(), file.torn()
+        labels, lost = file.labels(), torn(file.path)
         texts, own = _read(found, file.key, {draw.row for draw in draws}, {label.row for label in labels})
         matched = match(labels, own, data.sha256)
         if matched.foreign and not (matched.labels or matched.texts or matched.vanished):
@@ -76,7 +77,7 @@ def opened(found: FoundRun, wanted: Wanted) -> Iterator[Opened]:
         mine = [label for label in matched.labels if label.by == wanted.by]
         sitting = Sitting(draws, texts, file, data=data.sha256, seed=wanted.seed, by=wanted.by, given=mine)
         rows = [row for row in found.result.rows if row.split == split]
-        yield Opened(sitting, rows, _remarks(split, draws, wanted, sitting, matched, torn))
+        yield Opened(sitting, rows, _remarks(split, draws, wanted, sitting, matched, lost))
 
 
 def _refuse_another_order(matched: Matched, ids: Container[str], seed: int, file: LabelFile) -> None:
@@ -127,7 +128,7 @@ def _read(
     return texts, own
 
 
-def _remarks(split: str, draws: list[Draw], wanted: Wanted, sitting: Sitting, matched: Matched, torn: str) -> list[str]:
+def _remarks(split: str, draws: list[Draw], wanted: Wanted, sitting: Sitting, matched: Matched, lost: str) -> list[str]:
     said = [
         f"{counted(len(draws), 'row')} of {split}, drawn at random by seed {wanted.seed}, "
         f"{sitting.left} left to label; labels go to {sitting.file.path}."
@@ -138,4 +139,4 @@ def _remarks(split: str, draws: list[Draw], wanted: Wanted, sitting: Sitting, ma
         said.append(f"There are no {wanted.n}: {split} has {counted(scored, 'row')} with scores{repeated}.")
     if matched.texts or matched.vanished or matched.foreign:
         said.append(matched.said())
-    return [*said, torn] if torn else said
+    return [*said, lost] if lost else said

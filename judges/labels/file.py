@@ -19,7 +19,7 @@ from pathlib import Path
 from judges.labels.hashing import KEY_BYTES
 from judges.labels.label import Label
 from papillon.errors import DataError, UsageError
-from papillon.files import append_lines, held_alone, is_torn, open_in_place, open_plain
+from papillon.files import append_lines, held_alone, open_in_place, open_plain
 from papillon.profile import CACHE
 from papillon.project import keep_out_of_git
 from papillon.reading import Unreadable
@@ -142,10 +142,6 @@ class LabelFile:
                 f"Expected the labels {self.path}, but they are there no more since this began; put the file back and "
                 "go on."
             )
-
-    def torn(self) -> str:
-        """What is lost of a last line that its writer did not end, as a sentence; ``""`` where nothing is."""
-        return f"The last line of {self.path} was not ended, and counts for nothing." if is_torn(self.path) else ""
 
     def append(self, label: Label) -> None:
         """Write one label and have it on disk; the file is the one that was opened, and made anew by nobody."""

@@ -19,6 +19,7 @@ from papillon.annotation.rules import by_rules
 from papillon.annotation.targets import refuse_sending, said_of_targets, written_targets
 from papillon.destinations import destination
 from papillon.errors import UsageError
+from papillon.files import torn
 from papillon.models.ledger import Ledger
 from papillon.output_files import OutputFile, refuse_outputs
 from papillon.profile import Profile, RecordMode
@@ -101,8 +102,8 @@ def _annotated(
 ) -> int:
     queries = read_queries(asked.source)
     file, earlier = ReviewFile(asked.out, asked.by), Earlier.of(asked.out)
-    if torn := file.torn():
-        say(torn)
+    if lost := torn(file.path):
+        say(lost)
     before = file.decisions()
     decided = Review(queries, [()] * len(queries))
     decided.take(before)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from papillon.annotation.review import Decision
 from papillon.errors import UsageError
-from papillon.files import append_lines, held_alone, is_torn, open_plain
+from papillon.files import append_lines, held_alone, open_plain
 from papillon.reading import Unreadable, read
 
 __all__ = ["Proposers", "ReviewFile"]
@@ -80,10 +80,6 @@ class ReviewFile:
                 f"Expected {before}, by which the units in {self.path} were proposed, got {proposers}; name the same, "
                 "or another --out."
             )
-
-    def torn(self) -> str:
-        """What is lost of a last line that a kill tore, as a sentence; ``""`` where nothing is."""
-        return f"The last line of {self.path} was not ended, and counts for nothing." if is_torn(self.path) else ""
 
     def _begun(self, lines: Sequence[tuple[bytes, int]]) -> Proposers | None:
         """What the first line says, None for one that an older version wrote."""

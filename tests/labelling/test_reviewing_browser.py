@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from evals.labelling.pages import page
@@ -28,6 +31,18 @@ class ServedReview(Served):
         return LabellingServer(asked, page("reviewing"), asked.closing)
 
 
+@contextmanager
+def shown(browser: Browser, asked: Reviewing, how_many: str) -> Iterator[ServedReview]:
+    """Inside, the browser shows the review's page, which says ``how_many`` queries are left."""
+    served = ServedReview(asked)  # type: ignore[arg-type]
+    try:
+        browser.driver.get(served.address)
+        left(browser, how_many)
+        yield served
+    finally:
+        served.end()
+
+
 MARK = """
 const text = document.getElementById("query").lastChild, range = document.createRange();
 const at = text.data.indexOf("a poem");
@@ -40,10 +55,7 @@ getSelection().addRange(range);
 
 def test_units_are_ticked_marked_and_written_by_the_keyboard(browser: Browser) -> None:
     asked = Reviewing(review(HOSTILE, "Hello."), kept := Kept())
-    served = ServedReview(asked)  # type: ignore[arg-type]
-    try:
-        browser.driver.get(served.address)
-        left(browser, "3 left of 3")
+    with shown(browser, asked, "3 left of 3") as served:
         assert browser.text("#step") == "Which pieces are private?"
         assert browser.focused() == browser.text("#step"), "a reader is told where it is"
         browser.press("1", "3")
@@ -66,22 +78,15 @@ def test_units_are_ticked_marked_and_written_by_the_keyboard(browser: Browser) -
         assert served.over
         assert browser.said() == []
         assert {url for url in browser.asked() if not url.startswith(served.address)} == set()
-    finally:
-        served.end()
     assert [decision.what for decision in kept].count("finish") == 4
 
 
 def test_it_fits_a_phone(browser: Browser) -> None:
     browser.size(380, 700)
-    served = ServedReview(Reviewing(review(), Kept()))  # type: ignore[arg-type]
-    try:
-        browser.driver.get(served.address)
-        left(browser, "1 left of 1")
+    with shown(browser, Reviewing(review(), Kept()), "1 left of 1"):
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
         stuck = "return [...document.querySelectorAll('.choices')].map((bar) => getComputedStyle(bar).position)"
         assert browser.run(stuck) == ["static", "sticky", "sticky"], "one bar of what is shown stays in reach"
-    finally:
-        served.end()
 
 
 LINES = (
@@ -96,28 +101,18 @@ def test_a_unit_that_fits_a_line_is_not_squeezed_by_who_proposed_it(browser: Bro
     said = ("forms", "capitals", "model", "file")
     proposals = (Proposal(4, 23, "bank account", said), Proposal(27, 31, "word with a capital", said))
     browser.size(width, 700)
-    served = ServedReview(Reviewing(Review([Query(0, text)], [proposals]), Kept()))  # type: ignore[arg-type]
-    try:
-        browser.driver.get(served.address)
-        left(browser, "1 left of 1")
+    with shown(browser, Reviewing(Review([Query(0, text)], [proposals]), Kept()), "1 left of 1"):
         assert browser.run(LINES) == [1, 1]
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
-    finally:
-        served.end()
 
 
 def test_enter_goes_on_after_a_piece_was_added_by_the_button(browser: Browser) -> None:
     asked = Reviewing(review("Hello."), Kept())
-    served = ServedReview(asked)  # type: ignore[arg-type]
-    try:
-        browser.driver.get(served.address)
-        left(browser, "2 left of 2")
+    with shown(browser, asked, "2 left of 2"):
         browser.run(MARK)
         browser.one(".part .choice").click()
         browser.press("ENTER")
         left(browser, "1 left of 2")
-    finally:
-        served.end()
     assert asked.review.rows[0].units == ("a poem",)
 
 
@@ -127,10 +122,7 @@ def test_what_is_reached_by_key_is_not_below_the_bar(browser: Browser, width: in
     places = [text.index(f"Name{number}") for number in range(41)]
     proposals = tuple(Proposal(at, at + 5 + (number > 9), "name", ("capitals",)) for number, at in enumerate(places))
     browser.size(width, 700)
-    served = ServedReview(Reviewing(Review([Query(0, text)], [proposals]), Kept()))  # type: ignore[arg-type]
-    try:
-        browser.driver.get(served.address)
-        left(browser, "1 left of 1")
+    with shown(browser, Reviewing(Review([Query(0, text)], [proposals]), Kept()), "1 left of 1"):
         browser.press("SPACE")
         for _ in range(40):
             browser.press("ARROW_DOWN")
@@ -138,16 +130,11 @@ def test_what_is_reached_by_key_is_not_below_the_bar(browser: Browser, width: in
                 "const bars = document.querySelectorAll('#item > .choices'), unit = document.activeElement;"
                 "return unit.getBoundingClientRect().bottom <= bars[bars.length - 1].getBoundingClientRect().top"
             )
-    finally:
-        served.end()
 
 
 def test_what_was_begun_on_a_query_is_there_again_after_going_back(browser: Browser) -> None:
     asked = Reviewing(review("Hello Bo."), Kept())
-    served = ServedReview(asked)  # type: ignore[arg-type]
-    try:
-        browser.driver.get(served.address)
-        left(browser, "2 left of 2")
+    with shown(browser, asked, "2 left of 2"):
         browser.press("ENTER")
         left(browser, "1 left of 2")
         browser.press("w", "a", "n", "ENTER", "b", "o", "ESCAPE", "u")
@@ -156,6 +143,4 @@ def test_what_was_begun_on_a_query_is_there_again_after_going_back(browser: Brow
         left(browser, "1 left of 2")
         browser.press("ENTER")
         left(browser, "2 of 2")
-    finally:
-        served.end()
     assert asked.review.rows[1].units == ("Bo", "an")

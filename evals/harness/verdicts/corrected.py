@@ -17,7 +17,17 @@ from dataclasses import dataclass, field
 
 from evals.harness.verdicts.statistics import t_value
 
-__all__ = ["Estimate", "JudgedRow", "Line", "beside_known", "by_group", "estimate", "mean_with_pulls", "squares"]
+__all__ = [
+    "Estimate",
+    "JudgedRow",
+    "Line",
+    "beside_known",
+    "by_group",
+    "estimate",
+    "mean_with_pulls",
+    "squares",
+    "unknown_groups",
+]
 
 #: So many labels are added at each corner of (judge, label) before a variance is taken: a few labels that all agree
 #: with the judge would else claim to know that it never errs. Chosen by simulation (docs/decisions.md).
@@ -86,40 +96,50 @@ def estimate(rows: Sequence[JudgedRow], *, judged: bool = True) -> Estimate:
     df = (of_labels + of_judge) ** 2 / (of_labels**2 / fit.df + of_judge**2 / max(len(judge) - 1, 1))
     t, value = t_value(0.975, df), min(max(fit.value, 0.0), 1.0)
     low, high = _wilson(value, fit.middle * (1 - fit.middle) / (squares(together) + fit.added), t)
-    mean, low, high = beside_known(rows, value, low, high, t)
-    share, shares = _unknown_share(rows), _share_pulls(rows, value)[1]
+    whole = beside_known(rows, value, low, high, t)
     return Estimate(
-        value=mean,
-        low=low,
-        high=high,
+        value=whole.value,
+        low=whole.low,
+        high=whole.high,
         labelled=len(labels),
         factor=fit.slope,
-        pulls={group: share * together.get(group, 0.0) + pull for group, pull in shares.items()},
-        added=share**2 * fit.added,
+        pulls={group: whole.share * together.get(group, 0.0) + pull for group, pull in whole.pulls.items()},
+        added=whole.share**2 * fit.added,
         df=df,
     )
 
 
-def beside_known(
-    rows: Sequence[JudgedRow], value: float, low: float, high: float, t: float
-) -> tuple[float, float, float]:
-    """The mean of all rows and its interval, where those without a known score have this mean and this interval."""
-    mean, shares = _share_pulls(rows, value)
-    share, of_share = _unknown_share(rows), t * math.sqrt(squares(shares))
-    return (
+@dataclass(frozen=True)
+class Beside:
+    """A mean in 0..1 of all rows, known scores among them, and its interval.
+
+    ``share`` is that of the rows without a known score, ``pulls`` is what each group's part of them adds to the error.
+    """
+
+    value: float
+    low: float
+    high: float
+    share: float
+    pulls: Mapping[str, float]
+
+
+def beside_known(rows: Sequence[JudgedRow], value: float, low: float, high: float, t: float) -> Beside:
+    """What the whole comes to where the rows without a known score have this mean and this interval."""
+    mean, pulls = mean_with_pulls(rows, [row.judge if row.known else value for row in rows])
+    share = math.fsum(row.weight for row in rows if not row.known) / math.fsum(row.weight for row in rows)
+    of_share = t * math.sqrt(squares(pulls))
+    return Beside(
         mean,
         max(0.0, mean - math.hypot(share * (value - low), of_share)),
         min(1.0, mean + math.hypot(share * (high - value), of_share)),
+        share,
+        pulls,
     )
 
 
-def _unknown_share(rows: Sequence[JudgedRow]) -> float:
-    return math.fsum(row.weight for row in rows if not row.known) / math.fsum(row.weight for row in rows)
-
-
-def _share_pulls(rows: Sequence[JudgedRow], value: float) -> tuple[float, dict[str, float]]:
-    """The mean where every unknown score is ``value``, and what each group's part of known ones adds to its error."""
-    return mean_with_pulls(rows, [row.judge if row.known else value for row in rows])
+def unknown_groups(rows: Iterable[JudgedRow]) -> set[str]:
+    """The groups that have a row without a known score."""
+    return {row.group for row in rows if not row.known}
 
 
 class Line:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import cycle
 from typing import cast
 
-from evals.harness.verdicts.corrected import Estimate, JudgedRow, estimate
+from evals.harness.verdicts.corrected import Estimate, JudgedRow, estimate, unknown_groups
 from evals.harness.verdicts.evidence import lacking
 from evals.harness.verdicts.gates import ALPHA, Threshold, detectable, extent, gate_result, threshold_verdict
 from evals.harness.verdicts.labelled import Answers, Corrected, judged_rows, too_early
@@ -40,7 +40,7 @@ def judge_corrected(
     judged = judged_rows(rows, cast(Corrected, gate.metric), answers or {})
     early = yet or too_early(judged)
     missing = lacking(gate.metric, rows, units)
-    groups, every = _unknown_groups(judged), _all_drawn(judged)
+    groups, every = len(unknown_groups(judged)), _all_drawn(judged)
     results = []
     for limit, bound in (("min", gate.min), ("max", gate.max)):
         if bound is None:
@@ -88,7 +88,7 @@ def _held(
 
 
 def _deciding(rows: Sequence[JudgedRow], seen: Estimate, bound: float) -> str:
-    groups = _unknown_groups(rows)
+    groups = len(unknown_groups(rows))
     if _all_drawn(rows):
         return f"all {groups} independent rows have a label: it takes more examples"
     needed = labels_needed(rows, seen, bound)
@@ -134,17 +134,13 @@ def _all_labelled(rows: Sequence[JudgedRow]) -> list[JudgedRow]:
     ]
 
 
-def _unknown_groups(rows: Sequence[JudgedRow]) -> int:
-    return len({row.group for row in rows if not row.known})
-
-
 def _drawn_groups(rows: Sequence[JudgedRow]) -> set[str]:
     """The groups of which a row was drawn, one with a known score too."""
     return {row.group for row in rows if row.label is not None}
 
 
 def _all_drawn(rows: Sequence[JudgedRow]) -> bool:
-    return {row.group for row in rows if not row.known} <= _drawn_groups(rows)
+    return unknown_groups(rows) <= _drawn_groups(rows)
 
 
 def _nearest(scores: Sequence[float], one: float) -> float:

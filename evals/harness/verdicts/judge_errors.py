@@ -57,7 +57,8 @@ def assumed(rows: Sequence[JudgedRow], elsewhere: Sequence[JudgedRow]) -> Assume
     if not allowed:
         return told(None, None, None, "the judge's mean here lies beyond all that it gave there")
     value = min(max((judge - line.start) / line.slope, allowed[0]), allowed[-1])
-    return told(*beside_known(rows, value, allowed[0], allowed[-1], t))
+    whole = beside_known(rows, value, allowed[0], allowed[-1], t)
+    return told(whole.value, whole.low, whole.high)
 
 
 class _Errors:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from evals.harness.verdicts.corrected import Estimate, JudgedRow, estimate
+from evals.harness.verdicts.corrected import Estimate, JudgedRow, estimate, unknown_groups
 from evals.harness.verdicts.scores import scores_of
 from papillon.results.correction import Correction
 from papillon.results.judging import Measure
@@ -56,7 +56,7 @@ def correction(rows: Sequence[Row], metric: Corrected, answers: Answers, yet: st
         labels=labels,
         corrected=corrected,
         labelled=len(_labelled(judged)),
-        of=len({row.group for row in judged if not row.known}),
+        of=len(unknown_groups(judged)),
         unsure=unsure,
         least=ends[0],
         most=ends[1],

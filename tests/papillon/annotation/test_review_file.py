@@ -9,6 +9,7 @@ import pytest
 
 from papillon.annotation.review_file import Proposers, ReviewFile
 from papillon.errors import UsageError
+from papillon.files import torn
 from tests.papillon.annotation.samples import PROPOSED, review
 
 
@@ -26,13 +27,13 @@ def test_each_decision_is_in_the_file_with_who_took_it(tmp_path: Path) -> None:
 def test_a_torn_last_line_is_left_out_and_the_next_one_is_not_lost(tmp_path: Path) -> None:
     file, row = ReviewFile(tmp_path / "out.csv"), review().rows[0]
     first = file.add([row.answered(PROPOSED[0], True)])
-    with file.path.open("ab") as torn:
-        torn.write(b'{"place": 0, "dig')
+    with file.path.open("ab") as half:
+        half.write(b'{"place": 0, "dig')
     assert file.decisions() == first
-    assert file.torn() == f"The last line of {file.path} was not ended, and counts for nothing."
+    assert torn(file.path) == f"The last line of {file.path} was not ended, and counts for nothing."
     second = file.add([row.answered(PROPOSED[1], False)])
     assert file.decisions() == [*first, *second]
-    assert file.torn() == ""
+    assert torn(file.path) == ""
 
 
 @pytest.mark.parametrize("line", ["{}", "no JSON", '{"place": 0, "digest": "a", "what": "maybe"}', "[" * 9999])
