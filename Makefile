@@ -69,10 +69,16 @@ fuzz: $(FUZZ)/.ready
 	PYTHONPATH=$(FUZZ) $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 # What is passed over stands with its reason in docs/dependencies.md; a package that cannot be asked about is a failure.
+# Without a network: make audit ADVISORIES=all.zip
+ifdef ADVISORIES
+audit: $(READY)
+	$(BIN)/python -m tests.advisories $(ADVISORIES)
+else
 audit: $(AUDIT)/.ready
 	PYTHONPATH=$(AUDIT) $(BIN)/python -m pip_audit --strict --skip-editable --progress-spinner off \
 		$$(sed -n 's/^| \([A-Z]*-[A-Za-z0-9-]*\) | .*/--ignore-vuln \1/p' docs/dependencies.md) \
 		$$($(BIN)/python -c 'import sysconfig; print("--path", sysconfig.get_path("purelib"))') $(ARGS)
+endif
 
 lint: $(READY)
 	$(BIN)/ruff check .
