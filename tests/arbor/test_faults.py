@@ -81,8 +81,9 @@ def test_a_killed_main_process_leaves_no_orphans(tmp_path: Path, train: Train) -
     assert gone(run, 60)
 
 
-def test_a_full_disk_is_named_and_what_was_saved_before_stays(disk: Path, train: Train) -> None:
-    run = train(disk / "run", screen=disk.parent / "run", num_train_steps=50, num_steps_for_val=1)
+def test_a_full_disk_is_named_and_what_was_saved_before_goes_on_where_there_is_room(disk: Path, train: Train) -> None:
+    told = {"screen": disk.parent / "run", "num_train_steps": 50, "num_steps_for_val": 1}
+    run = train(disk / "run", **told)
     run.until(lambda: (run.folder / "checkpoints" / "step-000001").exists())
     fill(disk / "filled")
     assert run.wait(300) == 1
@@ -91,3 +92,9 @@ def test_a_full_disk_is_named_and_what_was_saved_before_stays(disk: Path, train:
     assert gone(run, 0)
     (disk / "filled").unlink()
     assert (run.folder / "checkpoints" / "step-000001" / "adapter" / "adapter_model.safetensors").stat().st_size
+    rounds = len(run.rounds)
+    run = train(disk / "run", resume=True, **told)
+    run.until(lambda: len(run.rounds) > rounds)
+    run.process.send_signal(signal.SIGINT)
+    assert run.wait(120) == 130, run.said
+    assert [line["round"] for line in run.rounds] == [*range(1, len(run.rounds) + 1)]

