@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Generator
 from typing import Any
@@ -91,6 +92,7 @@ class ControllerSession(Owner):
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None]:
         if report.when == "call" or report.outcome != "passed":
             self._reported.add(report.nodeid)
+        _share_texts(report)
         yield from super().pytest_runtest_logreport(report)
 
     @pytest.hookimpl(tryfirst=True)
@@ -108,6 +110,15 @@ class ControllerSession(Owner):
     def pytest_unconfigure(self) -> None:
         self._stop_listening()
         super().pytest_unconfigure()
+
+
+def _share_texts(report: pytest.TestReport) -> None:
+    """Hold equal texts of reports once. pytest keeps each report to the end, and one from a worker comes with copies of
+    its own of what all have and of what the item's other reports say: an eighth of what a row costs in memory."""
+    report.keywords = {sys.intern(word): value for word, value in report.keywords.items()}
+    report.user_properties = [
+        (sys.intern(name), sys.intern(value) if type(value) is str else value) for name, value in report.user_properties
+    ]
 
 
 class WorkerSession(EvalSession):

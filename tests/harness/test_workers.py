@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from evals.harness.workers import _share_texts
 from papillon.profile import ROOT
 from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer, answer_fields
@@ -108,6 +111,20 @@ def test_a_killed_worker_loses_no_row_and_no_call_and_is_no_pass(evaluator: Eval
         again = evaluator.run(*BOTH, "--eval-profile", profile)
         assert again.code == 0, again.out
         assert server.calls == server.distinct
+
+
+def test_texts_that_reports_of_workers_have_alike_are_held_once() -> None:
+    def report(when: Literal["call", "teardown"]) -> pytest.TestReport:
+        alike = json.loads('{"row": "[1]", "7": 7}')  # as they come from a worker: other objects each time
+        return pytest.TestReport("id", ("file", 1, "id"), alike, "passed", None, when, user_properties=[*alike.items()])
+
+    first, second = report("call"), report("teardown")
+    for each in (first, second):
+        _share_texts(each)
+    assert first.keywords == second.keywords == {"row": "[1]", "7": 7}
+    assert first.user_properties == second.user_properties == [("row", "[1]"), ("7", 7)]
+    assert all(one is other for one, other in zip(first.keywords, second.keywords, strict=True))
+    assert first.user_properties[0][1] is second.user_properties[0][1]
 
 
 def test_workers_on_other_machines_are_refused_by_name(evaluator: Evaluator) -> None:
