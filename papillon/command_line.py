@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 from typing import Any, NoReturn
 
 from papillon.screen import visible
@@ -12,8 +13,22 @@ from papillon.spelling import nearest
 __all__ = ["CommandParser"]
 
 
+def _path(text: str) -> Path:
+    """The path that an argument names, seen from the current folder; ``~`` is a home here too, where no shell made it
+    one, as behind ``--out=``."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"expected a path, got {text!r}, and that user has no home here") from None
+
+
 class CommandParser(argparse.ArgumentParser):
-    """Like argparse's own, but for how it speaks of mistakes; each command refuses what it does not know itself."""
+    """Like argparse's own, but for how it speaks of mistakes and reads paths; each command refuses what it does not
+    know itself."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.register("type", Path, _path)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         given, unknown = super().parse_known_args(args, namespace)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 import shutil
 import stat
@@ -27,6 +28,7 @@ __all__ = [
     "open_file",
     "open_in_place",
     "open_plain",
+    "plain_lines",
     "read_file",
     "standing",
     "whole_file",
@@ -93,6 +95,18 @@ def read_file(path: Path, most: int, *, links: bool = True) -> bytes:
         return data
 
 
+def plain_lines(path: Path, longest: int) -> Iterator[bytes]:
+    """The lines of a plain file, each with its end but for a last one that was not ended; raises OSError, also at a
+    line of more than ``longest`` bytes."""
+    with open_plain(path) as file:
+        for number in itertools.count(1):
+            if len(line := file.readline(longest + 1)) > longest:
+                raise OSError(errno.EFBIG, f"its line {number} holds more than {longest} bytes")
+            if not line:
+                return
+            yield line
+
+
 def looked_up(text: str, folder: Path) -> Path:
     """The absolute path that a text names, seen from ``folder``; ValueError, with why, for one that none can have."""
     try:
@@ -114,6 +128,10 @@ def _opened(path: Path, flags: int, number: int, why: str) -> BufferedReader:
         opened = os.open(path, os.O_RDONLY | flags | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError:
         raise OSError(errno.EINVAL, _NUL) from None
+    except OSError as error:
+        if error.errno == errno.ELOOP and flags and path.is_symlink():
+            raise OSError(errno.ELOOP, "that is a link") from None
+        raise
     if not stat.S_ISREG(mode := os.fstat(opened).st_mode):
         os.close(opened)
         raise OSError(number, "that is a folder" if stat.S_ISDIR(mode) and not flags else why)

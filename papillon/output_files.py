@@ -35,7 +35,7 @@ def refuse_outputs(asked: Iterable[OutputFile], kept: Iterable[Path] = ()) -> No
         if path.suffix != each.ending and each.ending:
             raise UsageError(f"{option}: expected a file that ends in {each.ending}, got {str(path)!r}; name another.")
         if why := _unwritable(path, makes_folders=each.makes_folders):
-            raise UsageError(f"{option}: expected a file that can be written, got {path}: {why}.")
+            raise UsageError(f"{option}: expected a file that can be written, got {path}: {why}; name another.")
         if path.resolve() in own:
             raise UsageError(f"{option}: expected another file than a run's own, got {path}; name another.")
         if (other := options.setdefault(path.resolve(), option)) != option:

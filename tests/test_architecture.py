@@ -121,6 +121,7 @@ FLOORS = (
     (
         *(
             "interrupt",
+            "stopped",
             "marks",
             "option_group",
             "option_values",

@@ -1,9 +1,9 @@
 """The harness behind the suites in ``evals/``: a pytest plugin, and under it a run that does not know pytest.
 
 One room per matter. pytest's side: the hooks (plugin), the session (session) and its roles under pytest-xdist
-(workers), what the command line names (command_line, marks) and sets (option_group, options, option_values), what the
-items share (items) and report beside their outcome (properties), how they ask (protocol), Ctrl-C (interrupt), what is
-shown meanwhile (progress), and whose texts are (showing).
+(workers), which of them a signal stopped (stopped), what the command line names (command_line, marks) and sets
+(option_group, options, option_values), what the items share (items) and report beside their outcome (properties), how
+they ask (protocol), Ctrl-C (interrupt), what is shown meanwhile (progress), and whose texts are (showing).
 
 A run: what could be done (plan), what of it pytest selected (selection) and what that takes (needs), doing it (run),
 the rows that earlier runs left (row_cache), why rows have no score (causes), what people say of rows (labels) and

@@ -28,7 +28,7 @@ from evals.harness.run_result import run_result
 from evals.harness.selection import Selection, nothing_selected, refuse_selection
 from evals.harness.showing import Showing, take
 from papillon.errors import UsageError
-from papillon.models.providers import made_known, missing_means
+from papillon.models.providers import made_known, missing_means, provider_of
 from papillon.screen import visible
 
 __all__ = ["EvalSession", "LocalSession", "Owner"]
@@ -79,6 +79,7 @@ class Owner(EvalSession):
     def check(self) -> None:
         profile, record = self.plan.settings.profile, self.plan.settings.record
         for model in profile.models.values():
+            provider_of(model)  # of what cannot be, a strict replay has no calls either
             if record == "none" or only_shows(self.config):
                 continue
             if (missing := missing_means(model)) is not None:

@@ -12,8 +12,10 @@ import pytest
 from evals.harness.causes import again_replayed
 from evals.harness.items import Line
 from evals.harness.plan import Plan
+from evals.harness.progress import say
 from evals.harness.protocol import Listener, WorkerLine
 from evals.harness.session import EvalSession, Owner
+from evals.harness.stopped import StoppedWorkers
 from papillon.errors import UsageError
 
 __all__ = ["ControllerSession", "WorkerSession", "distributes", "refuse_wrong_workers"]
@@ -54,6 +56,7 @@ class ControllerSession(Owner):
         self._over = threading.Event()
         self._expected: set[str] = set()
         self._reported: set[str] = set()
+        self._workers = StoppedWorkers()
 
     def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         assert self.run is not None
@@ -62,8 +65,26 @@ class ControllerSession(Owner):
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         # Not before: where the session is refused there is nobody to listen to, and nobody to end it.
-        self._listener = self._listener or Listener(self._answer)
+        if self._listener is None:
+            self._listener = Listener(self._answer)
+            threading.Thread(target=self._watch, name="papillon-workers", daemon=True).start()
         node.workerinput["papillon_socket"] = self._listener.path
+        # Before a worker has said who it is, execnet alone knows its process.
+        if (process := getattr(getattr(node.gateway, "_io", None), "popen", None)) is not None:
+            self._workers.processes[node.gateway.id] = process.pid
+
+    def _watch(self) -> None:
+        while not self._over.wait(2):
+            for sentence in self._workers.look():
+                say(self.config, sentence)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        # xdist lets another do what a dead one had not begun, so that nothing may be missing.
+        self._workers.processes.pop(node.gateway.id, None)
+        if error:
+            again = again_replayed(self.plan.settings.record)
+            self.problems.append(f"Worker {node.gateway.id} died before its end ({error}): {again}.")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from evals.labelling.pages import Page
 from papillon.errors import PapillonError, UsageError
+from papillon.json_files import json_of
 
 __all__ = ["HOST", "Asked", "LabellingServer", "listening"]
 
@@ -121,7 +122,7 @@ class LabellingServer:
     async def _answer(self, request: web.Request) -> web.Response:
         data: Any = None
         with contextlib.suppress(ValueError):
-            data = await request.json()
+            data = json_of(await request.read())
         if not isinstance(data, dict):
             return self._now("Expected an answer as a JSON object; load the page anew.", 400)
         return self._kept(lambda: self.asked.give(data))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -18,8 +19,9 @@ from pathlib import Path
 
 from judges.labels.hashing import KEY_BYTES
 from judges.labels.label import Label
+from papillon.bounds import MOST_FILE
 from papillon.errors import DataError, UsageError
-from papillon.files import append_lines, held_alone, open_in_place, open_plain
+from papillon.files import append_lines, held_alone, open_in_place, open_plain, read_file
 from papillon.profile import CACHE
 from papillon.project import keep_out_of_git
 from papillon.reading import Unreadable
@@ -54,8 +56,7 @@ class LabelFile:
                 "make them with papillon label."
             ) from None
         try:
-            with open_plain(_key(path)) as file:
-                key = bytes.fromhex(file.read().decode("ascii"))
+            key = bytes.fromhex(read_file(_key(path), 4 * KEY_BYTES, links=False).decode("ascii"))
         except OSError:
             raise UsageError(
                 f"Expected the key of the labels {path} in {_key(path)} beside them, but it cannot be read; "
@@ -96,19 +97,21 @@ class LabelFile:
         that fits no line, and where one name answered twice about the same row without taking the first back.
         """
         labels: list[Label] = []
-        wrong: list[tuple[int, Unreadable]] = []
+        wrong: tuple[int, Unreadable] | None = None
+        sealed = True
         for number, line in enumerate(self._lines(), 1):
             try:
                 labels.append(Label.from_line(line, self.key))
             except Unreadable as error:
-                wrong.append((number, error))
-        if wrong and not labels and all(why.where == ".seal" for _, why in wrong):
+                wrong = wrong or (number, error)
+                sealed = sealed and error.where == ".seal"
+        if wrong and not labels and sealed:
             raise DataError(
                 f"Expected labels that {_key(self.path)} belongs to in {self.path}, but it fits none of them; "
                 "copy the key that lay beside them."
             )
         if wrong:
-            number, why = wrong[0]
+            number, why = wrong
             raise DataError(
                 f"Expected a label in line {number} of {self.path}, but {why}; take the line out, or the file from "
                 "where it was whole."
@@ -131,10 +134,14 @@ class LabelFile:
 
     def _lines(self) -> Iterator[bytes]:
         self._refuse_gone()
-        with open_plain(self.path) as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line
+        try:
+            lines = io.BytesIO(read_file(self.path, MOST_FILE, links=False))
+        except OSError as error:
+            raise DataError(
+                f"Expected people's labels in {self.path}, but it cannot be read ({error.strerror}); "
+                "take the file from where it was whole."
+            ) from None
+        yield from (line for line in lines if line.endswith(b"\n"))
 
     def _refuse_gone(self) -> None:
         if not os.path.lexists(self.path):

@@ -5,7 +5,6 @@ Targets that stand there stay. What could not stay is refused before anything is
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
@@ -17,6 +16,7 @@ from papillon.annotation.result import cells, sidecar_of
 from papillon.annotation.review import Review, Reviewed
 from papillon.data import Dataset, load
 from papillon.errors import UsageError
+from papillon.json_files import read_json
 
 __all__ = ["Earlier"]
 
@@ -96,7 +96,7 @@ def _loaded(out: Path) -> Dataset | None:
 def _sidecar(out: Path) -> dict[str, Any]:
     """How the result was made, empty where nobody says."""
     try:
-        found = json.loads(sidecar_of(out).read_bytes())
+        found = read_json(sidecar_of(out), links=False)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and isinstance(found.get("targets", {}), dict) else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from papillon.annotation.review import Decision
+from papillon.bounds import MOST_FILE
 from papillon.errors import UsageError
-from papillon.files import append_lines, held_alone, open_plain
+from papillon.files import append_lines, held_alone, read_file
 from papillon.reading import Unreadable, read
 
 __all__ = ["Proposers", "ReviewFile"]
@@ -50,7 +52,7 @@ class ReviewFile:
         """Inside, nobody else reviews for the same result; UsageError where somebody does."""
         with contextlib.ExitStack() as stack:
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 stack.enter_context(held_alone(self.path.with_name(f".{self.path.stem}.lock")))
             except BlockingIOError:
                 raise UsageError(
@@ -94,8 +96,7 @@ class ReviewFile:
     def _lines(self) -> list[tuple[bytes, int]]:
         """The lines that were ended, with their numbers."""
         try:
-            with open_plain(self.path) as file:
-                lines = file.read().split(b"\n")
+            lines = io.BytesIO(read_file(self.path, MOST_FILE, links=False))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -103,7 +104,7 @@ class ReviewFile:
                 f"Expected the review of an earlier session in {self.path}, but it cannot be read ({error.strerror}); "
                 "check its rights, or name another --out."
             ) from None
-        return [(line, number) for number, line in enumerate(lines[:-1], 1) if line.strip()]
+        return [(line, number) for number, line in enumerate(lines, 1) if line.endswith(b"\n") and line.strip()]
 
     def add(self, decisions: Sequence[Decision]) -> list[Decision]:
         """Write decisions, with who took them and when, and give them back so; raises UsageError where that fails."""
@@ -119,7 +120,7 @@ class ReviewFile:
                 f"Expected the review {self.path}, but it is there no more since this began; put it back and go on."
             )
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             append_lines(self.path, lines)
         except OSError as error:
             raise self._unwritten(error) from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import fcntl
-import json
 import os
 import re
 import secrets
@@ -18,8 +17,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from papillon.bounds import MOST_FILE
 from papillon.errors import UsageError
-from papillon.files import open_plain
+from papillon.files import open_plain, plain_lines
+from papillon.json_files import read_json
 from papillon.profile import CACHE
 from papillon.results.traces import TRACES, Trace
 
@@ -168,18 +169,15 @@ def _alike(one: Path, other: Path) -> bool:
     try:
         if _lasting(one) != _lasting(other):
             return False
-        with open_plain(one / TRACES) as first, open_plain(other / TRACES) as second:
-            return all(
-                a.replace(_MADE, _REPLAYED) == b.replace(_MADE, _REPLAYED) for a, b in zip(first, second, strict=True)
-            )
+        pairs = zip(*(plain_lines(each / TRACES, MOST_FILE) for each in (one, other)), strict=True)
+        return all(a.replace(_MADE, _REPLAYED) == b.replace(_MADE, _REPLAYED) for a, b in pairs)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
 def _lasting(folder: Path) -> Any:
     """A run's results without what differs between two runs over the same records."""
-    with open_plain(folder / RESULTS) as file:
-        results = json.load(file)
+    results = read_json(folder / RESULTS, links=False)
     for name in ("id", "started", "finished", "seconds", "wall_seconds", "calls", "record"):
         results["run"].pop(name, None)
     for row in results["rows"]:

@@ -10,10 +10,11 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
+from papillon.bounds import MOST_FILE
 from papillon.errors import UsageError
-from papillon.files import open_plain
+from papillon.files import plain_lines
 from papillon.reading import Unreadable, read
 from papillon.results.ranges import Amount, Count
 
@@ -133,40 +134,36 @@ class Traces:
 
     def __iter__(self) -> Iterator[Trace]:
         """Every trace, in the file's order."""
-        with self._opened() as file:
-            for number, line in enumerate(file, 1):
-                yield self._read(line, number)
+        for number, line in self._lines():
+            yield self._read(line, number)
 
     def readable(self, unread: list[str]) -> Iterator[Trace]:
         """Every trace that can be read; of each line that is none a sentence joins ``unread``, and none is raised."""
-        with self._opened() as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    trace = self._read(line, number)
-                except UsageError as error:
-                    unread.append(str(error))
-                else:
-                    yield trace
+        for number, line in self._lines():
+            try:
+                trace = self._read(line, number)
+            except UsageError as error:
+                unread.append(str(error))
+            else:
+                yield trace
 
     def of(self, rows: Collection[tuple[str, int]], unread: list[str]) -> Iterator[Trace]:
         """Those of some rows, by id and trial, in the file's order; other lines are hardly looked at, and of each that
         is none a sentence joins ``unread``."""
         beginnings = tuple(_beginning(*row) for row in rows)
-        with self._opened() as file:
-            for number, line in enumerate(file, 1):
-                if line.startswith(beginnings):
-                    try:
-                        yield self._read(line, number)
-                    except UsageError as error:
-                        unread.append(str(error))
+        for number, line in self._lines():
+            if line.startswith(beginnings):
+                try:
+                    yield self._read(line, number)
+                except UsageError as error:
+                    unread.append(str(error))
 
     def find(self, id: str, trial: int = 0) -> Trace | None:
         """The trace of one row, None where the file has none; the last one, where a run was killed before it said."""
         sought, found = _beginning(id, trial), None
-        with self._opened() as file:
-            for number, line in enumerate(file, 1):
-                if line.startswith(sought):
-                    found = self._read(line, number)
+        for number, line in self._lines():
+            if line.startswith(sought):
+                found = self._read(line, number)
         return found
 
     def _read(self, line: bytes, number: int) -> Trace:
@@ -178,9 +175,9 @@ class Traces:
                 "make the run again: what is recorded is replayed."
             ) from None
 
-    def _opened(self) -> IO[bytes]:
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
-            return open_plain(self.path)
+            yield from enumerate(plain_lines(self.path, MOST_FILE), 1)
         except OSError as error:
             raise UsageError(f"Expected a run's traces in {self.path}, but {cause(error)}; name another run.") from None
 

@@ -125,14 +125,18 @@ def open_writer(folder: Path) -> diskcache.Cache:
     Opening writes, so a folder that cannot be written is refused here, as a StoreError. Neither this nor what is done
     with it waits while another process writes: that is Locked at once.
     """
+    with translated(folder):
+        return _writer(folder)
+
+
+def _writer(folder: Path) -> diskcache.Cache:
     directory = str(folder.absolute())
     if os.path.expandvars(directory) != directory:
         raise StoreError(
             f"The cache {directory} has the name of an environment variable in its path, which diskcache "
             "would replace: use another folder with --eval-cache."
         )
-    with translated(folder):
-        return _Impatient(directory, disk=RecordDisk, timeout=0, **SETTINGS)
+    return _Impatient(directory, disk=RecordDisk, timeout=0, **SETTINGS)
 
 
 def create(folder: Path) -> None:
@@ -147,7 +151,7 @@ def create(folder: Path) -> None:
         if os.path.lexists(folder / DATABASE) or lost(folder):
             return
         with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as made:
-            open_writer(Path(made)).close()
+            _writer(Path(made)).close()
             new = Path(made) / DATABASE
             numbered = sqlite3.connect(new)
             numbered.execute(f"PRAGMA user_version = {FORMAT}")

@@ -66,7 +66,8 @@ def test_a_worker_that_is_killed_at_any_moment_is_no_clean_end(evaluator: Evalua
         profile = str(evaluator.profile(server.base, concurrency=str(SLOTS)))
         for number in range(points(20)):
             begin_anew(evaluator, server, number)
-            process = evaluator.start(*DEV, "-n", "2", "--max-worker-restart", "0", "--eval-profile", profile)
+            restart = chance.choice([(), ("--max-worker-restart", "0")])
+            process = evaluator.start(*DEV, "-n", "2", *restart, "--eval-profile", profile)
             at = chance.randrange(60)
             until(lambda at=at: server.calls >= at, process)  # type: ignore[misc]
             until(lambda of=process: len(descendants(of.pid)) >= 2, process)  # type: ignore[misc]

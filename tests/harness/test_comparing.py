@@ -217,7 +217,10 @@ class TestItsFiles:
         [
             (["--plot", "x.png"], "--plot: expected a file that ends in .svg, got 'x.png'; name another."),
             (["--summary", "x", "--report", "x"], "--report: expected another file than that of --summary, got x"),
-            (["--report", "."], "--report: expected a file that can be written, got .: that is a folder."),
+            (
+                ["--report", "."],
+                "--report: expected a file that can be written, got .: that is a folder; ",
+            ),
             (["last", "--report", "x"], "--report: expected two runs to lay beside each other, got 3; name two."),
         ],
     )

@@ -43,19 +43,20 @@ class TestRefuseUnwritable:
         said = self.refused(tmp_path, eval_export="no/such/x.jsonl")
         missing = tmp_path / "no" / "such"
         assert said == (
-            f"--eval-export: expected a file that can be written, got {missing}/x.jsonl: there is no folder {missing}."
+            f"--eval-export: expected a file that can be written, got {missing}/x.jsonl: there is no folder {missing}; "
+            "name another."
         )
 
     def test_a_file_where_a_folder_is_needed(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         for option in ("eval_results", "eval_export"):
             said = self.refused(tmp_path, **{option: "file/below"})
-            assert said.endswith(f"got {tmp_path}/file/below: {tmp_path}/file is no folder.")
+            assert said.endswith(f"got {tmp_path}/file/below: {tmp_path}/file is no folder; name another.")
 
     def test_a_folder_and_a_device_are_no_files(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match=r"got /.*: that is a folder\.$"):
+        with pytest.raises(UsageError, match=r"got /.*: that is a folder; name another\.$"):
             refuse_unwritable(replace(settings(tmp_path), results_file=tmp_path))
-        assert self.refused(tmp_path, eval_export="/dev/null").endswith("that is no regular file.")
+        assert self.refused(tmp_path, eval_export="/dev/null").endswith("that is no regular file; name another.")
 
     def test_a_summary_where_no_file_can_be(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
@@ -70,7 +71,7 @@ class TestRefuseUnwritable:
         (tmp_path / "file").touch()
         said = self.refused(tmp_path, eval_report="file/below")
         assert said.startswith("--eval-report: expected a file that can be written, got ")
-        assert said.endswith(f"{tmp_path}/file is no folder.")
+        assert said.endswith(f"{tmp_path}/file is no folder; name another.")
         said = self.refused(tmp_path, eval_report="a", eval_results="a")
         assert said.startswith("--eval-report: expected another file than that of --eval-results, got ")
 

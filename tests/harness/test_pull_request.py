@@ -205,5 +205,5 @@ class TestCompare:
     def test_a_file_that_cannot_be_written_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         before, after = self.written(tmp_path, "before", 20), self.written(tmp_path, "after", 8)
         assert main(["compare", before, after, "--summary", str(tmp_path)]) == 4
-        said = f"--summary: expected a file that can be written, got {tmp_path}: that is a folder."
+        said = f"--summary: expected a file that can be written, got {tmp_path}: that is a folder; name another."
         assert said in capsys.readouterr().err

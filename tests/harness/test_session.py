@@ -124,3 +124,11 @@ def test_where_a_file_cannot_be_collected_nothing_is_run(
     assert "error" in run.out
     assert run.results is None
     assert "INTERNALERROR" not in run.out
+
+
+def test_a_model_that_cannot_be_is_refused_in_a_strict_replay_too(evaluator: Evaluator) -> None:
+    local = '{ model = "openai/local", api_base = "http://127.0.0.1:9/v1", lora = "/nonexistent" }'
+    profile = str(evaluator.profile("http://127.0.0.1:9/v1", local=local))
+    run = evaluator.run("evals", "-m", "dev", "--eval-profile", profile, "--eval-record", "none")
+    assert run.code == 4, run.out
+    assert "ERROR: Expected a model that this run loads itself for the adapter in " in run.out

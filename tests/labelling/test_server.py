@@ -124,6 +124,7 @@ def test_nothing_of_the_row_is_told_beside_its_texts(tmp_path: Path) -> None:
         (b"{", 400, "Expected an answer as a JSON object; load the page anew."),
         (b"[]", 400, "Expected an answer as a JSON object"),
         (b"\xff", 400, "Expected an answer as a JSON object"),
+        (b"[" * 60_000, 400, "Expected an answer as a JSON object"),
         ({}, 409, "This row was answered meanwhile, in another window; here is the next one."),
         ({"choice": "C"}, 409, "expected a choice of A, same, B, cannot tell"),
         ({"choice": "A", "leakage": [True]}, 409, "expected 2 units with yes or no, got 1"),

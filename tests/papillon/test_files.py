@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from papillon.errors import UsageError
-from papillon.files import append_lines, make_own_folder, open_in_place, standing, whole_file, whole_folder, write_whole
+from papillon.files import (
+    append_lines,
+    make_own_folder,
+    open_in_place,
+    plain_lines,
+    standing,
+    whole_file,
+    whole_folder,
+    write_whole,
+)
 from tests.papillon.test_output_files import PLACES
 
 
@@ -171,3 +180,13 @@ def test_a_system_that_writes_a_part_at_a_time_is_asked_for_the_rest(
     monkeypatch.setattr("os.pwrite", lambda number, data, place: write(number, bytes(data[:3]), place))
     append_lines(tmp_path / "lines", b"one and two\n")
     assert (tmp_path / "lines").read_bytes() == b"one and two\n"
+
+
+def test_a_plain_file_is_read_line_by_line_and_no_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(b"one\n\ntwo\nhal")
+    assert [*plain_lines(tmp_path / "lines", 4)] == [b"one\n", b"\n", b"two\n", b"hal"]
+    with pytest.raises(OSError, match="its line 1 holds more than 3 bytes"):
+        [*plain_lines(tmp_path / "lines", 3)]
+    (tmp_path / "link").symlink_to("lines")
+    with pytest.raises(OSError, match="that is a link"):
+        [*plain_lines(tmp_path / "link", 4)]

@@ -169,7 +169,7 @@ class TestTheCommand:
             ),
             (
                 ["--optimizer", "gepa", "--out", "none/found.json"],
-                "--out: expected a file that can be written, got none/found.json: there is no folder none.",
+                "--out: expected a file that can be written, got none/found.json: there is no folder none; ",
             ),
             (
                 ["--optimizer", "gepa", "--profile", "openai"],

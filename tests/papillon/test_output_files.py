@@ -45,7 +45,7 @@ def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path, place: str
     before = path.lstat()
     with pytest.raises(UsageError) as refused:
         refuse_outputs([OutputFile("--out", path)])
-    assert str(refused.value) == f"--out: expected a file that can be written, got {path}: {why}."
+    assert str(refused.value) == f"--out: expected a file that can be written, got {path}: {why}; name another."
     after = path.lstat()
     assert (before.st_ino, stat.S_IFMT(before.st_mode)) == (after.st_ino, stat.S_IFMT(after.st_mode))
 
@@ -60,7 +60,7 @@ def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path, place: str
     ],
 )
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str, why: str) -> None:
-    with pytest.raises(UsageError, match=rf"^--out: expected a file that can be written, got .*: {why}\.$"):
+    with pytest.raises(UsageError, match=rf"^--out: expected a file that can be written, got .*: {why}; "):
         refuse_outputs([OutputFile("--out", tmp_path / name)])
 
 

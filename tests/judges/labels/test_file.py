@@ -198,3 +198,21 @@ def test_the_default_file_is_named_by_the_data() -> None:
     assert default_file("mini") == LABELS / "mini.jsonl"
     assert default_file("../My rows.csv") == LABELS / "My-rows.csv.jsonl"
     assert default_file("…") == LABELS / "data.jsonl"
+
+
+def test_a_key_or_a_file_of_any_size_is_refused_before_it_fills_the_memory(
+    file: LabelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.append(label(trace(1)))
+    monkeypatch.setattr("judges.labels.file.MOST_FILE", file.path.stat().st_size)
+    assert len(file.labels()) == 1
+    os.truncate(file.path, file.path.stat().st_size + 1)
+    with pytest.raises(DataError) as refused:
+        file.labels()
+    assert str(refused.value) == (
+        f"Expected people's labels in {file.path}, but it cannot be read (it holds more than "
+        f"{file.path.stat().st_size - 1} bytes); take the file from where it was whole."
+    )
+    os.truncate(file.path.with_suffix(".key"), 2**40)
+    with pytest.raises(UsageError, match=r"^Expected the key of the labels .* but it cannot be read; copy it there"):
+        LabelFile.at(file.path)

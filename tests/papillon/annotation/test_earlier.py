@@ -120,3 +120,13 @@ def test_an_earlier_review_of_other_queries_is_said(session: Session) -> None:
     code, out = session.run("--from", "forms", typed="\n")
     assert code == 0
     assert "4 of 4 earlier decisions are about other queries, and left out." in out
+
+
+@pytest.mark.parametrize("strange", ["[" * 200_000, "[]", '{"targets": 1}'])
+def test_a_strange_sidecar_says_nothing_and_is_written_anew(session: Session, strange: str) -> None:
+    assert session.run("--from", "forms", typed="y\n\n\n\n")[0] == 0
+    whole = session.sidecar
+    (session.folder / "data.annotation.json").write_text(strange)
+    code, out = session.run("--from", "forms")
+    assert code == 0, out
+    assert session.sidecar == whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -102,3 +103,11 @@ def test_a_review_that_was_moved_away_is_not_begun_anew(tmp_path: Path) -> None:
     for each in (file, again):
         with pytest.raises(UsageError, match="it is there no more since this began; put it back and go on"):
             each.add([row.answered(PROPOSED[1], True)])
+
+
+def test_a_file_of_any_size_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    file = ReviewFile(tmp_path / "out.csv")
+    file.path.touch()
+    os.truncate(file.path, 2**40)
+    with pytest.raises(UsageError, match=r"cannot be read \(it holds more than 536870912 bytes\); check its rights"):
+        file.decisions()

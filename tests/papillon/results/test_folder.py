@@ -108,7 +108,7 @@ def test_an_unchanged_rerun_replaces_its_predecessor_whatever_it_replayed(tmp_pa
     assert [folder.name for folder in run_folders(tmp_path)] == [named(1, "other"), named(2)]
 
 
-@pytest.mark.parametrize("what", ["text", "row", "more", "damaged", "unfinished"])
+@pytest.mark.parametrize("what", ["text", "row", "more", "damaged", "deep", "long", "unfinished"])
 def test_a_changed_one_stays_beside_it(tmp_path: Path, what: str) -> None:
     before = left(tmp_path, 0)
     other, results = TRACE, None
@@ -121,6 +121,10 @@ def test_a_changed_one_stays_beside_it(tmp_path: Path, what: str) -> None:
             file.write(TRACE.to_line())
     elif what == "damaged":
         (before.path / RESULTS).write_text(json.dumps([1]))
+    elif what == "deep":
+        (before.path / RESULTS).write_text("[" * 200_000)
+    elif what == "long":
+        os.truncate(before.path / RESULTS, 2**40)
     else:
         (before.path / RESULTS).unlink()
     left(tmp_path, 1, other, results=results)

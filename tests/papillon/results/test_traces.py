@@ -207,3 +207,20 @@ def test_what_holds_private_texts_shows_none_where_a_traceback_shows_it() -> Non
     record = Record.of(call, Answer("secret", "stop"), Usage(1, 1))
     for one in (row, heard, secret, leaked, said, call, record, Place("secret", "near", 0, 6), Piece("secret")):
         assert "secret" not in repr(one)
+
+
+def test_a_line_of_any_length_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / TRACES).write_bytes(TRACE.to_line())
+    monkeypatch.setattr("papillon.results.traces.MOST_FILE", len(TRACE.to_line()))
+    assert [*Traces(tmp_path)] == [TRACE]
+    with (tmp_path / TRACES).open("ab") as file:
+        file.truncate(2**40)
+    for read in (lambda traces: [*traces.readable([])], lambda traces: traces.find("dev-1")):
+        with pytest.raises(UsageError) as refused:
+            read(Traces(tmp_path))
+        assert str(refused.value) == (
+            f"Expected a run's traces in {tmp_path / TRACES}, but it cannot be read (its line 2 holds more than "
+            f"{len(TRACE.to_line())} bytes); name another run."
+        )

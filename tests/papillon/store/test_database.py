@@ -1,6 +1,8 @@
 """A cache folder has one form of database; whatever else stands there is refused by name and left alone."""
 
 import os
+import re
+import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -57,7 +59,7 @@ def test_a_database_that_another_process_made_first_is_kept(folder: Path, monkey
             other.put(a_record())
         return open_writer(made)
 
-    monkeypatch.setattr("papillon.store.database.open_writer", overtaken)
+    monkeypatch.setattr("papillon.store.database._writer", overtaken)
     with Store(folder) as store:
         assert store.get(a_call().key) == a_record()
 
@@ -164,3 +166,16 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
     with pytest.raises(StoreError, match=r"cannot be used \(.*File exists.*\): see that it is a folder of yours"):
         Store(tmp_path / "cache")
+
+
+def test_a_disk_without_room_for_a_new_one_is_told_by_the_folders_own_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **more: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    monkeypatch.setattr("papillon.store.database._Impatient", full)
+    with pytest.raises(StoreError, match=rf"^The disk that holds the cache {re.escape(str(folder))} is full \("):
+        create(folder)
