@@ -173,7 +173,7 @@ def test_a_disk_without_room_for_a_new_one_is_told_by_the_folders_own_name(
 ) -> None:
     def full(*args: object, **more: object) -> None:
         error = sqlite3.OperationalError("database or disk is full")
-        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        error.sqlite_errorname = "SQLITE_FULL"
         raise error
 
     monkeypatch.setattr("papillon.store.database._Impatient", full)
