@@ -34,7 +34,8 @@ MOST_TEXT = 2**28
 MOST_ROWS = 1_000_000
 #: Independent samples of one example: the mean of a thousand is known to 0.03 at worst.
 MOST_TRIALS = 1000
-#: Bytes of a results file, a baseline or another file of JSON: two kilobytes for each of MOST_SAMPLES.
+#: Bytes of a results file, a baseline, people's labels or another file of JSON, and of one row's texts: two kilobytes
+#: for each of MOST_SAMPLES.
 MOST_FILE = 2**29
 #: Bytes of a profile: as long as a long book.
 MOST_PROFILE = 2**20
