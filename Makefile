@@ -43,11 +43,11 @@ faults-tenth: $(READY)
 
 test-training: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
-		tests/papillon/test_train_command.py tests/harness/training/test_suite.py tests/gpu $(ARGS)
+		tests/papillon/test_train_command.py tests/harness/training/test_suite.py tests/gpu -n auto $(ARGS)
 
 # Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
 test-arbor: $(GPU)/.ready
-	$(GPU)/bin/python -m pytest tests/arbor $(ARGS)
+	$(GPU)/bin/python -m pytest tests/arbor -n 2 --dist loadgroup $(ARGS)
 
 # vLLM itself on the CPU, a minute or two for each start; where its environment cannot be made the tests skip.
 test-vllm: $(READY)

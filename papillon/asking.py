@@ -127,12 +127,24 @@ def _answer(program: Any, query: str, own: ProgramClass | None, models: Models) 
 
 
 @contextmanager
-def _in_one_sentence(*failures: type[Exception]) -> Iterator[None]:
-    """Inside, what a model fails with is told as the project's own exceptions are."""
+def _in_one_sentence(unread: type[Exception], failed: type[Exception]) -> Iterator[None]:
+    """Inside, what a model fails with is told as the project's own exceptions are: an answer of which no fields
+    could be read (``unread`` is DSPy's AdapterParseError) and a call that ``failed``."""
+
+    def line(text: object, most: int) -> str:
+        return " ".join(visible(str(text)).split())[:most]
+
     try:
         yield
-    except failures as error:
-        raise PapillonError(" ".join(visible(str(behind(error) or error)).split())[:400]) from error
+    except (unread, failed) as error:
+        if behind(error) is None and isinstance(error, unread):
+            fields = " and ".join(error.signature.output_fields)  # type: ignore[attr-defined]
+            said = line(error.lm_response, 200) or "nothing"  # type: ignore[attr-defined]
+            raise PapillonError(
+                f"Expected the model's {line(fields, 100)} in the format that it was asked for, got: {said}; "
+                "ask again in other words, or name a model that keeps to formats."
+            ) from error
+        raise PapillonError(line(behind(error) or error, 400)) from error
 
 
 def _approved(what: str, text: str, preview: Preview | None, show: Callable[[str], None]) -> str:

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 Train = Callable[..., Run]
 
+#: Tests of one training, for one of xdist's workers.
+WHOLE, KILLED = pytest.mark.xdist_group("whole"), pytest.mark.xdist_group("killed")
+
 
 def adapter(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
@@ -66,6 +69,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, train: Train) -> Run:
     return run
 
 
+@WHOLE
 def test_the_reward_rises_and_each_group_that_tells_something_is_learned_once(trained: Run) -> None:
     rounds = trained.rounds
     assert [line["round"] for line in rounds] == [1, 2, 3, 4, 5, 6, 7]
@@ -83,6 +87,7 @@ def test_the_reward_rises_and_each_group_that_tells_something_is_learned_once(tr
     assert (trained.folder / "adapter" / "adapter.gguf").exists()
 
 
+@WHOLE
 def test_the_screen_has_what_the_training_says_and_no_more(trained: Run) -> None:
     lines = trained.out.read_text().splitlines()
     said = [re.split(r"[ :]", line)[0] for line in lines]
@@ -91,6 +96,7 @@ def test_the_screen_has_what_the_training_says_and_no_more(trained: Run) -> None
     assert not [line for line in trained.err.read_text().splitlines() if "accelerator" not in line], trained.said
 
 
+@WHOLE
 def test_arbors_processes_answer_this_machine_alone_and_are_gone_afterwards(trained: Run) -> None:
     (arguments,) = [line for line in trained.log("inference") if line.startswith("arguments:")]
     assert '"--host", "127.0.0.1"' in arguments
@@ -125,6 +131,7 @@ def gone_on_with(killed: Run, train: Train) -> Run:
     return run
 
 
+@KILLED
 def test_a_killed_trainer_is_named_in_one_sentence_and_nothing_is_left_of_it(killed: Run) -> None:
     assert killed.process.returncode == 1, killed.said
     assert re.search(
@@ -137,6 +144,7 @@ def test_a_killed_trainer_is_named_in_one_sentence_and_nothing_is_left_of_it(kil
     assert not killed.processes()
 
 
+@KILLED
 def test_a_training_goes_on_with_its_adapter_in_trainer_and_sampler(gone_on_with: Run) -> None:
     rounds = gone_on_with.rounds
     assert [line["round"] for line in rounds] == [1, 2, 3, 4]
@@ -150,6 +158,7 @@ def test_a_training_goes_on_with_its_adapter_in_trainer_and_sampler(gone_on_with
     assert gone_on_with.log("inference").count("weights received") >= steps
 
 
+@KILLED
 @pytest.mark.slow
 def test_what_came_out_is_evaluated_and_answers(gone_on_with: Run, tmp_path: Path) -> None:
     evaluator = Evaluator(tmp_path)
@@ -174,3 +183,15 @@ def test_what_came_out_is_evaluated_and_answers(gone_on_with: Run, tmp_path: Pat
     # It may still miss the format, which is said in a sentence.
     assert "Traceback" not in asked.stderr
     assert asked.returncode == 0 or "format" in asked.stderr, asked.stderr
+
+
+@pytest.mark.slow
+def test_in_bf16_what_is_learned_is_a_number_and_kept(tmp_path: Path, train: Train) -> None:
+    run = train(tmp_path / "run", **ROUNDS | {"num_train_steps": 2}, bf16=True)
+    assert run.wait() == 0, run.said
+    steps = [line for line in run.log("grpo_training") if "'grad_norm'" in line and "'loss'" in line]
+    assert len(steps) == sum(line["steps"] for line in run.rounds) > 0
+    assert not [line for line in steps if re.search(r"'grad_norm': (nan|inf|0\.0[,}])", line)]
+    weights = adapter(run.folder / "adapter")
+    assert all(weight.isfinite().all() for weight in weights.values())
+    assert any(weight.abs().max() > 0 for name, weight in weights.items() if "lora_B" in name)
