@@ -71,6 +71,8 @@ def open_in_place(path: Path, flags: int, mode: int = 0o600) -> int:
 
 def make_own_folder(path: Path) -> None:
     """Make a private folder where there is none; raises OSError, also where a link to one stands."""
+    if (path.is_symlink() or path.exists()) and not path.is_dir():
+        raise OSError(errno.ENOTDIR, f"{path} is no folder, and one belongs there")
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.is_symlink():
         raise OSError(errno.ELOOP, f"{path} is a link, and a folder belongs there")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import traceback
 from collections.abc import Generator
 from typing import Any
 
@@ -15,7 +16,7 @@ from evals.harness.plan import Plan
 from evals.harness.progress import say
 from evals.harness.protocol import Listener, WorkerLine
 from evals.harness.session import EvalSession, Owner
-from evals.harness.stopped import StoppedWorkers
+from evals.harness.stopped import StoppedWorkers, children, go_on
 from papillon.errors import UsageError
 
 __all__ = ["ControllerSession", "WorkerSession", "distributes", "refuse_wrong_workers"]
@@ -56,7 +57,9 @@ class ControllerSession(Owner):
         self._over = threading.Event()
         self._expected: set[str] = set()
         self._reported: set[str] = set()
-        self._workers = StoppedWorkers()
+        #: The workers' processes with their names; until all are started, whatever was started.
+        self._workers: dict[int, str] = {}
+        self._starting = True
 
     def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         assert self.run is not None
@@ -65,23 +68,43 @@ class ControllerSession(Owner):
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         # Not before: where the session is refused there is nobody to listen to, and nobody to end it.
-        if self._listener is None:
-            self._listener = Listener(self._answer)
-            threading.Thread(target=self._watch, name="papillon-workers", daemon=True).start()
+        self._listener = self._listener or Listener(self._answer)
         node.workerinput["papillon_socket"] = self._listener.path
         # Before a worker has said who it is, execnet alone knows its process.
         if (process := getattr(getattr(node.gateway, "_io", None), "popen", None)) is not None:
-            self._workers.processes[node.gateway.id] = process.pid
+            self._workers[process.pid] = f"Worker {node.gateway.id}"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> Generator[None]:  # type: ignore[override]
+        super().pytest_sessionstart(session)
+        threading.Thread(target=self._watch, name="papillon-workers", daemon=True).start()
+        try:
+            yield
+        except (OSError, EOFError) as error:
+            passed = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+            if any(name.startswith("execnet") for name in passed):
+                pytest.exit(f"A worker died while it was started ({type(error).__name__}): start the run again.", 1)
+            raise
+        self._starting = False
 
     def _watch(self) -> None:
+        stopped = StoppedWorkers()
         while not self._over.wait(2):
-            for sentence in self._workers.look():
+            for sentence in stopped.look(self._processes()):
                 say(self.config, sentence)
+
+    def _processes(self) -> dict[int, str]:
+        return (dict.fromkeys(children(), "A worker") if self._starting else {}) | self._workers
+
+    def pytest_keyboard_interrupt(self) -> None:
+        go_on(self._processes())  # a stopped worker would not hear that it is to end, and is waited for
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         # xdist lets another do what a dead one had not begun, so that nothing may be missing.
-        self._workers.processes.pop(node.gateway.id, None)
+        self._workers = {
+            process: name for process, name in self._workers.items() if name != f"Worker {node.gateway.id}"
+        }
         if error:
             again = again_replayed(self.plan.settings.record)
             self.problems.append(f"Worker {node.gateway.id} died before its end ({error}): {again}.")

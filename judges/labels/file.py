@@ -57,10 +57,10 @@ class LabelFile:
             ) from None
         try:
             key = bytes.fromhex(read_file(_key(path), 4 * KEY_BYTES, links=False).decode("ascii"))
-        except OSError:
+        except OSError as error:
             raise UsageError(
-                f"Expected the key of the labels {path} in {_key(path)} beside them, but it cannot be read; "
-                "copy it there from where they were made."
+                f"Expected the key of the labels {path} in {_key(path)} beside them, but it cannot be read "
+                f"({error.strerror}); copy it there from where they were made."
             ) from None
         except ValueError:
             key = b""

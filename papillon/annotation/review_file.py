@@ -102,7 +102,7 @@ class ReviewFile:
         except OSError as error:
             raise UsageError(
                 f"Expected the review of an earlier session in {self.path}, but it cannot be read ({error.strerror}); "
-                "check its rights, or name another --out."
+                "mend that, or name another --out."
             ) from None
         return [(line, number) for number, line in enumerate(lines, 1) if line.endswith(b"\n") and line.strip()]
 

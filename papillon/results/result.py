@@ -30,6 +30,8 @@ SCHEMA = 1
 #: How a results file begins, and how much of one surely holds what ran.
 _BEGINNING = re.compile(rf'\{{\s*"schema": {SCHEMA},\s*"run": ')
 _HEAD = 1 << 16
+#: Signs of names that would act on a terminal where the file is shown, or turn text around; they are written escaped.
+_ACTING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class RunResult:
     def to_text(self) -> str:
         """The results file's text."""
         text = json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        text = _ACTING.sub(lambda sign: "\\u007f" if sign[0] == "\x7f" else json.dumps(sign[0])[1:-1], text)
         # Half of a surrogate pair, as in a path that is no UTF-8, can stand in a file as JSON's escape alone.
         return text.encode("utf-8", "backslashreplace").decode()
 

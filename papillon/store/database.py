@@ -129,14 +129,19 @@ def open_writer(folder: Path) -> diskcache.Cache:
         return _writer(folder)
 
 
-def _writer(folder: Path) -> diskcache.Cache:
+def _directory(folder: Path) -> str:
+    """How diskcache is told the folder; StoreError where it would take it for another one."""
     directory = str(folder.absolute())
     if os.path.expandvars(directory) != directory:
         raise StoreError(
             f"The cache {directory} has the name of an environment variable in its path, which diskcache "
             "would replace: use another folder with --eval-cache."
         )
-    return _Impatient(directory, disk=RecordDisk, timeout=0, **SETTINGS)
+    return directory
+
+
+def _writer(folder: Path) -> diskcache.Cache:
+    return _Impatient(_directory(folder), disk=RecordDisk, timeout=0, **SETTINGS)
 
 
 def create(folder: Path) -> None:
@@ -145,6 +150,7 @@ def create(folder: Path) -> None:
     The database appears under its name when it is whole, so that an empty file there always means damage.
     """
     refuse_unfinished(folder)
+    _directory(folder)
     with translated(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         keep_out_of_git()

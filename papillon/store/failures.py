@@ -30,6 +30,9 @@ REFUSED = ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_FSYNC", 
 #: SQLite's names of the errors of a database that another process keeps for itself.
 BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
+#: Bytes of the longest path of a folder in which a database can be made: SQLite's bound is 512 with its files' names.
+LONGEST_PATH = 480
+
 
 class Locked(StoreError):
     """Another process keeps the database at this moment: nothing was done, and a later try may succeed."""
@@ -78,6 +81,11 @@ def failure(folder: Path, error: Exception) -> StoreError:
         return StoreError(
             f"The cache {folder} cannot be written ({said}): make it writable, use another folder with "
             "--eval-cache, or replay what is recorded with --eval-record none."
+        )
+    if name.startswith("SQLITE_CANTOPEN") and len(os.fsencode(folder.absolute())) > LONGEST_PATH:
+        return StoreError(
+            f"The cache {folder} has a path of more than {LONGEST_PATH} bytes, which SQLite does not open: "
+            "use a shorter one with --eval-cache."
         )
     if is_damage(cause):
         return StoreError(f"The cache {folder} is damaged ({said}): {repair_hint(folder)}.")

@@ -120,8 +120,14 @@ def _writing_alone(folder: Path, reader: sqlite3.Connection | None) -> Iterator[
 
 
 def _damaged(folder: Path) -> Path:
-    """The place of what is set aside; raises OSError where a link or something else stands there."""
-    make_own_folder(place := folder / "damaged")
+    """The place of what is set aside; raises StoreError where a link or something else stands there."""
+    try:
+        make_own_folder(place := folder / "damaged")
+    except OSError as error:
+        raise StoreError(
+            f"Expected to set aside what is damaged in {folder / 'damaged'}, but {error.strerror}; move what is there "
+            "away and repair again."
+        ) from error
     return place
 
 

@@ -109,6 +109,10 @@ def import_files(paths: Sequence[Path], cache: Path) -> list[tuple[str, Imported
         return [(path.name, import_records(path, store)) for path in paths]
 
 
+#: Lines without a record that an import may have, where one exported has none.
+MOST_BLANK = 1000
+
+
 def _packed(path: Path) -> bool:
     return path.suffix == ".gz"
 
@@ -121,7 +125,7 @@ def _packing(file: IO[bytes]) -> IO[bytes]:
 def _lines(path: Path) -> Iterator[Record]:
     try:
         with open_file(path) as packed, gzip.open(packed) if _packed(path) else nullcontext(packed) as file:
-            number = size = 0
+            number = size = blank = 0
             while line := file.readline(LONGEST_RECORD + 2):  # with its end
                 number += 1
                 size += len(line)
@@ -129,6 +133,8 @@ def _lines(path: Path) -> Iterator[Record]:
                     raise DataError(f"{path} unpacks to more than {MOST_UNPACKED} bytes: import it in parts.")
                 if line.strip():
                     yield _record(path, number, line)
+                elif (blank := blank + 1) > MOST_BLANK:
+                    raise DataError(f"{path} has more than {MOST_BLANK} blank lines: export it anew.")
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"The recorded calls of {path} cannot be read ({error}): name an exported file.") from error
 

@@ -7,10 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from tests.harness.runs import Evaluator
+from papillon.profile import ROOT
+from tests.faults.processes import descendants
+from tests.harness.runs import Evaluator, heeds_ctrl_c
 from tests.model_server import ModelServer
 
 pytestmark = [
@@ -18,7 +21,8 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes in /proc"),
 ]
 
-WORKERS = ("evals", "-m", "dev", "--eval-limit", "4", "-n", "2", "-p", "theirs", "--eval-profile")
+START = ("evals", "-m", "dev", "--eval-limit", "4", "-n", "2", "--eval-profile")
+WORKERS = ("-p", "theirs", *START)
 
 
 def hit(evaluator: Evaluator, signal_: str) -> dict[str, str]:
@@ -43,29 +47,80 @@ def test_a_worker_that_dies_before_it_has_collected_is_named_and_no_clean_end(ev
             "replayed."
         ]
         assert run.results["problems"][0] in " ".join(run.out.split())
-        again = evaluator.run(*WORKERS[:-3], "--eval-profile", profile)
+        again = evaluator.run(*START, profile)
         assert again.code == 0, again.out
         assert server.calls == server.distinct
+
+
+def begun(evaluator: Evaluator, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """A run in a process group of its own, whose output can be read."""
+    return subprocess.Popen(
+        evaluator.command(*arguments),
+        cwd=ROOT,
+        env=evaluator.environment(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heeds_ctrl_c,
+    )
+
+
+def read_until_named(process: subprocess.Popen[str]) -> tuple[str, int]:
+    """What a run says until it names a stopped worker, and that process."""
+    said = ""
+    for line in process.stdout or ():
+        said += line
+        if found := re.search(
+            r"orker( gw1)? \(process (\d+)\) is stopped, and this run waits for it: kill -CONT \2 ", said
+        ):
+            return said, int(found[2])
+    raise AssertionError(said)
+
+
+def first_children(process: int) -> list[int]:
+    """A run's workers as soon as there are any."""
+    while not (found := descendants(process)):
+        time.sleep(0.001)
+    return found
 
 
 def test_a_worker_that_is_stopped_is_named_and_the_run_goes_on_with_it(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base))
-        process = subprocess.Popen(
-            evaluator.command(*WORKERS, profile),
-            env=evaluator.environment(**hit(evaluator, "SIGSTOP")),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if found := re.search(
-                r"Worker gw1 \(process (\d+)\) is stopped, and this run waits for it: kill -CONT \1 ", said
-            ):
-                os.kill(int(found[1]), signal.SIGCONT)
-                break
+        process = begun(evaluator, *WORKERS, profile, **hit(evaluator, "SIGSTOP"))
+        said, stopped = read_until_named(process)
+        os.kill(stopped, signal.SIGCONT)
         rest = process.communicate(timeout=60)[0]
     assert process.returncode == 0, said + rest
     assert "is stopped" not in rest
+
+
+def test_ctrl_c_ends_a_run_that_waits_for_a_stopped_worker(evaluator: Evaluator) -> None:
+    profile = str(evaluator.profile("http://127.0.0.1:9/v1"))
+    process = begun(evaluator, *WORKERS, profile, **hit(evaluator, "SIGSTOP"))
+    said, _ = read_until_named(process)
+    os.killpg(process.pid, signal.SIGINT)
+    rest = process.communicate(timeout=8)[0]
+    assert process.returncode == 2, said + rest
+    assert "Traceback" not in rest
+
+
+def test_a_worker_that_is_stopped_while_it_is_started_is_named_and_ctrl_c_ends_the_run(evaluator: Evaluator) -> None:
+    profile = str(evaluator.profile("http://127.0.0.1:9/v1"))
+    process = begun(evaluator, *START, profile)
+    os.kill(first_children(process.pid)[0], signal.SIGSTOP)
+    said, _ = read_until_named(process)
+    os.killpg(process.pid, signal.SIGINT)
+    rest = process.communicate(timeout=8)[0]
+    assert process.returncode == 2, said + rest
+
+
+def test_a_worker_that_dies_while_it_is_started_is_one_sentence(evaluator: Evaluator) -> None:
+    profile = str(evaluator.profile("http://127.0.0.1:9/v1"))
+    process = begun(evaluator, *START, profile)
+    os.kill(first_children(process.pid)[0], signal.SIGKILL)
+    out = process.communicate(timeout=60)[0]
+    assert process.returncode == 1, out
+    assert re.search(r"A worker died while it was started \(\w+\): start the run again\.", out), out
+    assert "Traceback" not in out

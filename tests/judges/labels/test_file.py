@@ -90,7 +90,7 @@ def test_a_key_of_other_labels_is_said(file: LabelFile) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (None, "Expected the key of the labels .* beside them, but it cannot be read; copy it there"),
+        (None, "Expected the key of the labels .* beside them, but it cannot be read \\(No such .*\\); copy it"),
         ("short", "Expected 64 hexadecimal digits as the labels' key in .*, got something else; copy it anew"),
         ("00", "Expected 64 hexadecimal digits as the labels' key"),
     ],
@@ -214,5 +214,7 @@ def test_a_key_or_a_file_of_any_size_is_refused_before_it_fills_the_memory(
         f"{file.path.stat().st_size - 1} bytes); take the file from where it was whole."
     )
     os.truncate(file.path.with_suffix(".key"), 2**40)
-    with pytest.raises(UsageError, match=r"^Expected the key of the labels .* but it cannot be read; copy it there"):
+    with pytest.raises(
+        UsageError, match=r"^Expected the key of the labels .* but it cannot be read \(.*\); copy it there"
+    ):
         LabelFile.at(file.path)

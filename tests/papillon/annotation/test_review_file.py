@@ -109,5 +109,5 @@ def test_a_file_of_any_size_is_refused_before_it_fills_the_memory(tmp_path: Path
     file = ReviewFile(tmp_path / "out.csv")
     file.path.touch()
     os.truncate(file.path, 2**40)
-    with pytest.raises(UsageError, match=r"cannot be read \(it holds more than 536870912 bytes\); check its rights"):
+    with pytest.raises(UsageError, match=r"cannot be read \(it holds more than 536870912 bytes\); mend that, "):
         file.decisions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,6 +54,13 @@ class TestJson:
         data = json.loads(result().to_text())
         later: dict[str, Any] = {**data, "later": 1, "run": {**data["run"], "later": {}}}
         assert RunResult.from_json(later) == result()
+
+    def test_no_sign_of_a_name_acts_where_the_file_is_shown(self) -> None:
+        run = result(replace(ROW, category="a\x1b[31m\x7f\x9b\u202eb\u2066\u2028\ufeff\U000e0041é漢"))
+        text = run.to_text()
+        assert not re.search("[\x1b\x7f-\x9f\u202e\u2066\u2028\ufeff\U000e0041]", text)
+        assert "é漢" in text
+        assert RunResult.from_json(json.loads(text)) == run
 
     def test_a_path_that_is_no_utf_8_can_be_written(self, tmp_path: Path) -> None:
         run = result(run=replace(INFO, program=ProgramInfo(None, "/of/\udcff.json")))

@@ -179,3 +179,22 @@ def test_a_disk_without_room_for_a_new_one_is_told_by_the_folders_own_name(
     monkeypatch.setattr("papillon.store.database._Impatient", full)
     with pytest.raises(StoreError, match=rf"^The disk that holds the cache {re.escape(str(folder))} is full \("):
         create(folder)
+
+
+def test_a_path_that_sqlite_does_not_open_is_told_by_its_length(tmp_path: Path) -> None:
+    long = tmp_path.joinpath(*["x" * 100] * 5)
+    with pytest.raises(StoreError) as refused:
+        Store(long)
+    assert str(refused.value) == (
+        f"The cache {long} has a path of more than 480 bytes, which SQLite does not open: use a shorter one with "
+        "--eval-cache."
+    )
+
+
+def test_the_name_of_a_variable_in_a_path_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME", "other")
+    with pytest.raises(
+        StoreError, match=rf"^The cache {re.escape(str(tmp_path))}/\$SOME has the name of an environment"
+    ):
+        create(tmp_path / "$SOME")
+    assert not (tmp_path / "$SOME").exists()

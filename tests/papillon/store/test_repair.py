@@ -185,3 +185,18 @@ def test_who_is_killed_at_any_moment_of_a_repair_loses_nothing_and_can_go_on(fol
             process.communicate()
     repair(folder)
     assert len(sound(folder)) == kept
+
+
+@pytest.mark.parametrize("what", ["file", "pipe", "link"])
+def test_what_stands_where_damage_is_set_aside_is_named_and_left(tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "cache"
+    with Store(folder) as store:
+        store.put_all(a_record(number) for number in range(40))
+    os.truncate(folder / "cache.db", (folder / "cache.db").stat().st_size - 4096)
+    place = folder / "damaged"
+    {"file": place.touch, "pipe": lambda: os.mkfifo(place), "link": lambda: place.symlink_to("nowhere")}[what]()
+    with pytest.raises(
+        StoreError, match=rf"^Expected to set aside what is damaged in {place}, but .*; move what is there"
+    ):
+        repair(folder)
+    assert os.path.lexists(place)

@@ -166,12 +166,18 @@ class TestPacked:
             import_records(packed, store)
         assert len(store) == 0
 
+    def test_lines_without_end_that_hold_nothing_are_refused(self, store: Store, tmp_path: Path) -> None:
+        packed = tmp_path / "calls.jsonl.gz"
+        packed.write_bytes(gzip.compress(b"\n" * 1001))
+        with pytest.raises(DataError, match=r"calls\.jsonl\.gz has more than 1000 blank lines: export it anew"):
+            import_records(packed, store)
+
     def test_a_few_bytes_that_unpack_to_any_number_are_refused(
         self, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("papillon.store.transfer.MOST_UNPACKED", 10_000)
         packed = tmp_path / "calls.jsonl.gz"
-        packed.write_bytes(gzip.compress(b"\n" * 20_000))
+        packed.write_bytes(gzip.compress(b" " * 20_000))
         with pytest.raises(DataError, match=r"calls\.jsonl\.gz unpacks to more than 10000 bytes: import it in parts"):
             import_records(packed, store)
 
