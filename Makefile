@@ -43,7 +43,7 @@ faults-tenth: $(READY)
 
 test-training: $(GPU)/.ready
 	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
-		tests/papillon/test_train_command.py tests/harness/training/test_suite.py tests/gpu -n auto $(ARGS)
+		tests/papillon/test_train_command.py tests/harness/training/test_suite.py tests/gpu $(ARGS)
 
 # Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
 test-arbor: $(GPU)/.ready
