@@ -209,4 +209,8 @@ def training(pytestconfig: pytest.Config, say: Callable[[str], None]) -> Trainin
             pytest.fail(missing, pytrace=False)
         say(missing)
         pytest.skip(missing)
+    try:
+        named.task(smoke=not named.full)
+    except UsageError as error:
+        pytest.fail(str(error), pytrace=False)
     return named

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -12,18 +14,43 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from papillon.files import open_in_place
 from papillon.quiet import without_bars
 
 __all__ = ["each_run_once", "kept_quiet", "let_go"]
 
+#: Where a library's message may begin to quote an example or what a model wrote.
+_QUOTES = re.compile(r"[(\[{<'\"`:\n]")
+
+
+class _Textless(logging.Formatter):
+    """Messages up to where they may quote a text, and of an exception its class alone."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = _QUOTES.split(record.getMessage().strip(), maxsplit=1)[0].strip()
+        raised = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        whole = logging.makeLogRecord(
+            {
+                **vars(record),
+                "msg": " ".join(filter(None, (said, raised))),
+                "args": (),
+                "exc_info": None,
+                "exc_text": None,
+            }
+        )
+        return super().format(whole)
+
 
 @contextmanager
 def kept_quiet(log: Path) -> Iterator[None]:
-    """Inside, log records go to the file ``log`` alone; afterwards everything is as it was before."""
+    """Inside, log records go to the private file ``log`` alone, without the texts that they quote.
+
+    Afterwards everything is as it was before.
+    """
     from litellm.proxy.spend_tracking.cold_storage_handler import ColdStorageHandler
 
-    handler = logging.FileHandler(log, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler = logging.StreamHandler(open(open_in_place(log, os.O_WRONLY | os.O_APPEND), "a", encoding="utf-8"))  # noqa: SIM115
+    handler.setFormatter(_Textless("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     talkers = [logging.getLogger(), logging.getLogger("dspy"), logging.getLogger("LiteLLM")]
     before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in talkers]
     for logger in talkers:
@@ -42,7 +69,7 @@ def kept_quiet(log: Path) -> Iterator[None]:
                 logger.handlers, logger.propagate = handlers, propagate
                 logger.setLevel(level)
             with suppress(OSError):
-                handler.close()
+                handler.stream.close()
 
 
 @contextmanager

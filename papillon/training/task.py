@@ -180,4 +180,4 @@ def last_training() -> Path:
         raise UsageError(
             f"Expected a training in {TRAININGS} to resume, got none; name its folder with --out, or drop --resume."
         )
-    return max(found, key=lambda folder: (folder / "versions.json").stat().st_mtime)
+    return max(found, key=lambda folder: (folder / "settings.json").stat().st_mtime)

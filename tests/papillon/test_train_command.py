@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from papillon.__main__ import main
 from papillon.commands import evaluation, launcher
+from papillon.data import load
 from papillon.profile import ROOT
 from papillon.training import task
 from tests.harness.runs import await_rounds, heeds_ctrl_c
@@ -122,6 +124,11 @@ class TestTraining:
         ]
         assert rewards
         assert set(rewards) > {-1.0}
+        for private in ("training.log", "completions.jsonl"):
+            assert stat.S_IMODE((out / private).stat().st_mode) == 0o600
+        assert "GRPO" in (log := (out / "training.log").read_text())
+        assert "user_query" not in log
+        assert not [row for row in load("mini").rows if row.user_query[:30] in log or row.target_response[:30] in log]
 
         # The same again would lose it.
         again = refused(capsys, "--smoke", "--device", "cpu", "--profile", own, "--out", str(out))

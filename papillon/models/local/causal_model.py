@@ -25,7 +25,7 @@ from papillon.quiet import unannounced
 
 __all__ = ["CausalModel", "Completion", "read_model"]
 
-_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
+_HUB_NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from papillon.errors import UsageError
 from papillon.files import standing, whole_folder, write_whole
+from papillon.reading import read
 
 __all__ = ["Checkpoint", "Checkpoints", "Mark", "reading"]
 
@@ -28,7 +29,16 @@ def reading(file: Path) -> Iterator[None]:
     """Inside, ``file`` of a checkpoint is read; raises UsageError, naming it, where that fails."""
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        EOFError,
+        UnpicklingError,
+    ) as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise UsageError(
             f"Expected a whole {file}, got: {reason}; put back a copy of it, or train into another folder."
@@ -49,13 +59,14 @@ class Checkpoints:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._pointer = folder / "checkpoints.json"
 
     def save(self, checkpoint: Checkpoint, write: Callable[[Path], None], *marks: Mark) -> None:
         """Let ``write`` fill a new folder, and when it is whole, mark it as the last one, the best one, or both."""
         with whole_folder(self.folder / checkpoint.name) as new:
             write(new)
         pointed = self._marks() | dict.fromkeys(marks, asdict(checkpoint))
-        write_whole(self.folder / "checkpoints.json", json.dumps(pointed, indent=2) + "\n")
+        write_whole(self._pointer, json.dumps(pointed, indent=2) + "\n")
         self._prune({saved["name"] for saved in pointed.values()})
 
     def last(self) -> Checkpoint | None:
@@ -79,14 +90,19 @@ class Checkpoints:
 
     def _read(self, which: Mark) -> Checkpoint | None:
         mark = self._marks().get(which)
-        return Checkpoint(**mark) if mark else None
+        if not mark:
+            return None
+        with reading(self._pointer):
+            found: Checkpoint = read(Checkpoint, mark)
+            if Path(found.name).name != found.name:
+                raise ValueError("a checkpoint's name that is none")
+        return found
 
     def _marks(self) -> dict[str, dict[str, Any]]:
-        file = self.folder / "checkpoints.json"
-        if not file.exists():
+        if not self._pointer.exists():
             return {}
-        with reading(file):
-            marks: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        with reading(self._pointer):
+            marks: dict[str, dict[str, Any]] = dict(json.loads(self._pointer.read_text(encoding="utf-8")))
         return marks
 
     def _prune(self, kept: set[str]) -> None:

@@ -13,6 +13,7 @@ from typing import IO, Any
 from papillon.errors import UsageError
 from papillon.files import open_in_place, write_whole
 from papillon.output_files import OutputFile, refuse_outputs
+from papillon.training.folder.checkpoints import reading
 from papillon.training.folder.curve import curve
 from papillon.training.folder.requests import Requests, first_and_last
 from papillon.training.settings import TrainSettings
@@ -91,9 +92,9 @@ class RunRecord:
         """Raise UsageError where ``file`` has other values; what an older one does not have is ``default``."""
         try:
             before = {**(default or {}), **json.loads(file.read_text(encoding="utf-8"))}
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise UsageError(
-                f"Expected JSON in {file}, got: {error}; train into another folder, or repair it."
+                f"Expected an object of JSON in {file}, got: {error}; train into another folder, or repair it."
             ) from error
         for name, value in now.items():
             if before.get(name) != value:
@@ -107,19 +108,20 @@ class RunRecord:
         for file in (self.metrics, self.completions):
             if file.exists():
                 # Not splitlines(), which also cuts at separators that a completion may hold.
-                kept = [line for line in file.read_text(encoding="utf-8").split("\n") if _round_of(line) <= done]
-                write_whole(file, "".join(f"{line}\n" for line in kept))
+                with reading(file):
+                    kept = [line for line in file.read_text(encoding="utf-8").split("\n") if _round_of(line) <= done]
+                write_whole(file, "".join(f"{line}\n" for line in kept), private=file == self.completions)
 
     def add(self, numbers: dict[str, Any], groups: list[list[dict[str, Any]]]) -> None:
         """One round's line; beside it every ``logging_steps`` rounds its completions."""
         self._rounds_here.add(numbers["round"])
         elapsed = time.monotonic() - self._began
         line = {**numbers, "seconds": round(elapsed, 1)}
-        with _added_to(self.metrics) as file:
+        with _added_to(self.metrics, 0o666) as file:
             file.write(json.dumps(line) + "\n")
         done = numbers["round"]
         if self.settings.log_completions and done % self.settings.logging_steps == 0:
-            with _added_to(self.completions) as file:
+            with _added_to(self.completions, 0o600) as file:  # texts
                 for group in groups:
                     drawn = [{"text": item["completion"]["content"], "reward": item["reward"]} for item in group]
                     file.write(json.dumps({"round": done, "group": drawn}, ensure_ascii=False) + "\n")
@@ -170,8 +172,8 @@ def _why_none(line: dict[str, Any]) -> str:
     return "whatever told something ran into max_tokens (train.mask_truncated_completions)"
 
 
-def _added_to(file: Path) -> IO[str]:
-    return open(open_in_place(file, os.O_WRONLY | os.O_APPEND, 0o666), "a", encoding="utf-8")
+def _added_to(file: Path, mode: int) -> IO[str]:
+    return open(open_in_place(file, os.O_WRONLY | os.O_APPEND, mode), "a", encoding="utf-8")
 
 
 def _round_of(line: str) -> float:

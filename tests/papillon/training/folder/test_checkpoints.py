@@ -44,8 +44,12 @@ def test_a_write_that_fails_leaves_the_last_checkpoint_as_it_was(tmp_path: Path)
     assert (tmp_path / "step-000002" / "weights").read_text() == "second"
 
 
-def test_a_broken_pointer_is_named(tmp_path: Path) -> None:
-    (tmp_path / "checkpoints.json").write_text("{")
+@pytest.mark.parametrize(
+    "pointer",
+    ["{", "[1]", "5", '{"last": 5}', '{"last": {"name": "step-1"}}', '{"last": {"name": "../other", "step": 1}}'],
+)
+def test_a_broken_pointer_is_named(tmp_path: Path, pointer: str) -> None:
+    (tmp_path / "checkpoints.json").write_text(pointer)
     with pytest.raises(
         UsageError,
         match=r"^Expected a whole .*checkpoints\.json, got: .*; put back a copy of it, or train into another folder",

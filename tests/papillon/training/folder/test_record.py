@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -33,11 +34,13 @@ def test_a_training_goes_on_with_the_data_and_the_models_it_began_with(tmp_path:
         UsageError, match=r"^Expected dataset to be 'a', as when the training in .* began, got 'b'; set"
     ):
         RunRecord(tmp_path, TrainSettings(), told={"dataset": "b", "judge": "lexical"}).check(resume=True)
-    (tmp_path / "task.json").write_text("{")
-    with pytest.raises(
-        UsageError, match=r"^Expected JSON in .*/task\.json, got: .*; train into another folder, or repair"
-    ):
-        RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).check(resume=True)
+    for strange in ("{", "[]", "5", "null"):
+        (tmp_path / "task.json").write_text(strange)
+        with pytest.raises(
+            UsageError,
+            match=r"^Expected an object of JSON in .*/task\.json, got: .*; train into another folder, or repair",
+        ):
+            RunRecord(tmp_path, TrainSettings(), told={"dataset": "a", "judge": "lexical"}).check(resume=True)
 
 
 def test_a_training_goes_on_with_the_reward_it_began_with_and_an_older_one_had_the_composite(tmp_path: Path) -> None:
@@ -79,6 +82,20 @@ def test_a_rounds_line_says_what_was_out_of_the_ordinary(tmp_path: Path, line: d
     record.add(ordinary | counts | line, [])
     assert said in shown[0]
     assert shown[0].startswith("round 2/4 · reward +0.250 (spread 0.500) · ")
+
+
+def test_what_was_drawn_is_the_owners_alone_and_stays_so(tmp_path: Path) -> None:
+    record = RunRecord(tmp_path, TrainSettings(num_train_steps=4, logging_steps=1), lambda line: None)
+    counts = {"rollouts": 8, "scored": 8, "format_failures": 0, "dropped": 0, "unvalidated": 0, "requests": {}}
+    drawn = [[{"completion": {"content": "For Ann."}, "reward": 1.0}]]
+    record.add({"round": 1, "steps": 1, "reward": 0.25, "spread": 0.5, "validation_score": None} | counts, drawn)
+    for _ in range(2):
+        assert "Ann" in record.completions.read_text()
+        assert stat.S_IMODE(record.completions.stat().st_mode) == 0o600
+        record.keep_rounds(1)
+    record.completions.write_bytes(b"\xff\n")
+    with pytest.raises(UsageError, match=r"^Expected a whole .*/completions\.jsonl, got: "):
+        record.keep_rounds(1)
 
 
 def test_wandb_is_asked_for_by_name_and_missed_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
