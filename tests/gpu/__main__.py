@@ -131,13 +131,23 @@ def main() -> int:
     if asked.part:
         asked.out.write_text(json.dumps(run(asked.part, asked.device, tiny=asked.tiny)), encoding="utf-8")
         return 0
-    import torch
-
+    try:
+        import torch
+    except ImportError:
+        parser.error("expected torch, and this Python has none: install it, or name another with PYTHON")
+    if asked.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: expected a CUDA GPU, got none; leave it out for the tiny form on the CPU")
     device = asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
     tiny = asked.tiny or device == "cpu"
     if device == "cpu" and not asked.device:
         print("No CUDA GPU: the check runs in its tiny form on the CPU, and its figures say nothing of a GPU.")
-    asked.out.mkdir(parents=True, exist_ok=True)
+    known = {name for part in parts(tiny=tiny) for name in (part, part.partition(":")[0])}
+    if unknown := sorted({*(asked.only or ())} - known):
+        parser.error(f"--only: expected parts out of {', '.join(sorted(known))}, got {unknown[0]}")
+    try:
+        asked.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out: expected a folder that can be written, got {asked.out} ({error.strerror}); name another")
     found: dict[str, Any] = {"machine": dict(_machine(device)), "parts": {}}
     for part in parts(tiny=tiny):
         if asked.only and not {part, part.partition(":")[0]} & set(asked.only):

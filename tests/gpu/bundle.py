@@ -41,7 +41,11 @@ _CHECK = """#!/usr/bin/env bash
 set -euo pipefail
 cd "$(dirname "$0")"
 for packages in with-*.tar.xz; do
-    [ -d "${packages%.tar.xz}" ] || "${PYTHON:-python3}" -m tarfile -e "$packages"
+    unpacked=${packages%.tar.xz}
+    [ -d "$unpacked" ] && continue
+    rm -rf .part
+    "${PYTHON:-python3}" -m tarfile -e "$packages" .part
+    mv ".part/$unpacked" . # whole, or not there
 done
 exec "${PYTHON:-python3}" -m tests.gpu "$@"
 """
