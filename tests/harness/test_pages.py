@@ -85,7 +85,7 @@ def test_the_same_files_make_the_same_page(tmp_path: Path) -> None:
     [
         ("results.json", "another file than a run's own, got .*; name another"),
         ("traces.jsonl", "another file than a run's own, got .*; name another"),
-        ("", "a file that can be written, got .*: that is a folder"),
+        ("", "a file that can be written, got .*: that is a folder; name another"),
     ],
 )
 def test_a_page_never_takes_the_place_of_its_run(tmp_path: Path, name: str, what: str) -> None:
