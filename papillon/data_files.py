@@ -222,8 +222,7 @@ def _parquet_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
         with _readable(path) as file, pyarrow.parquet.ParquetFile(file) as parquet:
             schema = parquet.schema_arrow
             check_columns(list(schema.names), str(path), required=required)
-            columns = [column for column in COLUMNS if column in schema.names]
-            _refuse_too_long(parquet.metadata, columns, path)
+        columns = [column for column in COLUMNS if column in schema.names]
         texts = [each for each in columns if types.is_string(schema.field(each).type)]
         # A text that many rows share stands in the file once, and so it does in memory until its row is read.
         with _readable(path) as file, pyarrow.parquet.ParquetFile(file, read_dictionary=texts) as parquet:
@@ -235,18 +234,6 @@ def _parquet_records(path: Path, required: Sequence[str]) -> Iterator[Record]:
                     yield place, {name: _cell(batch.column(name)[row], path, place, name) for name in columns}
     except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:  # ValueError: text that is no UTF-8
         raise DataError(f"Expected a parquet file at {path}, got an error ({cause(error)}); write it anew.") from error
-
-
-def _refuse_too_long(metadata: Any, columns: Sequence[str], path: Path) -> None:
-    """Refuse before it is unpacked what must have a cell that is too long, by the sizes that the file itself states."""
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for part in map(group.column, range(group.num_columns)):
-            column = part.path_in_schema.partition(".")[0]
-            if column in columns and part.total_uncompressed_size > min(group.num_rows * LONGEST_LINE, MOST_TEXT) * 4:
-                raise DataError(
-                    f"Expected at most {LONGEST_LINE} characters in a cell and {MOST_TEXT} in {path}, got more in "
-                    f"column {column}; shorten it, or give a part of it."
-                )
 
 
 def _cell(scalar: Any, path: Path, place: str, column: str) -> object:

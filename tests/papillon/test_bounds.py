@@ -75,8 +75,7 @@ def test_a_cell_of_a_parquet_file_that_is_too_long(
     monkeypatch.setattr("papillon.data_files.LONGEST_LINE", 1000)
     said = refusal(write_parquet(tmp_path / "a.parquet", [ROW | {"pii_units": cell}]))
     assert "Expected at most 1000 characters in" in said
-    assert "column pii_units" in said
-    assert "shorten it" in said
+    assert said.endswith("row 1, column pii_units, got more; shorten it.")
 
 
 @pytest.mark.slow
@@ -99,15 +98,3 @@ def test_a_parquet_file_of_some_kilobytes_does_not_fill_the_memory(tmp_path: Pat
     assert (code_, "Expected at most 268435456 characters in" in wrong) == ("4", True)
     kilobytes = int(peak) // (1024 if sys.platform == "darwin" else 1)
     assert kilobytes < 1_200_000
-
-
-def test_a_cell_of_a_parquet_file_that_is_too_long_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    long = pyarrow.array(["z" * (4 * bounds.LONGEST_LINE + 1)], pyarrow.large_string())
-    columns = {name: pyarrow.array(["a"]) for name in ROW} | {"user_query": long}
-    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "bomb.parquet", compression="zstd")
-    said = refusal(tmp_path / "bomb.parquet")
-    assert said.startswith("Expected at most 16777216 characters in a cell and 268435456 in ")
-    assert said.endswith("got more in column user_query; shorten it, or give a part of it.")
