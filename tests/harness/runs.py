@@ -106,12 +106,12 @@ class Evaluator:
         kept.pop("PAPILLON_PROFILE", None)
         return {**kept, "COLUMNS": "120", **changed}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start a run in a process group of its own, as a terminal would have it, and do not wait for it."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=ROOT,
-            env=self.environment(),
+            env=self.environment(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -11,9 +11,8 @@ import time
 
 import pytest
 
-from papillon.profile import ROOT
 from tests.faults.processes import descendants
-from tests.harness.runs import Evaluator, heeds_ctrl_c
+from tests.harness.runs import Evaluator
 from tests.model_server import ModelServer
 
 pytestmark = [
@@ -52,20 +51,6 @@ def test_a_worker_that_dies_before_it_has_collected_is_named_and_no_clean_end(ev
         assert server.calls == server.distinct
 
 
-def begun(evaluator: Evaluator, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """A run in a process group of its own, whose output can be read."""
-    return subprocess.Popen(
-        evaluator.command(*arguments),
-        cwd=ROOT,
-        env=evaluator.environment(**environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=heeds_ctrl_c,
-    )
-
-
 def read_until_named(process: subprocess.Popen[str]) -> tuple[str, int]:
     """What a run says until it names a stopped worker, and that process."""
     said = ""
@@ -88,7 +73,7 @@ def first_children(process: int) -> list[int]:
 def test_a_worker_that_is_stopped_is_named_and_the_run_goes_on_with_it(evaluator: Evaluator) -> None:
     with ModelServer() as server:
         profile = str(evaluator.profile(server.base))
-        process = begun(evaluator, *WORKERS, profile, **hit(evaluator, "SIGSTOP"))
+        process = evaluator.start(*WORKERS, profile, **hit(evaluator, "SIGSTOP"))
         said, stopped = read_until_named(process)
         os.kill(stopped, signal.SIGCONT)
         rest = process.communicate(timeout=60)[0]
@@ -98,7 +83,7 @@ def test_a_worker_that_is_stopped_is_named_and_the_run_goes_on_with_it(evaluator
 
 def test_ctrl_c_ends_a_run_that_waits_for_a_stopped_worker(evaluator: Evaluator) -> None:
     profile = str(evaluator.profile("http://127.0.0.1:9/v1"))
-    process = begun(evaluator, *WORKERS, profile, **hit(evaluator, "SIGSTOP"))
+    process = evaluator.start(*WORKERS, profile, **hit(evaluator, "SIGSTOP"))
     said, _ = read_until_named(process)
     os.killpg(process.pid, signal.SIGINT)
     rest = process.communicate(timeout=8)[0]
@@ -108,7 +93,7 @@ def test_ctrl_c_ends_a_run_that_waits_for_a_stopped_worker(evaluator: Evaluator)
 
 def test_a_worker_that_is_stopped_while_it_is_started_is_named_and_ctrl_c_ends_the_run(evaluator: Evaluator) -> None:
     profile = str(evaluator.profile("http://127.0.0.1:9/v1"))
-    process = begun(evaluator, *START, profile)
+    process = evaluator.start(*START, profile)
     os.kill(first_children(process.pid)[0], signal.SIGSTOP)
     said, _ = read_until_named(process)
     os.killpg(process.pid, signal.SIGINT)
@@ -118,7 +103,7 @@ def test_a_worker_that_is_stopped_while_it_is_started_is_named_and_ctrl_c_ends_t
 
 def test_a_worker_that_dies_while_it_is_started_is_one_sentence(evaluator: Evaluator) -> None:
     profile = str(evaluator.profile("http://127.0.0.1:9/v1"))
-    process = begun(evaluator, *START, profile)
+    process = evaluator.start(*START, profile)
     os.kill(first_children(process.pid)[0], signal.SIGKILL)
     out = process.communicate(timeout=60)[0]
     assert process.returncode == 1, out
