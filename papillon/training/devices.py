@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from papillon.errors import UsageError
+from papillon.errors import InfrastructureError, UsageError, one_line
 from papillon.quiet import unannounced
 from papillon.training.settings import TrainSettings
 
-__all__ = ["Device", "choose_device", "count_gpus", "cpu_threads", "free_gpus", "without_extra"]
+__all__ = ["Device", "choose_device", "count_gpus", "cpu_threads", "free_gpus", "in_memory", "without_extra"]
 
 Device = Literal["arbor", "cuda", "cpu"]
 
@@ -101,3 +101,20 @@ def cpu_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def in_memory() -> Iterator[None]:
+    """Inside, a model is loaded and trained; raises InfrastructureError where the device's memory is not enough."""
+    import torch
+
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # torch has no type of its own for the CPU's memory.
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "allocate memory" not in str(error):
+            raise
+        raise InfrastructureError(
+            "Expected a training that fits into memory; lower train.per_device_train_batch_size, train.max_tokens or "
+            f"train.lora_config.r, or name a smaller train.model. The device said: {one_line(error)}"
+        ) from error

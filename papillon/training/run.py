@@ -23,7 +23,7 @@ from papillon.models.adapters import adapter_for
 from papillon.program import save_program
 from papillon.quiet import unannounced
 from papillon.training.arbor.arguments import check_arbor_version
-from papillon.training.devices import Device
+from papillon.training.devices import Device, in_memory
 from papillon.training.folder.adapter import keep_adapter
 from papillon.training.folder.record import RunRecord
 from papillon.training.grpo.rollouts import RolloutWatch
@@ -95,7 +95,8 @@ def train(
     session: Session | None = None
     compiler = final = trained = None
     try:
-        session = _session(settings, device, record, watch, len(predictors), policy)
+        with in_memory():
+            session = _session(settings, device, record, watch, len(predictors), policy)
         record.open()  # not before, or a model that cannot be had would leave a training behind
         if resume:
             session.resume()
@@ -108,10 +109,11 @@ def train(
             dspy.context(adapter=adapter),
         ):
             program.set_lm(sampling_model(settings, session.model, address, session.provider()))
-            try:
-                compiler.compile(program, trainset=list(trainset), valset=val)
-            except Exception as error:
-                raise session.failure or error from None
+            with in_memory():
+                try:
+                    compiler.compile(program, trainset=list(trainset), valset=val)
+                except Exception as error:
+                    raise session.failure or error from None
             if checked:
                 evaluate = dspy.Evaluate(
                     devset=checked,

@@ -18,6 +18,28 @@ __all__ = ["Lora", "TrainSettings"]
 
 SAMPLING = ("temperature", "top_p", "top_k", "repetition_penalty")
 
+#: What other trainers call these, TRL and peft among them.
+_ELSEWHERE = {
+    "lr": "learning_rate",
+    "num_steps": "num_train_steps",
+    "steps": "num_train_steps",
+    "num_train_epochs": "num_train_steps",
+    "epochs": "num_train_steps",
+    "batch_size": "per_device_train_batch_size",
+    "num_generations": "num_samples_per_input",
+    "group_size": "num_samples_per_input",
+    "max_length": "max_seq_len",
+    "max_model_len": "max_seq_len",
+    "max_new_tokens": "max_tokens",
+    "kl_coef": "beta",
+    "rank": "lora_config.r",
+    "lora_r": "lora_config.r",
+    "lora_rank": "lora_config.r",
+    "lora_alpha": "lora_config.lora_alpha",
+    "lora_dropout": "lora_config.lora_dropout",
+    "target_modules": "lora_config.target_modules",
+}
+
 Count = Annotated[int, Bound(lambda value: value >= 1, "1 or more")]
 Positive = Annotated[float, Bound(lambda value: value > 0, "above 0")]
 _NONE_OR_MORE = Bound(lambda value: value >= 0, "0 or more")
@@ -139,6 +161,11 @@ class TrainSettings:
                 f"Expected train.failure_score above train.format_failure_score, got {self.failure_score} "
                 f"and {self.format_failure_score}; a run without an answer may not earn less than one without a format."
             )
+        if self.max_tokens >= self.max_seq_len:
+            raise ProfileError(
+                "Expected train.max_seq_len, of a prompt with its completion, above train.max_tokens, of the "
+                f"completion alone, got {self.max_seq_len} and {self.max_tokens}; raise the first or lower the second."
+            )
         if self.use_train_as_val != self.report_train_scores:
             # Alone, the second would make arbor-ai give validation scores as fractions, and else it gives percentages.
             raise ProfileError(
@@ -191,7 +218,9 @@ class TrainSettings:
 
 
 def _refusal(unknown: Unknown) -> ProfileError:
-    table, near = ".".join(filter(None, ("train", unknown.table))), nearest(unknown.key, unknown.known)
+    table = ".".join(filter(None, ("train", unknown.table)))
+    elsewhere = _ELSEWHERE.get(unknown.key, "").removeprefix(f"{unknown.table}.")
+    near = elsewhere or nearest(unknown.key, unknown.known)
     if near is not None:
         return ProfileError(f"Expected a setting of {table}, got {unknown.key!r}; did you mean {near!r}?")
     known = ", ".join(unknown.known)

@@ -39,14 +39,16 @@ _LEFT = [
 _CHECK = """#!/usr/bin/env bash
 # Runs the check with the packages that lie here; what is said after it goes to python -m tests.gpu.
 set -euo pipefail
-cd "$(dirname "$0")"
-for packages in with-*.tar.xz; do
+here=$(cd "$(dirname "$0")" && pwd)
+for packages in "$here"/with-*.tar.xz; do
     unpacked=${packages%.tar.xz}
     [ -d "$unpacked" ] && continue
-    rm -rf .part
-    "${PYTHON:-python3}" -m tarfile -e "$packages" .part
-    mv ".part/$unpacked" . # whole, or not there
+    rm -rf "$here/.part"
+    "${PYTHON:-python3}" -m tarfile -e "$packages" "$here/.part"
+    mv "$here/.part/$(basename "$unpacked")" "$here" # whole, or not there
 done
+# Paths that are given are the caller's, and modules of the caller's folder take no part.
+export PYTHONSAFEPATH=1 PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
 exec "${PYTHON:-python3}" -m tests.gpu "$@"
 """
 

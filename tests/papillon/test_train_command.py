@@ -152,8 +152,10 @@ class TestTraining:
         own = profile(tmp_path, "http://127.0.0.1:9", model="./no/such/model")
         for _ in range(2):
             said = refused(capsys, "--profile", own, "--device", "cpu", "--out", str(tmp_path / "run"))
-            assert "Expected a causal language model at './no/such/model' (train.model), got: " in said
-            assert "Give a hub name, a folder, a .gguf file, or 'embedded'." in said
+            assert (
+                "Expected a causal language model at './no/such/model' (train.model), but there is nothing at " in said
+            )
+            assert "no/such/model; correct the path, or give a hub name or 'embedded'." in said
 
     def test_an_untrusted_model_that_fails_every_time_rewards_nothing(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

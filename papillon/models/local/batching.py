@@ -106,11 +106,15 @@ class BatchingSampler:
         return draw.answer
 
     def close(self, refusal: Exception) -> None:
-        """Finish the batch under way and no other: what waits, and what comes after, is refused."""
+        """Refuse what waits, what comes after, and the batch under way before its next token."""
         with self._lock:
             self.refusal = refusal
             self._queue.put(None)
         self._thread.join(timeout=60)
+
+    def _check(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
 
     def _serve(self) -> None:
         import torch
@@ -119,11 +123,10 @@ class BatchingSampler:
         for batch in batches(self._queue, self.most, *how):
             try:
                 with self.device:
-                    if self.refusal is not None:
-                        raise self.refusal
+                    self._check()
                     numbers = torch.stack([draw.numbers for draw in batch])
                     prompts, guides = [draw.prompt for draw in batch], [draw.guide for draw in batch]
-                    done = self.model.sample(prompts, numbers, batch[0].sampling, numbers.size(1), guides)
+                    done = self.model.sample(prompts, numbers, batch[0].sampling, numbers.size(1), guides, self._check)
             except Exception as error:  # those that wait are where it belongs
                 for draw in batch:
                     draw.answer.set_exception(error)

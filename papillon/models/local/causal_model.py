@@ -7,7 +7,7 @@ It turns chat messages into tokens and draws completions for many prompts at onc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -50,7 +50,14 @@ def read_model(name: str, *, half: bool = False, setting: str) -> tuple[Any, Any
     if source.endswith(".gguf"):
         path = Path(source)
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-    if why := _out_of_reach(source):
+    place = where["pretrained_model_name_or_path"]
+    of_the_hub = _HUB_NAME.fullmatch(place) and ("gguf_file" not in where or "/" in place)
+    if not of_the_hub and not Path(source).exists():
+        raise UsageError(
+            f"Expected a causal language model at {name!r} ({setting}), but there is nothing at "
+            f"{Path(source).absolute()}; correct the path, or give a hub name or 'embedded'."
+        )
+    if why := _out_of_reach(place):
         raise UsageError(f"Expected a causal language model at {name!r} ({setting}), but {why}, or name a folder.")
     try:
         # A download shows its progress; reading a file need not.
@@ -116,15 +123,17 @@ class CausalModel:
         sampling: Sampling,
         limit: int,
         guides: Sequence[Steering | None] = (),
+        check: Callable[[], None] = lambda: None,
     ) -> list[Completion]:
         """One completion of at most ``limit`` tokens for each prompt.
 
         ``numbers`` [B, limit] in [0, 1) decide which tokens, ``guides`` which of them are written. Equal prompts are
-        read once, and sequences that have ended leave the batch.
+        read once, and sequences that have ended leave the batch. ``check`` is called before each token; what it raises
+        ends the batch.
         """
         self.model.eval()
         with torch.no_grad():
-            drawn = self._draw(prompts, numbers, sampling, limit, guides or [None] * len(prompts))
+            drawn = self._draw(prompts, numbers, sampling, limit, guides or [None] * len(prompts), check)
         return [self._completion(prompt, tokens) for prompt, tokens in zip(prompts, drawn, strict=True)]
 
     def adapter(self) -> dict[str, Tensor]:
@@ -142,7 +151,8 @@ class CausalModel:
             weights = load_peft_weights(str(folder), device=self.device)
         except (OSError, ValueError, SafetensorError) as error:
             reason = str(error).strip().split("\n")[0]
-            raise UsageError(f"Expected an adapter's weights in {folder}, got: {reason}; name a whole one.") from error
+            where = file if (file := folder / "adapter_model.safetensors").is_file() else folder
+            raise UsageError(f"Expected an adapter's weights in {where}, got: {reason}; name a whole one.") from error
         if weights.keys() != (own := self.adapter()).keys():
             raise UsageError(
                 f"Expected an adapter of {len(own)} factors in {folder}, as this model has with its train.lora_config, "
@@ -157,6 +167,7 @@ class CausalModel:
         sampling: Sampling,
         limit: int,
         guides: Sequence[Steering | None],
+        check: Callable[[], None],
     ) -> list[list[int]]:
         distinct = list(dict.fromkeys(prompts))
         shared, cache = self._opening(distinct)
@@ -177,6 +188,7 @@ class CausalModel:
         drawn: list[list[int]] = [[] for _ in prompts]
         live = torch.arange(len(prompts))
         for step in range(limit):
+            check()
             rows_left = live.tolist()
             for place_in_batch, row in enumerate(rows_left):
                 if (guide := guides[row]) is not None and (barred := guide.barred):

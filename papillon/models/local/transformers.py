@@ -97,7 +97,7 @@ class Transformers:
         )
 
     async def aclose(self) -> None:
-        """Let go of the model, once the batch under way has ended."""
+        """Let go of the model; a batch under way is refused."""
         if self._sampler is not None:
             gone = EndpointError(f"Model {self.settings.model} was let go of.")
             await asyncio.to_thread(self._sampler.close, gone)

@@ -39,7 +39,10 @@ def reading(file: Path) -> Iterator[None]:
         EOFError,
         UnpicklingError,
     ) as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        # Torch's own words for bytes that are none of its are advice to run what they say.
+        torn = isinstance(error, UnpicklingError)
+        reason = "" if torn else str(error).strip().split("\n")[0]
+        reason = reason or type(error).__name__
         raise UsageError(
             f"Expected a whole {file}, got: {reason}; put back a copy of it, or train into another folder."
         ) from error

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from papillon.errors import PapillonError
+from papillon.errors import PapillonError, RunStopped
 from papillon.training.grpo.losses import Scale, advantages, has_spread, policy_loss
 from papillon.training.grpo.policy import Policy
 from papillon.training.settings import TrainSettings
@@ -79,6 +79,8 @@ class Learner:
 
     def __init__(self, policy: Policy, settings: TrainSettings) -> None:
         self.policy, self.settings = policy, settings
+        #: Ends a round's learning before its next micro-batch, with RunStopped; what it did is in no checkpoint.
+        self.stopped = False
         self.weights = [weight for weight in policy.model.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(self.weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         warmup = settings.warmup_steps if settings.lr_scheduler_type == "constant_with_warmup" else 0
@@ -161,7 +163,7 @@ class Learner:
         for number, start in enumerate(starts):
             part = slice(start, start + size)
             pairs = every[part]
-            logprobs, mask = self.policy.logprobs(pairs, self.settings.temperature)
+            logprobs, mask = self._logprobs(pairs)
             result = policy_loss(
                 logprobs,
                 torch.tensor([gain for _, gain in batch.weighed[part]], device=logprobs.device),
@@ -199,11 +201,16 @@ class Learner:
         pairs = batch.pairs
         starts = range(0, len(pairs), size)
         with torch.no_grad():
-            return [self.policy.logprobs(pairs[i : i + size], self.settings.temperature)[0] for i in starts]
+            return [self._logprobs(pairs[i : i + size])[0] for i in starts]
 
     def _reference(self, pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> Tensor:
         with torch.no_grad(), self.policy.without_adapter():
-            return self.policy.logprobs(pairs, self.settings.temperature)[0]
+            return self._logprobs(pairs)[0]
+
+    def _logprobs(self, pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> tuple[Tensor, Tensor]:
+        if self.stopped:
+            raise RunStopped("The training was stopped in a round's steps, and goes on from the round before.")
+        return self.policy.logprobs(pairs, self.settings.temperature)
 
     def _finite(self, value: Tensor, what: str) -> None:
         if not bool(torch.isfinite(value)):

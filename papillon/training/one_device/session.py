@@ -82,6 +82,7 @@ class OneDevice(Session):
                 yield address
         finally:
             # A process that leaves while a thread of it learns dies of that.
+            self.learner.stopped = True
             if self.sampler.device.acquire(timeout=60):
                 self.sampler.device.release()
 
@@ -92,7 +93,9 @@ class OneDevice(Session):
         return self.policy.model.config
 
     def nothing_kept(self) -> str:
-        return "Expected at least one round to learn from, got none: no group had rewards; look at metrics.jsonl."
+        failed = self.watch.last_failure
+        last = "" if failed is None else f", and the last failure was: {failed}"
+        return f"Expected at least one round to learn from, got none: no rollout was rewarded{last}"
 
     def _asked(self) -> None:
         self.watch.check(self.a_round)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from papillon.errors import UsageError
-from papillon.training.devices import choose_device, free_gpus
+from papillon.errors import InfrastructureError, UsageError
+from papillon.training.devices import choose_device, free_gpus, in_memory
 from papillon.training.settings import TrainSettings
 
 TUTORIAL, SMOKE = TrainSettings(), TrainSettings().smoke()
@@ -62,3 +62,18 @@ def test_arbor_may_take_gpus_that_nobody_uses_and_none_that_are_hidden(monkeypat
         UsageError, match=r"the 2 GPUs of CUDA_VISIBLE_DEVICES alone, but it takes any of the 4 here; un"
     ):
         free_gpus(2)
+
+
+def test_a_training_that_does_not_fit_into_memory_is_one_sentence() -> None:
+    torch = pytest.importorskip("torch", reason="the gpu extra (torch) is not installed")
+    with (
+        pytest.raises(
+            InfrastructureError,
+            match=r"^Expected a training that fits into memory; lower train\.per_device_train_batch_size, .* "
+            r"The device said: .*allocate memory",
+        ),
+        in_memory(),
+    ):
+        torch.empty(2**60, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match=r"shape"), in_memory():
+        torch.zeros(2) @ torch.zeros(3, 3)

@@ -89,7 +89,16 @@ def test_each_call_gives_a_dictionary_of_its_own() -> None:
         ({"temperature": 0.0}, r"Expected train\.temperature to be above 0, since equal rollouts teach nothing"),
         ({"top_k": 0}, r"Expected train\.top_k to be -1 \(all tokens\) or 1 or more, got 0"),
         ({"max_completion_length": 0}, r"Expected train\.max_completion_length to be 1 or more, got 0"),
-        ({"lora_config": {"rank": 8}}, r"Expected a setting of train\.lora_config \(r, .*\), got 'rank'"),
+        ({"lora_config": {"rank": 8}}, r"Expected a setting of train\.lora_config, got 'rank'; did you mean 'r'\?$"),
+        ({"lora_config": {"xyzzy": 8}}, r"Expected a setting of train\.lora_config \(r, .*\), got 'xyzzy'"),
+        ({"lr": 1}, r"^Expected a setting of train, got 'lr'; did you mean 'learning_rate'\?$"),
+        ({"num_steps": 1}, r"got 'num_steps'; did you mean 'num_train_steps'\?$"),
+        ({"rank": 8}, r"got 'rank'; did you mean 'lora_config\.r'\?$"),
+        (
+            {"max_seq_len": 2048},
+            r"Expected train\.max_seq_len, of a prompt with its completion, above train\.max_tokens, of the completion "
+            r"alone, got 2048 and 2048; raise the first or lower the second\.$",
+        ),
         ({"lora_config": {"targetmodules": []}}, r"got 'targetmodules'; did you mean 'target_modules'\?$"),
         ({"lora_config": {"r": 1.5}}, r"Expected train\.lora_config\.r to be a whole number, got 1\.5; correct it\.$"),
         ({"lora_config": 8}, r"Expected train\.lora_config to be a table, got 8; correct it\.$"),

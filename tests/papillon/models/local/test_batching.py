@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import wait
 from queue import Queue
 from typing import Any
@@ -35,8 +36,18 @@ class Model:
         self.asked: list[list[tuple[int, ...]]] = []
         self.device = device
 
-    def sample(self, prompts: list[tuple[int, ...]], numbers: Any, sampling: Any, limit: int, guides: Any) -> list[Any]:
+    def sample(
+        self,
+        prompts: list[tuple[int, ...]],
+        numbers: Any,
+        sampling: Any,
+        limit: int,
+        guides: Any,
+        check: Callable[[], None],
+    ) -> list[Any]:
         self.asked.append(prompts)
+        while (99,) in prompts:  # draws without end
+            check()
         if (13,) in prompts:
             raise RuntimeError("out of memory")
         return list(prompts)
@@ -106,3 +117,13 @@ class TestSampler:
         with pytest.raises(RuntimeError, match="over"):
             sampler.ask(self.draw(torch, 2))
         assert model.asked == []
+
+    def test_a_batch_under_way_ends_before_its_next_token(self, torch: Any) -> None:
+        model = Model()
+        sampler = BatchingSampler(model, most=9)  # type: ignore[arg-type]
+        under_way = sampler.ask(self.draw(torch, 99))
+        while not model.asked:
+            assert not under_way.done()
+        sampler.close(RuntimeError("over"))
+        with pytest.raises(RuntimeError, match="over"):
+            under_way.result(10)

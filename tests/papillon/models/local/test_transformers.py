@@ -105,5 +105,5 @@ def test_a_prompt_that_does_not_fit_is_told_apart(model: Path) -> None:
 
 
 def test_a_model_that_is_not_there_is_one_sentence() -> None:
-    with pytest.raises(EndpointError, match=r"Expected a causal language model at './no/model' .*Give a hub name"):
+    with pytest.raises(EndpointError, match=r"at './no/model' .* there is nothing at /.*no/model; correct the path"):
         answers(ModelSettings("transformers/./no/model"), asked())

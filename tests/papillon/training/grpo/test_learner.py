@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the gpu extra (torch, peft) is not installed")
 pytest.importorskip("peft", reason="the gpu extra (torch, peft) is not installed")
 
+from papillon.errors import RunStopped  # noqa: E402
 from papillon.training.grpo.learner import DivergenceError, Learner, Rewarded  # noqa: E402
 from papillon.training.grpo.losses import advantages, policy_loss  # noqa: E402
 from papillon.training.grpo.policy import Policy  # noqa: E402
@@ -147,6 +148,23 @@ def test_a_loss_that_is_no_number_stops_before_it_reaches_the_weights() -> None:
     items = group(subject.policy, [float("inf"), 0.0, 0.0, 0.0])
     with pytest.raises(DivergenceError, match=r"Expected a finite loss, got nan; .* keeps its last checkpoint"):
         subject.learn([items])
+    assert all(torch.equal(a, b) for a, b in zip(before, subject.weights, strict=True))
+
+
+def test_a_round_that_is_stopped_ends_before_its_next_micro_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = learner(per_device_train_batch_size=1)
+    logprobs, seen = subject.policy.logprobs, []
+
+    def stops_after_two(*given: Any) -> Any:
+        seen.append(given)
+        subject.stopped = len(seen) == 2
+        return logprobs(*given)
+
+    monkeypatch.setattr(subject.policy, "logprobs", stops_after_two)
+    before = weights(subject)
+    with pytest.raises(RunStopped, match="stopped in a round's steps, and goes on from the round before"):
+        subject.learn([group(subject.policy, [1.0, 0.0, 0.0, 0.0])])
+    assert len(seen) == 2
     assert all(torch.equal(a, b) for a, b in zip(before, subject.weights, strict=True))
 
 
