@@ -42,7 +42,7 @@ SETTINGS = TrainSettings.from_json(
         "lora_config": {"lora_dropout": 0},
         # Such that all runs reach the second module, do differently well, and ArborGRPO sends its group second: sums
         # in another order have other last digits.
-        "seed": 42,
+        "seed": 1,
     }
 )
 

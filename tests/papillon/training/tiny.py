@@ -1,7 +1,8 @@
 """A model of random weights and its tokenizer, made in a moment: real classes, small enough to train in a test.
 
-The tokenizer has one token per character, and one for each of five whole outputs, two of them in the format
-of PAPILLON's first predictor, two in its second's, one in none. The model begins with about equal chances for
+The tokenizer has one token per character, one for each line that the program's prompts begin with, so that these are
+short, and one for each of five whole outputs, two of them in the format of PAPILLON's first predictor, two in its
+second's, one in none. The model begins with about equal chances for
 these five, so a training has something to find out: which output belongs where, and which answer is rewarded.
 """
 
@@ -12,6 +13,9 @@ from typing import Any
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+
+from papillon.models.adapters import adapter_for
+from papillon.program import PAPILLON
 
 TEMPLATE = (
     "{% for m in messages %}{{ '<s>' + m['role'] + '\n' + m['content'] + '</s>\n' }}{% endfor %}"
@@ -29,13 +33,24 @@ OUTPUTS = (
 )
 
 
+def _lines() -> list[str]:
+    """Those of the program's prompts, with nothing filled in."""
+    chat = adapter_for("chat")
+    empty = [
+        chat.format(predictor.signature, [], dict.fromkeys(predictor.signature.input_fields, ""))
+        for predictor in PAPILLON(untrusted_model=str).predictors()
+    ]
+    lines = {line for messages in empty for message in messages for line in message["content"].splitlines()}
+    return sorted(line for line in lines if len(line) > 1)
+
+
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """Printable ASCII, the newline and the five outputs, one token each; a chat template like SmolLM2's."""
+    """Printable ASCII, the newline, the prompts' lines and the five outputs; a chat template like SmolLM2's."""
     letters = ["<pad>", "<unk>", "<s>", "</s>", "\n", *(chr(c) for c in range(32, 127))]
     tokenizer = Tokenizer(models.WordLevel({letter: i for i, letter in enumerate(letters)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
-    tokenizer.add_tokens(list(OUTPUTS))
+    tokenizer.add_tokens([*OUTPUTS, *_lines()])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         unk_token="<unk>",
@@ -54,7 +69,7 @@ def tiny_model(seed: int = 0, *, prefer: list[int] | None = None) -> LlamaForCau
     set_seed(seed)
     model = LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=105,
+            vocab_size=135,
             hidden_size=32,
             initializer_range=0.07,
             intermediate_size=64,

@@ -109,5 +109,7 @@ def test_layers_that_the_model_has_not_are_named(tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     settings = TrainSettings(model=str(tmp_path / "nothing"))
-    with pytest.raises(UsageError, match=r"Expected a causal language model at '.*nothing' \(train\.model\), got: .*"):
+    with pytest.raises(
+        UsageError, match=r"at '.*nothing' \(train\.model\), but there is nothing at .*nothing; correct"
+    ):
         Policy.load(settings, "cpu")
