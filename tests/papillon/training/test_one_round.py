@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from dspy.utils.exceptions import AdapterParseError  # noqa: E402
 from papillon.models.local.causal_model import Completion  # noqa: E402
 from papillon.models.local.sampling import Sampling, uniforms  # noqa: E402
 from papillon.program import PAPILLON  # noqa: E402
+from papillon.training.devices import cpu_threads  # noqa: E402
 from papillon.training.grpo.policy import Policy  # noqa: E402
 from papillon.training.run import train  # noqa: E402
 from papillon.training.settings import TrainSettings  # noqa: E402
@@ -108,7 +110,8 @@ def tiny() -> Policy:
 
 def test_the_trainer_does_what_the_loop_does(tmp_path: Path) -> None:
     in_the_open, trained, untrained = tiny(), tiny(), tiny().adapter()
-    earned = one_round(in_the_open)
+    with cpu_threads(os.cpu_count() or 1):  # as the trainer learns: on another number, sums have other last digits
+        earned = one_round(in_the_open)
     assert len(earned) == 4
     assert len(set(earned)) > 1
     example = dspy.Example(user_query=QUERY).with_inputs("user_query")
