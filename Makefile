@@ -41,9 +41,11 @@ faults: $(READY)
 faults-tenth: $(READY)
 	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults -m faults -n auto $(ARGS)
 
+# The longest come first, and torch's threads do not fight over the cores.
 test-training: $(GPU)/.ready
-	$(GPU)/bin/python -m pytest tests/papillon/training $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
-		tests/papillon/test_train_command.py tests/harness/training/test_suite.py tests/gpu $(ARGS)
+	OMP_NUM_THREADS=1 $(GPU)/bin/python -m pytest tests/harness/training/test_suite.py tests/gpu tests/papillon/training \
+		$(IN_PROCESS:%=tests/papillon/models/local/test_%.py) tests/papillon/test_train_command.py \
+		-n auto --dist worksteal $(ARGS)
 
 # Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
 test-arbor: $(GPU)/.ready

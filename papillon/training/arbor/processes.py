@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -32,6 +33,11 @@ FAILED = "papillon_failed"
 _MARK = "PAPILLON_TRAINING"
 
 _VLLM, _TRAINER = "arbor.server.services.inference.vllm_serve", "arbor.training.grpo.trainer"
+
+#: What is waited for, of any training: while there is some, Arbor's own way to start a process stays out of its reach.
+_UNDER_WAY: set[Future[Any]] = set()
+#: In a thread that is waited for, the training that it belongs to.
+_working = threading.local()
 
 #: How Accelerate launches the trainer, which is written for DeepSpeed's ZeRO-3.
 _LAUNCH = {
@@ -71,7 +77,7 @@ class ArborProcesses:
         self.started: list[subprocess.Popen[str]] = []
         self._runners: list[Any] = []
         self._token = uuid.uuid4().hex
-        self._over, self._pending = False, 0
+        self._over = False
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -79,14 +85,17 @@ class ArborProcesses:
         from arbor.server.services.comms.control_server import TrainerControlServer
         from arbor.utils.process_runner import ProcessRunner
 
-        start, wait = ProcessRunner.start, TrainerControlServer.wait_for_clients
+        # One that was broken off may have left its own in the place of Arbor's.
+        start = getattr(ProcessRunner.start, "__wrapped__", ProcessRunner.start)
+        wait = TrainerControlServer.wait_for_clients
         # Linux ends them with the thread that started them, so that has to stay.
         starter = ThreadPoolExecutor(1, thread_name_prefix="arbor-starting")
 
+        @wraps(start)
         def known(
             runner: Any, command: list[str], env: Mapping[str, str] | None = None, **more: Any
         ) -> subprocess.Popen[str]:
-            if self._over:  # a start that was broken off goes on in Arbor's own thread
+            if getattr(_working, "training", self)._over:  # a start that was broken off goes on in its thread
                 raise RuntimeError("The training is over; nothing more is started.")
             marked = {**(os.environ if env is None else env), **self.environment, _MARK: self._token}
             process: subprocess.Popen[str] = starter.submit(
@@ -107,7 +116,7 @@ class ArborProcesses:
             self._over = True
             self._end()
             starter.shutdown(wait=False)
-            if not self._pending:
+            if not _UNDER_WAY:
                 ProcessRunner.start = start
 
     def gone(self) -> Ended | None:
@@ -128,14 +137,17 @@ class ArborProcesses:
         done: Future[Any] = Future()
 
         def run() -> None:
+            _working.training = self
             try:
-                done.set_result(work())
+                given = work()
             except Exception as error:  # raised where it is waited for
+                _UNDER_WAY.discard(done)
                 done.set_exception(error)
-            finally:
-                self._pending -= 1
+            else:
+                _UNDER_WAY.discard(done)
+                done.set_result(given)
 
-        self._pending += 1
+        _UNDER_WAY.add(done)
         threading.Thread(target=run, name="arbor-waiting", daemon=True).start()
         while True:
             with suppress(TimeoutError):

@@ -102,12 +102,17 @@ def test_a_start_that_was_broken_off_starts_nothing_afterwards(tmp_path: Path) -
     start = ProcessRunner.start
     with pytest.raises(KeyboardInterrupt):
         broken_off()
+    # Another training of this process is its own, and leaves the broken one without a way to start anything.
+    with (another := ArborProcesses(tmp_path)).watched():
+        assert another.waiting(lambda: ProcessRunner("job").start([sys.executable, "-c", ""]).wait(30), bool) == 0
     go_on.set()
     deadline = time.monotonic() + 10
     while not came and time.monotonic() < deadline:
         time.sleep(0.02)
     assert came == ["The training is over; nothing more is started."]
-    ProcessRunner.start = start
+    with ArborProcesses(tmp_path).watched():
+        assert ProcessRunner.start != start
+    assert ProcessRunner.start == start
 
 
 def _raise(error: BaseException) -> Any:
