@@ -30,8 +30,10 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow and not faults" -n auto $(ARGS)
 
+# Many of these wait for a server or a clock, so one more than there are cores are run at a time.
 slow: $(READY)
-	$(BIN)/python -m pytest -m "slow and not faults" -n auto $(ARGS)
+	$(BIN)/python -m pytest -m "slow and not faults" --dist worksteal \
+		-n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') $(ARGS)
 
 # Killed runs, damaged files and failing servers by the hundred, drawn from SEED; half an hour.
 SEED ?= 27
