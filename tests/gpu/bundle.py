@@ -20,7 +20,7 @@ from typing import Any
 from tests.gpu.batch import conversations
 from tests.gpu.shapes import BUNDLE, tokenizer
 
-__all__ = ["bundle"]
+__all__ = ["CHECK", "bundle"]
 
 #: What is asked for, beside the pins of the project's own extras.
 _ASKED = {
@@ -36,7 +36,7 @@ _LEFT = [
     *("deepspeed", "vllm", "wandb"),
 ]
 
-_CHECK = """#!/usr/bin/env bash
+CHECK = """#!/usr/bin/env bash
 # Runs the check with the packages that lie here; what is said after it goes to python -m tests.gpu.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -65,7 +65,7 @@ def bundle(folder: Path, *, python: str = "3.12") -> int:
     _save(tokenizer(), folder / "tokenizer")
     (folder / "prompts.json").write_text(json.dumps(conversations()), encoding="utf-8")
     check = folder / "check"
-    check.write_text(_CHECK, encoding="utf-8")
+    check.write_text(CHECK, encoding="utf-8")
     check.chmod(0o755)
     for name, asked in _ASKED.items():
         _pack(asked, folder / f"{name}.tar.xz", python, pinned=name == "with-arbor")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ pytest.importorskip("peft", reason="the gpu extra (arbor-ai, torch, peft) is not
 
 from tests.gpu import __main__ as check
 from tests.gpu.batch import conversations
+from tests.gpu.bundle import CHECK
 from tests.gpu.shapes import SHAPES, tokenizer
 from tests.gpu.table import table
 
@@ -96,8 +99,26 @@ def test_a_shape_has_as_many_weights_as_the_model_it_is_like() -> None:
 def test_sampler_loss_and_learner_are_imported_without_arbor() -> None:
     code = """
 import sys
+import tarfile
 for name in ("arbor", "dspy", "fastapi", "litellm", "trl", "vllm"):
     sys.modules[name] = None
 import papillon.training.grpo.learner, papillon.training.grpo.losses, papillon.training.one_device.sampler
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_the_bundles_script_unpacks_beside_itself_and_takes_the_callers_paths(tmp_path: Path) -> None:
+    bundle, caller = tmp_path / "bundle", tmp_path / "caller"
+    for folder, said in ((bundle, "import os, sys; print(os.getcwd(), sys.argv[1:])"), (caller, "raise SystemExit(9)")):
+        (folder / "tests" / "gpu").mkdir(parents=True)
+        (folder / "tests" / "gpu" / "__main__.py").write_text(said)
+    (bundle / "check").write_text(CHECK)
+    with tarfile.open(bundle / "with-trl.tar.xz", "w:xz") as archive:
+        archive.add(bundle / "check", "with-trl/check")
+    command = ["bash", "../bundle/check", "--out", "here"]
+    done = subprocess.run(
+        command, cwd=caller, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{caller} ['--out', 'here']\n"
+    assert (bundle / "with-trl" / "check").read_text() == CHECK
+    assert [file.name for file in caller.iterdir()] == ["tests"]
