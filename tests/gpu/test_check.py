@@ -111,6 +111,7 @@ def test_the_bundles_script_unpacks_beside_itself_and_takes_the_callers_paths(tm
     bundle, caller = tmp_path / "bundle", tmp_path / "caller"
     for folder, said in ((bundle, "import os, sys; print(os.getcwd(), sys.argv[1:])"), (caller, "raise SystemExit(9)")):
         (folder / "tests" / "gpu").mkdir(parents=True)
+        (folder / "tests" / "__init__.py").touch()
         (folder / "tests" / "gpu" / "__main__.py").write_text(said)
     (bundle / "check").write_text(CHECK)
     with tarfile.open(bundle / "with-trl.tar.xz", "w:xz") as archive:
