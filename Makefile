@@ -47,7 +47,7 @@ faults-tenth: $(READY)
 test-training: $(GPU)/.ready
 	OMP_NUM_THREADS=1 $(GPU)/bin/python -m pytest tests/harness/training/test_suite.py tests/gpu tests/papillon/training \
 		$(IN_PROCESS:%=tests/papillon/models/local/test_%.py) tests/papillon/test_train_command.py \
-		-n auto --dist worksteal $(ARGS)
+		-n auto --maxschedchunk 1 $(ARGS)
 
 # Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
 test-arbor: $(GPU)/.ready

@@ -110,8 +110,10 @@ def test_a_start_that_was_broken_off_starts_nothing_afterwards(tmp_path: Path) -
     while not came and time.monotonic() < deadline:
         time.sleep(0.02)
     assert came == ["The training is over; nothing more is started."]
-    with ArborProcesses(tmp_path).watched():
-        assert ProcessRunner.start != start
+    # The first training that ends after that thread puts Arbor's own back.
+    while ProcessRunner.start != start and time.monotonic() < deadline:
+        with ArborProcesses(tmp_path).watched():
+            assert ProcessRunner.start != start
     assert ProcessRunner.start == start
 
 
