@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import assume, given
@@ -97,21 +99,24 @@ def test_no_word_of_a_row_survives_in_quotes_brackets_or_behind_a_colon(
     assert kept[0] == template[0]
 
 
-@pytest.mark.parametrize(
-    ("text", "most"),
-    [("the patient told us on Monday that Jane said {} ", 0.15), ("名前は{}です。", 0.3), ("é{} à ü ", 0.3)],
-)
-def test_a_prompt_of_a_megabyte_does_not_hold_up_other_calls(text: str, most: float) -> None:
+@pytest.mark.parametrize("text", ["the patient told us on Monday that Jane said {} ", "名前は{}です。", "é{} à ü "])
+def test_a_prompt_of_a_megabyte_takes_a_few_passes_over_it_and_does_not_hold_up_other_calls(text: str) -> None:
     prompt = "".join(text.format(number) for number in range(10**6 // len(text)))
     body = b'{"error": {"message": "Your prompt was refused, since Jane said 7; the patient told us on Monday. %s"}}'
     raw = body % (b"This model's maximum context length is 8192 tokens. However, you requested 9064 tokens. " * 8)
-    took = []
-    for _ in range(3):
-        start = time.process_time()
-        error = read_error(raw, [{"role": "user", "content": prompt}], Mask(None))
-        took.append(time.process_time() - start)
-    assert error.words.startswith("Your prompt was refused")
-    assert min(took) < most
+
+    def quickest(work: Callable[[], object]) -> float:
+        took = []
+        for _ in range(3):
+            start = time.process_time()
+            work()
+            took.append(time.process_time() - start)
+        return min(took)
+
+    asked = [{"role": "user", "content": prompt}]
+    assert read_error(raw, asked, Mask(None)).words.startswith("Your prompt was refused")
+    one_pass = quickest(lambda: re.findall(r"\w+", prompt.casefold()))
+    assert quickest(lambda: read_error(raw, asked, Mask(None))) < 10 * one_pass  # 2 to 4 were measured
 
 
 def test_a_word_is_found_whichever_way_its_accents_are_written() -> None:
