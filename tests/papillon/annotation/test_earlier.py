@@ -129,4 +129,4 @@ def test_a_strange_sidecar_says_nothing_and_is_written_anew(session: Session, st
     (session.folder / "data.annotation.json").write_text(strange)
     code, out = session.run("--from", "forms")
     assert code == 0, out
-    assert session.sidecar == whole
+    assert {**session.sidecar, "made": whole["made"]} == whole
