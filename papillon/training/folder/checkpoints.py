@@ -40,11 +40,9 @@ def reading(file: Path) -> Iterator[None]:
         UnpicklingError,
     ) as error:
         # Torch's own words for bytes that are none of its are advice to run what they say.
-        torn = isinstance(error, UnpicklingError)
-        reason = "" if torn else str(error).strip().split("\n")[0]
-        reason = reason or type(error).__name__
+        said = "" if isinstance(error, UnpicklingError) else str(error).strip().split("\n")[0]
         raise UsageError(
-            f"Expected a whole {file}, got: {reason}; put back a copy of it, or train into another folder."
+            f"Expected a whole {file}, got: {said or type(error).__name__}; put back a copy of it, or train into another folder."
         ) from error
 
 
