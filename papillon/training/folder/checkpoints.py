@@ -42,7 +42,8 @@ def reading(file: Path) -> Iterator[None]:
         # Torch's own words for bytes that are none of its are advice to run what they say.
         said = "" if isinstance(error, UnpicklingError) else str(error).strip().split("\n")[0]
         raise UsageError(
-            f"Expected a whole {file}, got: {said or type(error).__name__}; put back a copy of it, or train into another folder."
+            f"Expected a whole {file}, got: {said or type(error).__name__}; "
+            "put back a copy of it, or train into another folder."
         ) from error
 
 
