@@ -99,7 +99,6 @@ def test_a_shape_has_as_many_weights_as_the_model_it_is_like() -> None:
 def test_sampler_loss_and_learner_are_imported_without_arbor() -> None:
     code = """
 import sys
-import tarfile
 for name in ("arbor", "dspy", "fastapi", "litellm", "trl", "vllm"):
     sys.modules[name] = None
 import papillon.training.grpo.learner, papillon.training.grpo.losses, papillon.training.one_device.sampler

@@ -105,8 +105,7 @@ def test_beside_a_plugin_that_raises(evaluator: Evaluator, profile: str, tmp_pat
 def test_beside_a_plugin_that_raises_in_workers(evaluator: Evaluator, profile: str, tmp_path: Path, how: str) -> None:
     run = evaluator.run("evals", "-p", "others", "-n", "2", profile, **beside(tmp_path, RAISES[how]))
     assert run.code != 0
-    # xdist gives a worker items that it collected before it raised; where that is gone by then, it ends of that.
-    assert "a plugin of others" in run.out or "cannot send (already closed?)" in run.out, run.out
+    assert "a plugin of others" in run.out, run.out
 
 
 @pytest.mark.slow

@@ -100,8 +100,7 @@ class BatchingSampler:
     def ask(self, draw: Draw) -> Future[Completion]:
         """The draw's completion to come; raises, or fails with, what :meth:`close` was given."""
         with self._lock:
-            if self.refusal is not None:
-                raise self.refusal
+            self._check()
             self._queue.put(draw)
         return draw.answer
 

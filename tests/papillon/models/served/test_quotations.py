@@ -116,7 +116,7 @@ def test_a_prompt_of_a_megabyte_takes_a_few_passes_over_it_and_does_not_hold_up_
     asked = [{"role": "user", "content": prompt}]
     assert read_error(raw, asked, Mask(None)).words.startswith("Your prompt was refused")
     one_pass = quickest(lambda: re.findall(r"\w+", prompt.casefold()))
-    assert quickest(lambda: read_error(raw, asked, Mask(None))) < 10 * one_pass  # 2 to 4 were measured
+    assert quickest(lambda: read_error(raw, asked, Mask(None))) < 6 * one_pass  # 2 to 4 were measured
 
 
 def test_a_word_is_found_whichever_way_its_accents_are_written() -> None:
