@@ -81,8 +81,7 @@ class ControllerSession(Owner):
         try:
             yield
         except (OSError, EOFError) as error:
-            passed = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
-            if any(name.startswith("execnet") for name in passed):
+            if _told_by_execnet(error):
                 pytest.exit(f"A worker died while it was started ({type(error).__name__}): start the run again.", 1)
             raise
         self._starting = False
@@ -95,6 +94,15 @@ class ControllerSession(Owner):
 
     def _processes(self) -> dict[int, str]:
         return (dict.fromkeys(children(), "A worker") if self._starting else {}) | self._workers
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest tells what it collected even where a plugin has raised meanwhile, and xdist dies of sending items to a
+        # worker that has ended of that, before it hears what the worker says of it.
+        workers: Any = self.config.pluginmanager.get_plugin("dsession")
+        if isinstance(excinfo.value, OSError) and _told_by_execnet(excinfo.value):
+            for event, said in list(workers.queue.queue):
+                if event == "internal_error":
+                    workers.worker_internal_error(**said)
 
     def pytest_keyboard_interrupt(self) -> None:
         go_on(self._processes())  # a stopped worker would not hear that it is to end, and is waited for
@@ -154,6 +162,12 @@ class ControllerSession(Owner):
     def pytest_unconfigure(self) -> None:
         self._stop_listening()
         super().pytest_unconfigure()
+
+
+def _told_by_execnet(error: BaseException) -> bool:
+    """Whether an error came up where this process talks to a worker."""
+    passed = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(name.startswith("execnet") for name in passed)
 
 
 def _share_texts(report: pytest.TestReport) -> None:

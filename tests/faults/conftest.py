@@ -12,8 +12,10 @@ from tests.small_disk import mounted
 
 
 @pytest.fixture
-def evaluator(tmp_path: Path) -> Evaluator:
-    return Evaluator(tmp_path)
+def evaluator(tmp_path: Path) -> Iterator[Evaluator]:
+    evaluator = Evaluator(tmp_path)
+    yield evaluator
+    evaluator.end()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,5 +11,7 @@ from tests.harness.runs import Evaluator
 
 
 @pytest.fixture
-def evaluator(tmp_path: Path) -> Evaluator:
-    return Evaluator(tmp_path)
+def evaluator(tmp_path: Path) -> Iterator[Evaluator]:
+    evaluator = Evaluator(tmp_path)
+    yield evaluator
+    evaluator.end()

@@ -76,6 +76,7 @@ class Evaluator:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.cache, self.runs = folder / "cache", folder / "runs"
+        self._started: list[subprocess.Popen[str]] = []
 
     def profile(self, base: str, *, gates: str = "[gates.dev]\nquality = { min = 0.01 }\n", **changed: Any) -> Path:
         """Write a profile whose three models are served at ``base``; ``changed`` overrides its keys as TOML text."""
@@ -108,7 +109,7 @@ class Evaluator:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start a run in a process group of its own, as a terminal would have it, and do not wait for it."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*arguments),
             cwd=ROOT,
             env=self.environment(**environment),
@@ -118,6 +119,15 @@ class Evaluator:
             start_new_session=True,
             preexec_fn=heeds_ctrl_c,
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End what a failed test left behind, which would fail whichever test it is found in."""
+        for process in self._started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
 
     def run(
         self, *arguments: str, cwd: Path = ROOT, timeout: float = 120, bare: bool = False, **environment: str

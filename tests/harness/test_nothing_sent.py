@@ -109,6 +109,26 @@ def test_beside_a_plugin_that_raises_in_workers(evaluator: Evaluator, profile: s
 
 
 @pytest.mark.slow
+def test_what_a_plugin_raised_in_workers_that_ended_before_they_had_their_items_is_shown(
+    evaluator: Evaluator, profile: str, tmp_path: Path
+) -> None:
+    # pytest tells what it collected even where a plugin raised, and xdist then sends items to workers that end.
+    late = (
+        "import pytest, time\nnodes = []\n"
+        + RAISES["modifyitems"]
+        + "\n@pytest.hookimpl(trylast=True)\n"
+        + "def pytest_collection_finish(): time.sleep(1)\n"
+        + "def pytest_xdist_node_collection_finished(node):\n"
+        + "    nodes.append(node)\n"
+        + "    if len(nodes) == 2: time.sleep(4)\n"
+    )
+    run = evaluator.run("evals", "-p", "others", "-n", "2", profile, **beside(tmp_path, late))
+    assert "cannot send to" in run.out
+    assert run.code == 3
+    assert "a plugin of others" in run.out, run.out
+
+
+@pytest.mark.slow
 def test_where_another_plugin_skips_all_of_it_nothing_was_evaluated_and_that_is_no_pass(
     evaluator: Evaluator, profile: str, tmp_path: Path
 ) -> None:
