@@ -51,7 +51,7 @@ test-training: $(GPU)/.ready
 
 # Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
 test-arbor: $(GPU)/.ready
-	$(GPU)/bin/python -m pytest tests/arbor -n 2 --dist loadgroup $(ARGS)
+	$(GPU)/bin/python -m pytest tests/arbor -n 2 --dist loadscope $(ARGS)
 
 # vLLM itself on the CPU, a minute or two for each start; where its environment cannot be made the tests skip.
 test-vllm: $(READY)

@@ -22,9 +22,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 Train = Callable[..., Run]
 
-#: Tests of one training, for one of xdist's workers.
-WHOLE, KILLED = pytest.mark.xdist_group("whole"), pytest.mark.xdist_group("killed")
-
 
 def adapter(folder: Path) -> dict[str, Any]:
     from safetensors.torch import load_file
@@ -69,41 +66,39 @@ def trained(tmp_path_factory: pytest.TempPathFactory, train: Train) -> Run:
     return run
 
 
-@WHOLE
-def test_the_reward_rises_and_each_group_that_tells_something_is_learned_once(trained: Run) -> None:
-    rounds = trained.rounds
-    assert [line["round"] for line in rounds] == [1, 2, 3, 4, 5, 6, 7]
-    # What rounds of 32 runs earn jumps about; the chances do not.
-    assert expected_reward(trained.model, trained.folder / "adapter") > expected_reward(trained.model) + 0.15
-    assert all(line["steps"] == line["groups"] - line["alike"] for line in rounds)
-    steps = [line for line in trained.log("grpo_training") if "'grad_norm'" in line and "'loss'" in line]
-    assert len(steps) == sum(line["steps"] for line in rounds) >= 10
-    assert not [line for line in steps if re.search(r"'grad_norm': (nan|inf|0\.0[,}])", line)]
-    # The sampler has the weights of each step before the next round.
-    assert trained.log("inference").count("weights received") >= len(steps) - 1
-    # LoRA's second factor begins at 0: whatever is there was learned.
-    weights = adapter(trained.folder / "adapter")
-    assert any(weight.abs().max() > 0 for name, weight in weights.items() if "lora_B" in name)
-    assert (trained.folder / "adapter" / "adapter.gguf").exists()
+class TestOneThatEndsWell:
+    """Of one training, as one class, so that one of xdist's workers has them all."""
 
+    def test_the_reward_rises_and_each_group_that_tells_something_is_learned_once(self, trained: Run) -> None:
+        rounds = trained.rounds
+        assert [line["round"] for line in rounds] == [1, 2, 3, 4, 5, 6, 7]
+        # What rounds of 32 runs earn jumps about; the chances do not.
+        assert expected_reward(trained.model, trained.folder / "adapter") > expected_reward(trained.model) + 0.15
+        assert all(line["steps"] == line["groups"] - line["alike"] for line in rounds)
+        steps = [line for line in trained.log("grpo_training") if "'grad_norm'" in line and "'loss'" in line]
+        assert len(steps) == sum(line["steps"] for line in rounds) >= 10
+        assert not [line for line in steps if re.search(r"'grad_norm': (nan|inf|0\.0[,}])", line)]
+        # The sampler has the weights of each step before the next round.
+        assert trained.log("inference").count("weights received") >= len(steps) - 1
+        # LoRA's second factor begins at 0: whatever is there was learned.
+        weights = adapter(trained.folder / "adapter")
+        assert any(weight.abs().max() > 0 for name, weight in weights.items() if "lora_B" in name)
+        assert (trained.folder / "adapter" / "adapter.gguf").exists()
 
-@WHOLE
-def test_the_screen_has_what_the_training_says_and_no_more(trained: Run) -> None:
-    lines = trained.out.read_text().splitlines()
-    said = [re.split(r"[ :]", line)[0] for line in lines]
-    assert said == ["mask_truncated_completions", *["round"] * 7, "Trained"], trained.said
-    # The test's own process may say of torch that it finds no GPU.
-    assert not [line for line in trained.err.read_text().splitlines() if "accelerator" not in line], trained.said
+    def test_the_screen_has_what_the_training_says_and_no_more(self, trained: Run) -> None:
+        lines = trained.out.read_text().splitlines()
+        said = [re.split(r"[ :]", line)[0] for line in lines]
+        assert said == ["mask_truncated_completions", *["round"] * 7, "Trained"], trained.said
+        # The test's own process may say of torch that it finds no GPU.
+        assert not [line for line in trained.err.read_text().splitlines() if "accelerator" not in line], trained.said
 
-
-@WHOLE
-def test_arbors_processes_answer_this_machine_alone_and_are_gone_afterwards(trained: Run) -> None:
-    (arguments,) = [line for line in trained.log("inference") if line.startswith("arguments:")]
-    assert '"--host", "127.0.0.1"' in arguments
-    (over,) = [line for line in trained.log("inference") if line.startswith("weights come over")]
-    assert over.startswith("weights come over 127.0.0.1:")
-    assert not over.endswith(":51216")  # Arbor's own, the same for every training
-    assert not trained.processes()
+    def test_arbors_processes_answer_this_machine_alone_and_are_gone_afterwards(self, trained: Run) -> None:
+        (arguments,) = [line for line in trained.log("inference") if line.startswith("arguments:")]
+        assert '"--host", "127.0.0.1"' in arguments
+        (over,) = [line for line in trained.log("inference") if line.startswith("weights come over")]
+        assert over.startswith("weights come over 127.0.0.1:")
+        assert not over.endswith(":51216")  # Arbor's own, the same for every training
+        assert not trained.processes()
 
 
 ROUNDS: dict[str, Any] = {"num_train_steps": 4, "num_steps_for_val": 2, "learning_rate": 0.012}
@@ -131,58 +126,57 @@ def gone_on_with(killed: Run, train: Train) -> Run:
     return run
 
 
-@KILLED
-def test_a_killed_trainer_is_named_in_one_sentence_and_nothing_is_left_of_it(killed: Run) -> None:
-    assert killed.process.returncode == 1, killed.said
-    assert re.search(
-        r"^EndpointError: Expected Arbor's trainer to go on, got one that ended with status 1: "
-        r"Signal 9 \(SIGKILL\) received by PID \d+; see \S+/grpo_training\.log, mend that, and resume \(--resume\)\.$",
-        killed.err.read_text(),
-        re.MULTILINE,
-    ), killed.said
-    assert "Traceback" not in killed.said
-    assert not killed.processes()
+class TestOneWhoseTrainerIsKilled:
+    """Of one training that goes on."""
 
+    def test_a_killed_trainer_is_named_in_one_sentence_and_nothing_is_left_of_it(self, killed: Run) -> None:
+        assert killed.process.returncode == 1, killed.said
+        assert re.search(
+            r"^EndpointError: Expected Arbor's trainer to go on, got one that ended with status 1: "
+            r"Signal 9 \(SIGKILL\) received by PID \d+; "
+            r"see \S+/grpo_training\.log, mend that, and resume \(--resume\)\.$",
+            killed.err.read_text(),
+            re.MULTILINE,
+        ), killed.said
+        assert "Traceback" not in killed.said
+        assert not killed.processes()
 
-@KILLED
-def test_a_training_goes_on_with_its_adapter_in_trainer_and_sampler(gone_on_with: Run) -> None:
-    rounds = gone_on_with.rounds
-    assert [line["round"] for line in rounds] == [1, 2, 3, 4]
-    assert not list(gone_on_with.folder.glob("merged-*"))
-    kept = adapter(gone_on_with.folder / "checkpoints" / "before" / "adapter")
-    # A step moves a weight by about the rate; a new adapter's factors would be anywhere.
-    steps = sum(line["steps"] for line in rounds[2:])
-    for name, weight in adapter(gone_on_with.folder / "adapter").items():
-        assert (weight - kept[name]).abs().max() <= 1.5 * steps * ROUNDS["learning_rate"] + 1e-6, name
-    # The sampler, which has the bare model at first, is given them before anything is sampled.
-    assert gone_on_with.log("inference").count("weights received") >= steps
+    def test_a_training_goes_on_with_its_adapter_in_trainer_and_sampler(self, gone_on_with: Run) -> None:
+        rounds = gone_on_with.rounds
+        assert [line["round"] for line in rounds] == [1, 2, 3, 4]
+        assert not list(gone_on_with.folder.glob("merged-*"))
+        kept = adapter(gone_on_with.folder / "checkpoints" / "before" / "adapter")
+        # A step moves a weight by about the rate; a new adapter's factors would be anywhere.
+        steps = sum(line["steps"] for line in rounds[2:])
+        for name, weight in adapter(gone_on_with.folder / "adapter").items():
+            assert (weight - kept[name]).abs().max() <= 1.5 * steps * ROUNDS["learning_rate"] + 1e-6, name
+        # The sampler, which has the bare model at first, is given them before anything is sampled.
+        assert gone_on_with.log("inference").count("weights received") >= steps
 
-
-@KILLED
-@pytest.mark.slow
-def test_what_came_out_is_evaluated_and_answers(gone_on_with: Run, tmp_path: Path) -> None:
-    evaluator = Evaluator(tmp_path)
-    with ModelServer() as server:
-        local = f'{{ model = "transformers/{gone_on_with.model}", max_tokens = 8 }}'
-        profile = evaluator.profile(server.base, local=local, concurrency="1", judge='{ kind = "lexical" }')
-        given = ("--eval-profile", str(profile), "--eval-program", str(gone_on_with.folder), "--eval-limit", "2")
-        run = evaluator.run("evals", "-m", "dev", *given, timeout=600)
-        assert [row["error"] for row in run.rows if row["status"] == "infrastructure_error"] == [], run.out
-        asked = subprocess.run(
-            [
-                *(sys.executable, "-m", "papillon", "ask", "Write a letter for Ann."),
-                *("--profile", str(profile), "--program", str(gone_on_with.folder)),
-            ],
-            cwd=ROOT,
-            env=evaluator.environment(),
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-    # It may still miss the format, which is said in a sentence.
-    assert "Traceback" not in asked.stderr
-    assert asked.returncode == 0 or "format" in asked.stderr, asked.stderr
+    @pytest.mark.slow
+    def test_what_came_out_is_evaluated_and_answers(self, gone_on_with: Run, tmp_path: Path) -> None:
+        evaluator = Evaluator(tmp_path)
+        with ModelServer() as server:
+            local = f'{{ model = "transformers/{gone_on_with.model}", max_tokens = 8 }}'
+            profile = evaluator.profile(server.base, local=local, concurrency="1", judge='{ kind = "lexical" }')
+            given = ("--eval-profile", str(profile), "--eval-program", str(gone_on_with.folder), "--eval-limit", "2")
+            run = evaluator.run("evals", "-m", "dev", *given, timeout=600)
+            assert [row["error"] for row in run.rows if row["status"] == "infrastructure_error"] == [], run.out
+            asked = subprocess.run(
+                [
+                    *(sys.executable, "-m", "papillon", "ask", "Write a letter for Ann."),
+                    *("--profile", str(profile), "--program", str(gone_on_with.folder)),
+                ],
+                cwd=ROOT,
+                env=evaluator.environment(),
+                capture_output=True,
+                text=True,
+                timeout=600,
+                check=False,
+            )
+        # It may still miss the format, which is said in a sentence.
+        assert "Traceback" not in asked.stderr
+        assert asked.returncode == 0 or "format" in asked.stderr, asked.stderr
 
 
 @pytest.mark.slow
