@@ -83,25 +83,25 @@ class TestRooms:
         assert {module.partition("/")[0] for module in MODULES} == set(MAY_IMPORT)
         assert {WIRING, "judges/llm.py", "evals/harness/plugin.py", "evals/test_gates.py"} <= set(MODULES)
 
-    @pytest.mark.parametrize("module", MODULES)
-    def test_imports_run_one_way(self, module: str) -> None:
-        allowed = MAY_IMPORT[module.partition("/")[0]]
-        if module in WIRED:
-            body = ast.Module([node for node in tree(module).body if not isinstance(node, ast.FunctionDef)], [])
-            assert set(imported(body)) & ROOMS <= allowed
-            allowed = {"papillon", "judges", "evals"}
-        assert set(imported(tree(module))) & ROOMS <= allowed
+    def test_imports_run_one_way(self) -> None:
+        for module in MODULES:
+            allowed = MAY_IMPORT[module.partition("/")[0]]
+            if module in WIRED:
+                body = ast.Module([node for node in tree(module).body if not isinstance(node, ast.FunctionDef)], [])
+                assert set(imported(body)) & ROOMS <= allowed, module
+                allowed = {"papillon", "judges", "evals"}
+            assert set(imported(tree(module))) & ROOMS <= allowed, module
 
     def test_an_import_inside_a_function_or_for_a_type_checker_counts(self) -> None:
         source = "if TYPE_CHECKING:\n    import evals.x\ndef f():\n    from judges import y\n"
         assert set(imported(ast.parse(source))) == {"evals", "judges"}
 
-    @pytest.mark.parametrize(
-        "module", [module for module in MODULES if module.startswith(("papillon/models/", "papillon/quiet.py"))]
-    )
-    def test_models_know_nothing_of_training(self, module: str) -> None:
-        source = [node.module for node in ast.walk(tree(module)) if isinstance(node, ast.ImportFrom)]
-        assert not [name for name in source if name and name.startswith("papillon.training")]
+    def test_models_know_nothing_of_training(self) -> None:
+        models = [module for module in MODULES if module.startswith(("papillon/models/", "papillon/quiet.py"))]
+        nodes = [(module, node) for module in models for node in ast.walk(tree(module))]
+        source = [(module, node.module or "") for module, node in nodes if isinstance(node, ast.ImportFrom)]
+        assert source
+        assert not [(module, name) for module, name in source if name.startswith("papillon.training")]
 
     def test_the_command_line_alone_is_pythons_entry(self) -> None:
         mains = [module for module in MODULES if module.endswith("__main__.py")]
@@ -209,11 +209,11 @@ class TestHarness:
                 return number
         raise AssertionError(f"{name} stands on no floor: add it to FLOORS")
 
-    @pytest.mark.parametrize("module", IN_HARNESS)
-    def test_arrows_run_down(self, module: str) -> None:
-        name = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        below = {each for each in modules_imported(module) if within(each, HARNESS) and each != HARNESS}
-        assert {each for each in below if self.floor(each) > self.floor(name)} == set()
+    def test_arrows_run_down(self) -> None:
+        for module in IN_HARNESS:
+            name = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            below = {each for each in modules_imported(module) if within(each, HARNESS) and each != HARNESS}
+            assert {each for each in below if self.floor(each) > self.floor(name)} == set(), module
 
     def test_no_import_goes_round(self) -> None:
         above: dict[str, set[str]] = {}
@@ -245,24 +245,22 @@ class TestHarness:
 
 
 class TestModules:
-    @pytest.mark.parametrize("module", MODULES)
-    def test_a_module_says_what_it_is_for(self, module: str) -> None:
-        if tree(module).body:
-            assert ast.get_docstring(tree(module)), f"{module} has no docstring"
+    def test_a_module_says_what_it_is_for(self) -> None:
+        assert not [module for module in MODULES if tree(module).body and not ast.get_docstring(tree(module))]
 
-    @pytest.mark.parametrize("module", MODULES)
-    def test_what_a_module_offers_exists_and_is_named_once(self, module: str) -> None:
-        names = offered(tree(module))
-        if names is None:
-            # Suites, and what pytest finds by the names of its hooks.
-            assert Path(module).name.startswith("test_") or module.endswith(("plugin.py", "__init__.py"))
-            return
-        assert set(names) <= defined(tree(module))
-        assert len(set(names)) == len(names)
+    def test_what_a_module_offers_exists_and_is_named_once(self) -> None:
+        for module in MODULES:
+            names = offered(tree(module))
+            if names is None:
+                # Suites, and what pytest finds by the names of its hooks.
+                assert Path(module).name.startswith("test_") or module.endswith(("plugin.py", "__init__.py")), module
+            else:
+                assert set(names) <= defined(tree(module)), module
+                assert len(set(names)) == len(names), module
 
-    @pytest.mark.parametrize("module", MODULES)
-    def test_a_module_fits_in_the_head(self, module: str) -> None:
-        assert len((ROOT / module).read_text(encoding="utf-8").splitlines()) <= 400
+    def test_a_module_fits_in_the_head(self) -> None:
+        lines = {module: len((ROOT / module).read_text(encoding="utf-8").splitlines()) for module in MODULES}
+        assert not {module: count for module, count in lines.items() if count > 400}
 
     @pytest.mark.parametrize("package", MAPS)
     def test_a_map_names_each_room_of_its_package(self, package: str) -> None:
