@@ -14,6 +14,9 @@ import pytest
 from papillon.profile import ROOT
 
 RECORDED = "fixtures/recorded/embedded-mini.jsonl.gz"
+#: What docs/guides/changing-a-prompt.md asks beyond them (two minutes of the embedded model): its last evaluation with
+#: --eval-export. Where it is no longer what the page asks, the model is asked.
+SHORTER = "tests/recorded/shorter-prompt.jsonl.gz"
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "CONTRIBUTING.md")
@@ -69,7 +72,7 @@ WITH_COMMANDS = [page for page in PAGES if any(elsewhere(command) is None for co
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what git has, with the calls of ``embedded`` on ``mini`` recorded."""
+    """A copy of what git has, with the calls of ``embedded`` on ``mini`` recorded, and of a page that asks more."""
     folder = tmp_path_factory.mktemp("project") / "papillon"
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -82,7 +85,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
-    done = run(f"pytest evals -m 'dev or test' --eval-record none --eval-import {RECORDED}", folder)
+    calls = f"--eval-import {RECORDED} --eval-import {SHORTER}"
+    done = run(f"pytest evals -m 'dev or test' --eval-record none {calls}", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

@@ -210,9 +210,10 @@ def test_a_server_of_llama_cpps_own_answers_nobody_else(engine):
 def test_digests_do_not_depend_on_how_many_threads_ask(engine):
     requests = [
         ask(text, system, seed=seed, temperature=1.0, max_tokens=16, response_format=CRAFT if seed % 2 else None)
-        for seed in range(2)
         for system in (None, "Answer in rhyme, and be brief.", "Answer in rhyme, and at length.")
-        for text in ("Write to my manager Anna.", "Was ist Metformin?", "说说北京", "Summarize: " + "sales rose. " * 60)
+        for seed, text in enumerate(
+            ("Write to my manager Anna.", "Was ist Metformin?", "说说北京", "Sales rose. " * 60)
+        )
     ]
 
     def digest(request: Request) -> str:
