@@ -193,6 +193,9 @@ class TrainSettings:
             num_train_steps=2,
             num_dspy_examples_per_grpo_step=2,
             num_samples_per_input=4,
+            # A group at a time, since what its completions answer is read once for all of them.
+            per_device_train_batch_size=4,
+            gradient_accumulation_steps=4,
             num_threads=min(self.num_threads, 8),
             num_steps_for_val=2,
             # Where the markers are written, nothing need be long.

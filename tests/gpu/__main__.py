@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def run(part: str, device: str, *, tiny: bool) -> dict[str, Any]:
         case "arbor":
             from tests.gpu.through_arbor import through_arbor
 
-            checks, figures = through_arbor(shape, device, size)
+            checks, figures = through_arbor(shape, device, replace(size, examples=2, each=4) if tiny else size)
     return {
         "checks": [{**asdict(check), "holds": check.holds} for check in checks],
         "figures": figures,
