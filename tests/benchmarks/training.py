@@ -71,7 +71,7 @@ class Paired:
     bar: str = ""
 
     def __str__(self) -> str:
-        figures = f"{self.own:>10,.2f} {self.trl:>10,.2f} {self.ratio:>8.2f} ({self.least:.2f} to {self.most:.2f})"
+        figures = f"{self.own:>10,.4g} {self.trl:>10,.4g} {self.ratio:>8.2f} ({self.least:.2f} to {self.most:.2f})"
         return f"{self.what:<40} {figures} {self.bar}".rstrip()
 
 
@@ -87,6 +87,8 @@ def paired(pairs: Sequence[tuple[Round, Round]]) -> Iterator[Paired]:
     for name, stage in _STAGES.items():
         whole = name == "round"
         figures: dict[str, tuple[Callable[[Stage], float], str]] = {
+            # A round is a step.
+            **({"steps a second": (lambda one: 1 / one.seconds, "")} if whole else {}),
             "tokens a second": (lambda one: one.tokens / one.seconds, "at least 1.00"),
             "tokens a processor second": (lambda one: one.tokens / one.processor, ""),
             "peak memory, GB": (lambda one: one.memory / 1e9, "at most 1.00"),

@@ -58,6 +58,19 @@ def test_a_part_that_fails_is_an_error_with_its_last_line(tmp_path: Path) -> Non
     assert result["error"] == "KeyError: 'nothing'"
 
 
+@pytest.mark.parametrize(("part", "code"), [("trl:tiny", 0), ("speed:tiny", 1)])
+def test_what_trl_cannot_do_is_shown_and_fails_nothing(
+    part: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def apart(name: str, *_: object, **__: object) -> dict[str, object]:
+        return {"seconds": 1.0, **({"error": "CUDA error"} if name == part else {"figures": {}})}
+
+    monkeypatch.setattr(check, "apart", apart)
+    monkeypatch.setattr(sys, "argv", ["tests.gpu", "--device", "cpu", "--out", str(tmp_path)])
+    assert check.main() == code
+    assert "error: CUDA error" in capsys.readouterr().out
+
+
 def test_of_an_error_of_the_devices_the_line_that_names_it_is_told() -> None:
     log = "Traceback …\n  …\ntorch.AcceleratorError: CUDA error: assert\nCompile with DSA for more.\n"
     assert check._cause(log) == "torch.AcceleratorError: CUDA error: assert"

@@ -23,7 +23,9 @@ PLACE = os.environ.get("TEST_VLLM", "")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     marks = [pytest.mark.slow]
     if not PLACE:
-        why = "vLLM is in an environment of its own, 2.5 GB, which make test-vllm makes and runs these tests with"
+        why = (
+            "vLLM is in an environment of its own, 2.5 GB, which make test-vllm makes where it can, and it is not there"
+        )
         marks.append(pytest.mark.skip(reason=why))
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):

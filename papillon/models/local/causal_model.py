@@ -6,7 +6,6 @@ It turns chat messages into tokens and draws completions for many prompts at onc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -24,8 +23,6 @@ from papillon.models.local.weights import weights_file
 from papillon.quiet import unannounced
 
 __all__ = ["CausalModel", "Completion", "read_model"]
-
-_HUB_NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -51,13 +48,13 @@ def read_model(name: str, *, half: bool = False, setting: str) -> tuple[Any, Any
         path = Path(source)
         where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
     place = where["pretrained_model_name_or_path"]
-    of_the_hub = _HUB_NAME.fullmatch(place) and ("gguf_file" not in where or "/" in place)
+    of_the_hub = hub.NAME.fullmatch(place) and ("gguf_file" not in where or "/" in place)
     if not of_the_hub and not Path(source).exists():
         raise UsageError(
             f"Expected a causal language model at {name!r} ({setting}), but there is nothing at "
             f"{Path(source).absolute()}; correct the path, or give a hub name or 'embedded'."
         )
-    if why := _out_of_reach(place):
+    if why := hub.out_of_reach(place):
         raise UsageError(f"Expected a causal language model at {name!r} ({setting}), but {why}, or name a folder.")
     try:
         # A download shows its progress; reading a file need not.
@@ -75,15 +72,6 @@ def read_model(name: str, *, half: bool = False, setting: str) -> tuple[Any, Any
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer
-
-
-def _out_of_reach(source: str) -> str | None:
-    """Why a name of the hub's cannot be had, where no network and no local copy is there."""
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    if constants.HF_HUB_OFFLINE or not _HUB_NAME.fullmatch(source) or Path(source).exists():
-        return None
-    return None if isinstance(try_to_load_from_cache(source, "config.json"), str) else hub.silent()
 
 
 class CausalModel:

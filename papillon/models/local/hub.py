@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["away", "silent"]
+import re
+from pathlib import Path
+
+__all__ = ["NAME", "away", "out_of_reach", "silent"]
+
+#: A model's name as the hub has them.
+NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
+
+
+def out_of_reach(model: str) -> str | None:
+    """Why a model of that name cannot be had where there is no network; None for a path, and where a copy is there."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if constants.HF_HUB_OFFLINE or not NAME.fullmatch(model) or Path(model).exists():
+        return None
+    return None if isinstance(try_to_load_from_cache(model, "config.json"), str) else silent()
 
 
 def silent() -> str | None:

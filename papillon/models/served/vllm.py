@@ -96,7 +96,7 @@ def _healthy(port: int) -> bool:
 
 def _has_device() -> bool:
     # Its name for a build; where it is another than for NVIDIA's GPUs, vLLM itself knows what to look for.
-    if os.environ.get("VLLM_TARGET_DEVICE", "cuda").lower() != "cuda":
+    if (os.environ.get("VLLM_TARGET_DEVICE") or "cuda").lower() != "cuda":
         return True
     return bool(glob.glob("/dev/nvidia[0-9]*")) or shutil.which("nvidia-smi") is not None
 

@@ -1,4 +1,4 @@
-"""Arbor's own logs: of what a process ended, in one line, and the last lines where that is not said."""
+"""Arbor's own logs: of what a process ended, in one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-__all__ = ["cause_in", "last_of", "log_tail"]
+__all__ = ["cause_in", "last_of"]
 
 #: An exception as Python shows it at the end of a traceback, after whatever a logger or a launcher puts before it, and
 #: what Accelerate's launcher says of a process that was killed.
@@ -29,12 +29,6 @@ def cause_in(log: Path) -> str | None:
         if found and not any(word in line for word in _PASSED_ON):
             return found[1].strip()
     return None
-
-
-def log_tail(folder: Path, lines: int = 15) -> str:
-    """The last lines of the log in ``folder`` that was written to last."""
-    log = last_of(folder)
-    return "(no log was written)" if log is None else "\n".join(_lines(log)[-lines:])
 
 
 def _lines(log: Path) -> list[str]:

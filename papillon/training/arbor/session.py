@@ -15,11 +15,12 @@ from statistics import fmean, stdev
 from typing import Any
 
 from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError, one_line
+from papillon.models.local import hub
 from papillon.models.trained import base_of
 from papillon.quiet import levels_kept
 from papillon.training.arbor.arguments import for_arbor_server, unlisted
 from papillon.training.arbor.listening import Listening
-from papillon.training.arbor.logs import cause_in, last_of, log_tail
+from papillon.training.arbor.logs import cause_in, last_of
 from papillon.training.arbor.processes import ADAPTER, ArborProcesses, Ended
 from papillon.training.arbor.screen import loopback_without_proxy, own_handlers_kept, printed_to
 from papillon.training.folder.checkpoints import Checkpoint, Mark
@@ -106,10 +107,7 @@ class ArborServer(Session):
         return AutoConfig.from_pretrained(self.model) if self.model == self.settings.model else None
 
     def nothing_kept(self) -> str:
-        return (
-            f"Expected Arbor to save a checkpoint, got none; its log in {self.storage} ends with:\n"
-            f"{log_tail(self.storage)}"
-        )
+        return f"Expected Arbor to save a checkpoint, got none: {self._cause(last_of(self.storage))}, and train again."
 
     def watched(self, work: Callable[[], Any]) -> Any:
         """What ``work`` gives, for as long as the trainer and vLLM live."""
@@ -170,12 +168,14 @@ class ArborServer(Session):
             raise error
 
     def _of(self, ended: Ended) -> EndpointError:
-        log = last_of(self.storage, ended.log)
-        cause = None if log is None else cause_in(log)
         return EndpointError(
             f"Expected Arbor's {ended.who} to go on, got one that ended with status {ended.status}: "
-            f"{cause or 'its log names no error'}; see {log or self.storage}, mend that, and resume (--resume)."
+            f"{self._cause(last_of(self.storage, ended.log))}, and resume (--resume)."
         )
+
+    def _cause(self, log: Path | None) -> str:
+        cause = None if log is None else cause_in(log)
+        return f"{cause or 'its log names no error'}; see {log or self.storage}, mend that"
 
     def _unfit(self, error: Exception) -> InfrastructureError:
         answer = getattr(getattr(error, "response", None), "text", "")
@@ -190,6 +190,8 @@ def _find(model: str) -> None:
     """Raise UsageError where there is no such model: Arbor would say so after minutes, in a log."""
     from transformers import AutoConfig
 
+    if why := hub.out_of_reach(model):
+        raise UsageError(f"Expected a causal language model at {model!r} (train.model), but {why}, or name a folder.")
     try:
         AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:

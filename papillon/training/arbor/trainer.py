@@ -1,9 +1,9 @@
 """Arbor's trainer as its training processes run it here, in the place of ``arbor.training.grpo.trainer``.
 
-All of it is Arbor's but four things. What a prompt's tokens add to the loss has no gradient: Arbor 0.2.17 counts them
-in. A training that goes on begins with its adapter, in the trainer and in vLLM. A checkpoint that
-cannot be saved is said, where Arbor's trainer would hang. And the port over which the weights go
-to vLLM is a free one, not the same for every training of a machine.
+It is Arbor's, changed in four points. What a prompt's tokens add to the loss has no gradient: Arbor 0.2.17 counts them
+in. A training that goes on begins with its adapter, in the trainer and in vLLM. A checkpoint that cannot be saved is an
+error, where Arbor's trainer would hang. And the port over which the weights go to vLLM is a free one, not the same for
+every training of a machine.
 """
 
 from __future__ import annotations

@@ -312,10 +312,12 @@ class TestMissing:
             "or give api_base, the address of a server that has the model."
         )
 
+    @pytest.mark.parametrize("device", ["", "cuda"])
     def test_without_a_gpu_one_sentence_says_so(
-        self, command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, device: str, command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.undo()
+        monkeypatch.setenv("VLLM_TARGET_DEVICE", device)
         monkeypatch.setattr(vllm, "_command", lambda: ["vllm"])
         monkeypatch.setattr(vllm.glob, "glob", lambda pattern: [])
         monkeypatch.setattr(vllm.shutil, "which", lambda name: None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from papillon.training.arbor.logs import cause_in, last_of, log_tail
+from papillon.training.arbor.logs import cause_in, last_of
 
 LAUNCHER = "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:"
 
@@ -41,9 +42,12 @@ def test_the_last_error_is_the_cause_unless_it_only_passes_another_on(
     assert cause_in(log) == cause
 
 
-def test_the_log_shown_is_the_one_written_last(tmp_path: Path) -> None:
-    assert log_tail(tmp_path) == "(no log was written)"
+def test_the_log_looked_at_is_the_one_written_last_that_says_something(tmp_path: Path) -> None:
     assert last_of(tmp_path) is None
-    (tmp_path / "a.log").write_text("\n".join(f"line {i}" for i in range(40)))
-    assert log_tail(tmp_path, 2) == "line 38\nline 39"
-    assert last_of(tmp_path, "inference.log") is None
+    for number, name in enumerate(("inference.log", "deeper/grpo_training.log", "console.log")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("" if name == "console.log" else "said")
+        os.utime(tmp_path / name, (number, number))
+    assert last_of(tmp_path) == tmp_path / "deeper" / "grpo_training.log"
+    assert last_of(tmp_path, "inf*.log") == tmp_path / "inference.log"
+    assert last_of(tmp_path, "vllm.log") is None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -176,5 +178,28 @@ def test_a_checkpoint_of_an_earlier_version_goes_on_with_the_model_that_it_stand
 
 
 def test_a_training_without_a_checkpoint_is_no_training(tmp_path: Path, session: Session) -> None:
-    with pytest.raises(InfrastructureError, match="Expected Arbor to save a checkpoint, got none"):
-        session(tmp_path).finish(None)
+    server = session(tmp_path)
+    where = re.escape(str(tmp_path))
+    none = "^Expected Arbor to save a checkpoint, got none: "
+    with pytest.raises(
+        InfrastructureError, match=rf"{none}its log names no error; see {where}/arbor, mend that, and train again\.$"
+    ):
+        server.finish(None)
+    server.storage.mkdir()
+    (server.storage / "grpo_training.log").write_text("OSError: no room\nover\n")
+    with pytest.raises(
+        InfrastructureError, match=rf"{none}OSError: no room; see {where}/arbor/grpo_training\.log, mend"
+    ):
+        server.finish(None)
+
+
+def test_a_hub_that_is_away_is_said_at_once(tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    began = time.monotonic()
+    with pytest.raises(
+        UsageError,
+        match=r"^Expected a causal language model at 'nobody/nothing' \(train\.model\), but http://127\.0\.0\.1:9 "
+        r"cannot be reached \(\w+\); fetch it once with a network, or name a folder\.$",
+    ):
+        session(tmp_path, model="nobody/nothing")
+    assert time.monotonic() - began < 10
