@@ -65,6 +65,14 @@ def read_until_named(process: subprocess.Popen[str]) -> tuple[str, int]:
     raise AssertionError(said)
 
 
+def state(process: int) -> str:
+    """The letter that the system has for what a process does: T where a signal stopped it, Z where it has ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "Z"
+
+
 def first_worker(process: int) -> int:
     """A run's first worker as soon as there is one: not before it is a program of its own, since until then it has its
     parent's memory and the kernel lets that one do nothing."""
@@ -92,9 +100,12 @@ def test_a_worker_that_is_stopped_is_named_and_the_run_goes_on_with_it(evaluator
 def test_ctrl_c_ends_a_run_that_waits_for_a_stopped_worker(evaluator: Evaluator) -> None:
     profile = str(evaluator.profile("http://127.0.0.1:9/v1"))
     process = evaluator.start(*WORKERS, profile, **hit(evaluator, "SIGSTOP"))
-    said, _ = read_until_named(process)
+    said, stopped = read_until_named(process)
     os.killpg(process.pid, signal.SIGINT)
-    rest = process.communicate(timeout=8)[0]
+    while (now := state(stopped)) == "T":
+        time.sleep(0.005)
+    assert now in "RSD", "it was killed, which xdist does after ten seconds, and not let go on"
+    rest = process.communicate(timeout=60)[0]
     assert process.returncode == 2, said + rest
     assert "Traceback" not in rest
 
@@ -105,7 +116,7 @@ def test_a_worker_that_is_stopped_while_it_is_started_is_named_and_ctrl_c_ends_t
     os.kill(first_worker(process.pid), signal.SIGSTOP)
     said, _ = read_until_named(process)
     os.killpg(process.pid, signal.SIGINT)
-    rest = process.communicate(timeout=8)[0]
+    rest = process.communicate(timeout=60)[0]
     assert process.returncode == 2, said + rest
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,11 +42,12 @@ def profile(evaluator: Evaluator, port: int, misbehaviour: str = "", more: str =
 
 
 class Restarted(threading.Thread):
-    """A server that goes away after so many calls and comes back on the same port ``seconds`` later."""
+    """A server that goes away after so many calls and comes back on the same port ``seconds`` later; after none, that
+    many seconds after the run has opened its ``cache``, since how long a run takes to begin depends on the machine."""
 
-    def __init__(self, port: int, after: int, seconds: float) -> None:
+    def __init__(self, port: int, after: int, seconds: float, cache: Path) -> None:
         super().__init__(daemon=True)
-        self.port, self.after, self.seconds = port, after, seconds
+        self.port, self.after, self.seconds, self.cache = port, after, seconds, cache
         self.calls = 0
         self.over = threading.Event()
 
@@ -54,6 +56,8 @@ class Restarted(threading.Thread):
             with ModelServer(latency=0.05, port=self.port) as first:
                 until(lambda: first.calls >= self.after)
             self.calls += first.calls
+        else:
+            until(self.cache.exists)
         time.sleep(self.seconds)
         with ModelServer(port=self.port) as second:
             self.over.wait()
@@ -77,7 +81,7 @@ def test_a_server_that_is_away_for_12_seconds_costs_no_row(
     evaluator: Evaluator, after: int, workers: tuple[str, ...]
 ) -> None:
     port = free_port()
-    server = Restarted(port, after, 12)
+    server = Restarted(port, after, 12, evaluator.cache)
     server.start()
     run = evaluator.run(*DEV, *workers, *profile(evaluator, port))
     server.over.set()
@@ -94,7 +98,7 @@ def test_a_server_that_is_away_for_12_seconds_costs_no_row(
 @pytest.mark.slow
 def test_an_outage_costs_no_row_where_the_judges_own_test_runs_beside_them(evaluator: Evaluator) -> None:
     port = free_port()
-    server = Restarted(port, 0, 16)
+    server = Restarted(port, 0, 16, evaluator.cache)
     server.start()
     # Each model is tried for 10 s, given up, and tried for 10 s more: 20 s at least from its first call.
     run = evaluator.run("evals", "-m", "dev or judges", *profile(evaluator, port, more=", deadline = 10"))
