@@ -22,9 +22,11 @@ def test_what_is_trained_is_the_profiles_local_model(name: str, model: str) -> N
     assert training_settings(load_profile(name)).model == model
 
 
-def test_the_training_on_the_task_is_evaluated_as_it_draws() -> None:
-    profile, evaluation = (load_profile(f"docs/training-task/{name}.toml") for name in ("profile", "evaluation"))
-    settings = training_settings(profile)
+@pytest.mark.parametrize("name", ["profile", "profile-cpu"])
+def test_the_training_on_the_task_is_evaluated_as_it_draws(name: str) -> None:
+    profile, evaluation = (load_profile(f"docs/training-task/{each}.toml") for each in (name, "evaluation"))
+    # A file of the hub's is trained where it is here.
+    settings = training_settings(replace(profile, train={"model": "here", **profile.train}))
     for each in (profile.local, evaluation.local):
         assert (each.adapter, each.temperature, each.max_tokens) == ("chat", settings.temperature, settings.max_tokens)
     for name in ("temperature", "max_tokens"):
