@@ -1,4 +1,4 @@
-"""What all tests share: warnings are errors, one browser, and how hypothesis works on machines of any speed."""
+"""What all tests share: warnings are errors, runs of pytest, one browser, and hypothesis on machines of any speed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.chromium import MISSING, Browser, chromium
+from tests.harness.runs import Evaluator
 
 TESTS = Path(__file__).parent
 
@@ -22,6 +23,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(TESTS):
             # First of all, so that a test's own marks decide over it.
             item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+
+
+@pytest.fixture
+def evaluator(tmp_path: Path) -> Iterator[Evaluator]:
+    evaluator = Evaluator(tmp_path)
+    yield evaluator
+    evaluator.end()
 
 
 @pytest.fixture(scope="session")

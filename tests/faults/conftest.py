@@ -7,15 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.runs import Evaluator
 from tests.small_disk import mounted
-
-
-@pytest.fixture
-def evaluator(tmp_path: Path) -> Iterator[Evaluator]:
-    evaluator = Evaluator(tmp_path)
-    yield evaluator
-    evaluator.end()
 
 
 @pytest.fixture

@@ -54,8 +54,7 @@ def read_model(name: str, *, half: bool = False, setting: str) -> tuple[Any, Any
             f"Expected a causal language model at {name!r} ({setting}), but there is nothing at "
             f"{Path(source).absolute()}; correct the path, or give a hub name or 'embedded'."
         )
-    if why := hub.out_of_reach(place):
-        raise UsageError(f"Expected a causal language model at {name!r} ({setting}), but {why}, or name a folder.")
+    hub.check_reach(place, name, setting)
     try:
         # A download shows its progress; reading a file need not.
         with unannounced(bars="gguf_file" not in where):

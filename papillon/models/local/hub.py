@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["NAME", "away", "out_of_reach", "silent"]
+from papillon.errors import UsageError
+
+__all__ = ["NAME", "away", "check_reach", "silent"]
 
 #: A model's name as the hub has them.
 NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 
 
-def out_of_reach(model: str) -> str | None:
-    """Why a model of that name cannot be had where there is no network; None for a path, and where a copy is there."""
+def check_reach(source: str, name: str, setting: str) -> None:
+    """Raise UsageError for a model of the hub's that is not here where there is no network either.
+
+    ``source`` is a hub name or a path, of which nothing is asked; ``name`` is what ``setting`` says.
+    """
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if constants.HF_HUB_OFFLINE or not NAME.fullmatch(model) or Path(model).exists():
-        return None
-    return None if isinstance(try_to_load_from_cache(model, "config.json"), str) else silent()
+    if constants.HF_HUB_OFFLINE or not NAME.fullmatch(source) or Path(source).exists():
+        return
+    if not isinstance(try_to_load_from_cache(source, "config.json"), str) and (why := silent()):
+        raise UsageError(f"Expected a causal language model at {name!r} ({setting}), but {why}, or name a folder.")
 
 
 def silent() -> str | None:

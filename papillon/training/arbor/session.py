@@ -190,8 +190,7 @@ def _find(model: str) -> None:
     """Raise UsageError where there is no such model: Arbor would say so after minutes, in a log."""
     from transformers import AutoConfig
 
-    if why := hub.out_of_reach(model):
-        raise UsageError(f"Expected a causal language model at {model!r} (train.model), but {why}, or name a folder.")
+    hub.check_reach(model, model, "train.model")
     try:
         AutoConfig.from_pretrained(model)
     except (OSError, ValueError) as error:
