@@ -271,9 +271,9 @@ def test_closing_waits_for_calls_in_flight_and_their_records_and_begins_no_other
         models = open_models(profile(server.base), tmp_path, concurrency=4)
         with ThreadPoolExecutor(6) as threads:
             asked = [threads.submit(models.lm("local"), text) for text in ("one", "two", "busy", "also busy")]
-            waiting = [threads.submit(models.lm("local"), text) for text in ("three", "four")]
             while server.in_flight < 4:
                 time.sleep(0.01)
+            waiting = [threads.submit(models.lm("local"), text) for text in ("three", "four")]
             began = time.monotonic()
             models.close()
             assert time.monotonic() - began < 3
