@@ -127,6 +127,8 @@ class TrainSettings:
     #: How far a token's probability may move before its gradient is cut, downwards and upwards.
     epsilon: Annotated[float, Bound(lambda value: 0 <= value < 1, "in [0, 1)")] = 0.2
     epsilon_high: Annotated[float, _NONE_OR_MORE] = 0.28
+    #: How many times as likely a token of a bad completion counts at most, which epsilon_high leaves open.
+    delta: Annotated[float, Bound(lambda value: value > 1, "above 1")] | None = None
     mask_truncated_completions: bool = True
     gradient_checkpointing: bool = True
     bf16: bool = True

@@ -113,6 +113,7 @@ def trainer_of(
         beta=settings.beta,
         epsilon=settings.epsilon,
         epsilon_high=settings.epsilon_high,
+        delta=settings.delta,
         mask_truncated_completions=settings.mask_truncated_completions,
         gradient_checkpointing=settings.gradient_checkpointing and device != "cpu",
         gradient_checkpointing_kwargs={"use_reentrant": False},

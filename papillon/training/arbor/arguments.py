@@ -129,6 +129,7 @@ def unlisted(settings: TrainSettings) -> dict[str, Any]:
     return {
         "epsilon": settings.epsilon,
         "epsilon_high": settings.epsilon_high,
+        "delta": settings.delta,
         "seed": settings.seed,
         "num_batches_ahead": 0,
         "vllm_server_host": "127.0.0.1",

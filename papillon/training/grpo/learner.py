@@ -173,6 +173,7 @@ class Learner:
                 loss_type=self.settings.loss_type,
                 epsilon=self.settings.epsilon,
                 epsilon_high=self.settings.epsilon_high,
+                delta=self.settings.delta,
                 beta=self.settings.beta,
                 tokens_in_step=float(batch.tokens),
                 max_length=self.settings.max_completion_length or self.settings.max_tokens,

@@ -67,6 +67,7 @@ def policy_loss(
     loss_type: LossType = "dapo",
     epsilon: float = 0.2,
     epsilon_high: float = 0.28,
+    delta: float | None = None,
     beta: float = 0.0,
     tokens_in_step: float | None = None,
     max_length: int | None = None,
@@ -80,7 +81,8 @@ def policy_loss(
     are the untrained model's and are needed when ``beta`` > 0.
 
     With ratio q = exp(logprobs - old), each token loses -min(q A, clip(q, 1 - epsilon, 1 + epsilon_high) A)
-    + beta KL. ``loss_type`` says how tokens are averaged:
+    + beta KL. Where A < 0 that has no bound above, and with ``delta`` the first q is at most that (arXiv 2505.07291): a
+    token that the step before made a thousand times as likely otherwise outweighs all others. ``loss_type`` says how tokens are averaged:
 
     ======== =============================================================== ======================
     grpo     over each completion, then over completions                     arXiv 2402.03300
@@ -95,8 +97,9 @@ def policy_loss(
     old = logprobs.detach() if old_logprobs is None else old_logprobs
     ratio = torch.exp(logprobs - old)
     kept = ratio.clamp(1 - epsilon, 1 + epsilon_high)
+    bounded = ratio if delta is None else ratio.clamp(max=delta)
     gain = advantage.unsqueeze(1)
-    loss = -torch.min(ratio * gain, kept * gain)
+    loss = -torch.min(bounded * gain, kept * gain)
     kl = torch.zeros_like(loss)
     if beta:
         if reference_logprobs is None:

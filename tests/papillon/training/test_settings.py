@@ -160,8 +160,8 @@ def test_arbors_trainer_has_room_for_every_group_and_is_there_after_the_last(
 
 
 def test_what_the_provider_leaves_out_is_told_beside_it() -> None:
-    told = unlisted(TrainSettings(epsilon_high=0.3, seed=7))
-    assert (told["epsilon"], told["epsilon_high"], told["seed"]) == (0.2, 0.3, 7)
+    told = unlisted(TrainSettings(epsilon_high=0.3, delta=4.0, seed=7))
+    assert (told["epsilon"], told["epsilon_high"], told["delta"], told["seed"]) == (0.2, 0.3, 4.0, 7)
     assert told["vllm_server_host"] == "127.0.0.1"
 
 

@@ -117,6 +117,16 @@ def test_a_truncated_completion_counts_in_the_average_as_in_trl(loss: str) -> No
     assert subject.learn([items]).gradient == pytest.approx(float(expected), rel=1e-4)
 
 
+def test_what_one_step_made_likely_weighs_in_the_next_at_most_delta() -> None:
+    def second_step(**more: Any) -> float:
+        subject = learner(per_device_train_batch_size=4, gradient_accumulation_steps=1, learning_rate=0.05, **more)
+        good, bad = (group(subject.policy, rewards) for rewards in ([1.0, 0.0, 0.0, 0.0], [-1.0, 0.0, 0.0, 0.0]))
+        return 2 * subject.learn([good, bad]).loss  # the mean of two steps; the first has ratios of 1, so a loss of 0
+
+    # Two of the step's eight tokens are of a completion that is worse than its group, by 0.75.
+    assert second_step() > 1.1 * 0.75 * 2 / 8 >= second_step(delta=1.1)
+
+
 def test_warm_up_begins_at_nothing_and_gradients_are_clipped() -> None:
     subject = learner(warmup_steps=4, max_grad_norm=1e-9)
     before = weights(subject)

@@ -82,8 +82,8 @@ def test_each_way_of_scaling_is_the_formula_of_trls_source(scale: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss_type", "beta", "drift", "epsilon_high"),
-    list(itertools.product(["grpo", "bnpo", "dr_grpo", "dapo"], [0.0, 0.04], [None, 0.3], [0.2, 0.28])),
+    ("loss_type", "beta", "drift", "epsilon_high", "delta"),
+    list(itertools.product(["grpo", "bnpo", "dr_grpo", "dapo"], [0.0, 0.04], [None, 0.3], [0.2, 0.28], [None, 1.4])),
 )
 def test_each_loss_is_trls(
     trl_batch: tuple[Any, dict[str, Any], list[float]],
@@ -91,6 +91,7 @@ def test_each_loss_is_trls(
     beta: float,
     drift: float | None,
     epsilon_high: float,
+    delta: float | None,
 ) -> None:
     trainer, inputs, _ = trl_batch
     mask = inputs["completion_mask"]
@@ -101,7 +102,7 @@ def test_each_loss_is_trls(
     old = None if drift is None else (logprobs + drift * noise).detach()
     reference = (logprobs - 0.1 * noise).detach()
 
-    trainer.loss_type, trainer.beta, trainer.epsilon_high = loss_type, beta, epsilon_high
+    trainer.loss_type, trainer.beta, trainer.epsilon_high, trainer.args.delta = loss_type, beta, epsilon_high, delta
     theirs = trainer._compute_loss(
         trainer.model,
         {**inputs, "old_per_token_logps": old, "ref_per_token_logps": reference},
@@ -114,6 +115,7 @@ def test_each_loss_is_trls(
         reference_logprobs=reference,
         loss_type=loss_type,
         epsilon_high=epsilon_high,
+        delta=delta,
         beta=beta,
         tokens_in_step=float(inputs["num_items_in_batch"]),
         max_length=12,
@@ -126,6 +128,20 @@ def test_each_loss_is_trls(
         torch.autograd.grad(ours.loss, weights, retain_graph=True), torch.autograd.grad(theirs, weights), strict=True
     ):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+
+
+def test_a_bad_token_that_became_likely_between_two_steps_outweighs_the_others_only_without_delta() -> None:
+    before = torch.full((2, 5), -1.0)
+    before[0, 0] = -12.0  # as the format's last marker is, which a small model hardly ever writes
+
+    def weight_of_that_token(delta: float | None) -> float:
+        now = torch.full((2, 5), -1.0, requires_grad=True)
+        policy_loss(now, torch.tensor([-0.5, 0.5]), torch.ones(2, 5), old_logprobs=before, delta=delta).loss.backward()
+        assert now.grad is not None
+        return float(now.grad[0, 0].abs() / now.grad.abs().sum())
+
+    assert weight_of_that_token(None) > 0.999
+    assert weight_of_that_token(4.0) == 0  # its ratio is at the bound, where it has no slope
 
 
 def test_equal_rewards_give_no_gradient() -> None:
