@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 GPU := .venv-gpu
 # Those tests of models in this process that need it.
 IN_PROCESS := batching causal_model decoding sampling transformers
+# Newer torch and transformers than arbor-ai takes, without it.
+NEWER := .venv-newer
 # Other people's plugins would change how the project's own tests run.
 PLUGINS := .venv-plugins
 FUZZ := .venv-fuzz
@@ -14,7 +16,7 @@ AUDIT := .venv-audit
 VLLM := .venv-vllm
 SECONDS := 10
 
-.PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-arbor test-vllm gpu-check gpu-bundle \
+.PHONY: eval demo test slow faults faults-tenth fuzz audit test-training test-newer test-arbor test-vllm gpu-check gpu-bundle \
 	beside-plugins lint lint-workflows format bench bench-training study reference clean
 
 eval: $(READY)
@@ -47,6 +49,12 @@ faults-tenth: $(READY)
 test-training: $(GPU)/.ready
 	OMP_NUM_THREADS=1 $(GPU)/bin/python -m pytest tests/harness/training/test_suite.py tests/gpu tests/papillon/training \
 		$(IN_PROCESS:%=tests/papillon/models/local/test_%.py) tests/papillon/test_train_command.py \
+		-n auto --maxschedchunk 1 $(ARGS)
+
+# Sampler, loss and learner, and the GPU check, with torch 2.11 and transformers 5.
+test-newer: $(NEWER)/.ready
+	OMP_NUM_THREADS=1 $(NEWER)/bin/python -m pytest tests/gpu/test_check.py tests/papillon/training/grpo \
+		tests/papillon/training/one_device $(IN_PROCESS:%=tests/papillon/models/local/test_%.py) \
 		-n auto --maxschedchunk 1 $(ARGS)
 
 # Arbor's own server, launcher and trainer on the CPU; its core alone: ARGS="-m 'not slow'"
@@ -111,7 +119,7 @@ reference: $(READY)
 	$(BIN)/python docs/reference.py docs/api
 
 clean:
-	rm -rf $(VENV) $(GPU) $(PLUGINS) $(FUZZ) $(AUDIT) $(VLLM)
+	rm -rf $(VENV) $(GPU) $(NEWER) $(PLUGINS) $(FUZZ) $(AUDIT) $(VLLM)
 
 # Written last, so its existence means that everything before it was done.
 $(READY): pyproject.toml Makefile
@@ -124,6 +132,12 @@ $(READY): pyproject.toml Makefile
 $(GPU)/.ready: $(READY)
 	$(PYTHON) -m venv $(GPU)
 	VIRTUAL_ENV=$(GPU) UV_PROJECT_ENVIRONMENT=$(GPU) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev --extra gpu
+	@touch $@
+
+$(NEWER)/.ready: $(READY)
+	$(PYTHON) -m venv $(NEWER)
+	VIRTUAL_ENV=$(NEWER) UV_PROJECT_ENVIRONMENT=$(NEWER) $(BIN)/uv sync --quiet --no-progress --inexact --extra dev
+	$(BIN)/uv pip install --quiet --python $(NEWER)/bin/python "torch>=2.11,<2.12" "transformers>=5,<6" "peft>=0.17" "trl>=1,<2"
 	@touch $@
 
 $(PLUGINS)/.ready: $(READY)

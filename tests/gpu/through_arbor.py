@@ -36,6 +36,7 @@ _UNUSED = {
 def through_arbor(shape: str, device: str, size: Size) -> tuple[list[Check], dict[str, Any]]:
     """Whole rounds: their seconds and what they counted; raises ImportError where Arbor cannot be imported."""
     _stand_in()
+    import arbor  # noqa: F401  # before papillon, which says in other words that it is missing
     import dspy
 
     from papillon.program import PAPILLON

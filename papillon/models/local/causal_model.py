@@ -76,6 +76,9 @@ def read_model(name: str, *, half: bool = False, setting: str) -> tuple[Any, Any
 class CausalModel:
     """A model and its tokenizer on one device; ``lora`` are peft's settings of an adapter, or None for none."""
 
+    #: Whether what a gradient needs of a forward pass is computed again.
+    checkpointed = False
+
     def __init__(
         self, model: Any, tokenizer: Any, lora: Mapping[str, Any] | None = None, *, device: str = "cpu"
     ) -> None:
@@ -202,7 +205,7 @@ class CausalModel:
         """How many tokens all prompts begin with, the last of none among them; and these in a cache, a row each."""
         alike = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*prompts, strict=False))
         shared = min(sum(1 for _ in alike), min(map(len, prompts)) - 1)
-        if not shared or (self.model.training and self.model.is_gradient_checkpointing):  # which keeps no cache
+        if not shared or (self.model.training and self.checkpointed):  # which keeps no cache
             return 0, None
         ids, mask = self._pad([prompts[0][:shared]], left=True)
         out = self._forward(ids, mask, mask.cumsum(-1) - 1, use_cache=True, logits_to_keep=1)

@@ -217,7 +217,7 @@ class Learner:
         if not bool(torch.isfinite(value)):
             self.optimizer.zero_grad()
             raise DivergenceError(
-                f"Expected a finite {what}, got {float(value)}; training stopped and keeps its last "
+                f"Expected a finite {what}, got {value.item()}; training stopped and keeps its last "
                 f"checkpoint: go on from it with train.learning_rate below {self.settings.learning_rate}."
             )
 

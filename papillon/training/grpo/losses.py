@@ -81,8 +81,8 @@ def policy_loss(
     are the untrained model's and are needed when ``beta`` > 0.
 
     With ratio q = exp(logprobs - old), each token loses -min(q A, clip(q, 1 - epsilon, 1 + epsilon_high) A)
-    + beta KL. Where A < 0 that has no bound above, and with ``delta`` the first q is at most that (arXiv 2505.07291): a
-    token that the step before made a thousand times as likely otherwise outweighs all others. ``loss_type`` says how tokens are averaged:
+    + beta KL. Where A < 0 that has no bound: a token that the step before made a thousand times as likely outweighs all
+    others. With ``delta`` the first q is at most that (arXiv 2505.07291). ``loss_type`` says how tokens are averaged:
 
     ======== =============================================================== ======================
     grpo     over each completion, then over completions                     arXiv 2402.03300

@@ -49,9 +49,16 @@ class Policy(CausalModel):
             ) from error
         policy.model.peft_config["default"].base_model_name_or_path = settings.model
         if settings.gradient_checkpointing and device != "cpu":
-            policy.model.enable_input_require_grads()
-            policy.model.gradient_checkpointing_enable({"use_reentrant": False})
+            policy.checkpoint_gradient()
         return policy
+
+    def checkpoint_gradient(self) -> None:
+        """Keep the layers' inputs alone of a forward pass, and compute the rest again for the gradient."""
+        self.model.enable_input_require_grads()
+        name = "activation_checkpointing_enable"  # in newer releases of transformers 5
+        enable = getattr(self.model, name, None) or self.model.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
+        self.checkpointed = True
 
     def logprobs(
         self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], temperature: float = 1.0

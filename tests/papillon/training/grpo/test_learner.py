@@ -147,7 +147,7 @@ def test_a_reference_holds_the_policy_back() -> None:
         for _ in range(10):
             learned = subject.learn([items])
         subject.policy.model.eval()
-        moved.append(float(subject.policy.logprobs([(items[0].prompt, items[0].tokens)])[0].sum()))
+        moved.append(subject.policy.logprobs([(items[0].prompt, items[0].tokens)])[0].sum().item())
     assert learned.kl > 0
     assert moved[1] < moved[0]
 

@@ -97,11 +97,12 @@ def test_each_loss_is_trls(
     mask = inputs["completion_mask"]
     ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
     attended = torch.cat([inputs["prompt_mask"], mask], dim=1)
-    logprobs, _ = trainer._get_per_token_logps_and_entropies(trainer.model, ids, attended, mask.size(1))
+    logprobs = trainer._get_per_token_logps_and_entropies(trainer.model, ids, attended, mask.size(1))[0]
     noise = torch.randn(logprobs.shape, generator=torch.Generator().manual_seed(3))
     old = None if drift is None else (logprobs + drift * noise).detach()
     reference = (logprobs - 0.1 * noise).detach()
 
+    trainer.args.use_bias_correction_kl = False  # TRL 1 weighs the divergence by the ratio unless it is told not to
     trainer.loss_type, trainer.beta, trainer.epsilon_high, trainer.args.delta = loss_type, beta, epsilon_high, delta
     theirs = trainer._compute_loss(
         trainer.model,

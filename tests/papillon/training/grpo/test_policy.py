@@ -80,6 +80,25 @@ def test_a_prompt_that_is_read_once_has_the_gradient_of_all_its_completions(poli
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
+def test_a_checkpointed_gradient_computes_the_layers_again_and_is_the_same() -> None:
+    kept, again = (Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0)) for _ in range(2))
+    again.checkpoint_gradient()
+    pairs = [(prompt, (10, 11, 12)) for prompt in prompts(kept, "hello", "hello", "a longer one")]
+    gradients, passes = [], []
+    for policy in (kept, again):
+        policy.model.train()
+        layer = next(module for name, module in policy.model.named_modules() if name.endswith("layers.0.mlp"))
+        layer.register_forward_pre_hook(lambda *_: passes.append(0))
+        found, mask = policy.logprobs(pairs)
+        passes.clear()
+        (found * mask).sum().backward()
+        gradients.append([weight.grad for weight in policy.model.parameters() if weight.requires_grad])
+        assert len(passes) == (1 if policy is again else 0)
+    assert any(float(gradient.abs().max()) > 1e-4 for gradient in gradients[0])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
 def test_a_saved_adapter_gives_the_same_model_again(policy: Policy, tmp_path: Path) -> None:
     changed = Policy(tiny_model(), tiny_tokenizer(), Lora(r=4, lora_dropout=0.0), seed=1)
     with torch.no_grad():
