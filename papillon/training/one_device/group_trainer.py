@@ -148,9 +148,8 @@ class GroupTrainer:
     def _rewarded(self, item: dict[str, Any]) -> Rewarded:
         """The tokens behind one item of a group.
 
-        A text that was drawn in this round after this prompt stands for its own tokens. ArborGRPO sends a parsed
-        output in the adapter's canonical form, though, which is seldom drawn to the letter: that is read as it
-        stands, and the policy learns the canonical form with the reward it earned.
+        What was drawn in this round after this prompt, to the letter or to the fields, stands for its own tokens. Another
+        text, as of a field that is no text and is written in another way, is read as it stands.
         """
         prompt = self.learner.policy.prompt(item["messages"])
         text, reward = str(item["completion"]["content"]), float(item["reward"])

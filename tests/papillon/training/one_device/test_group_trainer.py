@@ -159,8 +159,8 @@ def test_what_was_drawn_is_learned_to_the_token(server: Server) -> None:
     item = {"messages": MESSAGES, "completion": {"content": text}, "reward": 1.0}
     learned = server.trainer._rewarded(item)
     assert (learned.prompt, learned.tokens) == (drawn.prompt, drawn.tokens)
-    canonical = server.trainer._rewarded({**item, "completion": {"content": "never drawn"}})
-    assert canonical.tokens == server.policy.tokens("never drawn")
+    never = server.trainer._rewarded({**item, "completion": {"content": "never drawn"}})
+    assert never.tokens == server.policy.tokens("never drawn")
 
 
 def test_a_text_that_another_prompt_drew_is_learned_after_its_own_prompt(server: Server) -> None:
