@@ -1,22 +1,26 @@
-"""Arbor's GRPO manager, overheard: what goes to its trainer, and when, and each checkpoint that comes out.
+"""Arbor's managers, overheard: what was drawn, what goes to its trainer, and when, and each checkpoint that comes out.
 
 The job opens one batch id at a time, its trainer learns a group a step, and what ArborGRPO sends beyond the open ids
 waits or is thrown away: of a round of 8 groups one was learned, up to 7 rounds old. Here a round's ids are opened
-together, when the trainer has nothing left to learn, and each of its groups whose rewards differ goes in once.
+together, when the trainer has nothing left to learn, and each of its groups whose rewards differ goes in once, with
+the outputs as they were drawn.
 """
 
 from __future__ import annotations
 
+import json
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from papillon.errors import EndpointError
 from papillon.training.arbor.processes import FAILED
+from papillon.training.grpo.outputs import drawn_output
 from papillon.training.grpo.rounds import Group, Round, Rounds
 
-__all__ = ["Listening", "Training"]
+__all__ = ["Drawn", "Listening", "Training"]
 
 
 class Training(Protocol):
@@ -29,15 +33,42 @@ class Training(Protocol):
     def failing(self) -> Any: ...
 
 
+class Drawn:
+    """Arbor's inference manager; what it answered since :meth:`forget` is kept by what was asked."""
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+        self._texts: defaultdict[str, list[str]] = defaultdict(list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._manager, name)
+
+    async def route_inference(self, request: dict[str, Any]) -> Any:
+        asked = _asked(request.get("messages"))
+        answer = await self._manager.route_inference(request)
+        self._texts[asked] += [str(choice["message"]["content"]) for choice in answer["choices"]]
+        return answer
+
+    def as_drawn(self, item: dict[str, Any]) -> dict[str, Any]:
+        """What ArborGRPO sends of a run, with the text that the model drew."""
+        completion = item["completion"]
+        text = drawn_output(completion["content"], self._texts.get(_asked(item["messages"]), ()))
+        return item if text is None else {**item, "completion": {**completion, "content": text}}
+
+    def forget(self) -> None:
+        """A round has ended."""
+        self._texts.clear()
+
+
 class Listening:
-    """The ``manager`` with our rounds in front of it, of at most ``most`` groups.
+    """The ``manager`` with our rounds in front of it, of at most ``most`` groups whose outputs are in ``drawn``.
 
     ``unlisted`` are settings of the trainer's that a request cannot hold. ``training.learned`` says after each round
     whether a checkpoint to go on from is due.
     """
 
-    def __init__(self, manager: Any, training: Training, most: int, unlisted: dict[str, Any]) -> None:
-        self._manager, self._training, self._unlisted = manager, training, unlisted
+    def __init__(self, manager: Any, drawn: Drawn, training: Training, most: int, unlisted: dict[str, Any]) -> None:
+        self._manager, self._drawn, self._training, self._unlisted = manager, drawn, training, unlisted
         self._rounds = Rounds(most)
         self._sent, self._told = 0, dict[str, Any]()
 
@@ -84,9 +115,11 @@ class Listening:
         telling = [group for group in round_.fresh if _differ(group)]
         told, self._told = self._told, {}
         for group in telling:
-            one = request.model_copy(update={"batch": group, "metrics": told})
+            batch = [self._drawn.as_drawn(item) for item in group]
+            one = request.model_copy(update={"batch": batch, "metrics": told})
             self._training.watched(lambda one=one: self._manager.route_grpo_step(one))  # type: ignore[misc]
             self._sent += 1
+        self._drawn.forget()
         if self._training.learned(round_, len(telling), told):
             self._checkpoint(request.job_id)
 
@@ -115,6 +148,10 @@ class Listening:
 def _differ(group: Group) -> bool:
     """Whether a group's rewards tell anything."""
     return len({float(item["reward"]) for item in group}) > 1
+
+
+def _asked(messages: Any) -> str:
+    return json.dumps([[message["role"], message["content"]] for message in messages])
 
 
 def _open(listed: Any) -> Any:

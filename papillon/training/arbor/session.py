@@ -19,7 +19,7 @@ from papillon.models.local import hub
 from papillon.models.trained import base_of
 from papillon.quiet import levels_kept
 from papillon.training.arbor.arguments import for_arbor_server, unlisted
-from papillon.training.arbor.listening import Listening
+from papillon.training.arbor.listening import Drawn, Listening
 from papillon.training.arbor.logs import cause_in, last_of
 from papillon.training.arbor.processes import ADAPTER, ArborProcesses, Ended
 from papillon.training.arbor.screen import loopback_without_proxy, own_handlers_kept, printed_to
@@ -84,7 +84,9 @@ class ArborServer(Session):
                 try:
                     with own_handlers_kept(), printed_to(printed):
                         server = arbor.init(port=_free_port(), storage_path=str(self.storage), silent=True)
-                    app.state.grpo_manager = Listening(app.state.grpo_manager, self, most, unlisted(self.settings))
+                    drawn = app.state.inference_manager = Drawn(app.state.inference_manager)
+                    manager = app.state.grpo_manager
+                    app.state.grpo_manager = Listening(manager, drawn, self, most, unlisted(self.settings))
                     yield server["base_url"]
                 finally:
                     # arbor.shutdown() only asks the server to end; its trainer and vLLM must not outlive this.

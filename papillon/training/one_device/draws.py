@@ -1,24 +1,17 @@
-"""Draws: what the policy drew in a round, so that the trainer learns the very tokens, after the very prompt.
-
-ArborGRPO sends an output that it could read in the form that DSPy's chat adapter gives it, which differs from what was
-drawn: the marker ``completed`` and a line break end it, after which no model ends by itself. Learned so, a few tokens
-that were never drawn, and whose chance is one in a hundred thousand, would weigh more than all the others.
-"""
+"""Draws: what the policy drew in a round, so that the trainer learns the very tokens, after the very prompt."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from papillon.training.grpo.outputs import drawn_output
 
 if TYPE_CHECKING:
     from papillon.models.local.causal_model import Completion
 
 __all__ = ["Draws"]
-
-#: A field's line in the chat adapter's form.
-_HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\]$", re.MULTILINE)
 
 
 class Draws:
@@ -42,13 +35,10 @@ class Draws:
             self.tokens += len(completion.tokens)
 
     def find(self, text: str, prompt: tuple[int, ...]) -> Completion | None:
-        """What was drawn in this round after this prompt, never another's, with this text or else with its fields."""
+        """What was drawn in this round after this prompt, never another's, and is sent as this text to be learned."""
         drawn = self._drawn.get(prompt, {})
-        if text in drawn:
-            return drawn[text]
-        names = _HEADER.findall(text)[:-1]  # the last is no field
-        fields = _read(text, names)
-        return next((drawn[other] for other in drawn if fields == _read(other, names)), None) if fields else None
+        found = drawn_output(text, drawn)
+        return None if found is None else drawn[found]
 
     def forget(self) -> None:
         """Count anew: the n-th draw of a prompt from here follows from the seed, the round, the prompt, n."""
@@ -59,16 +49,3 @@ class Draws:
         self.round += 1
         self._drawn.clear()
         self.forget()
-
-
-def _read(text: str, names: Sequence[str]) -> dict[str, Any] | None:
-    """The fields of these names as DSPy's chat adapter reads them, None where it finds others."""
-    import dspy  # not at the top: to sample needs none
-    from dspy.utils.exceptions import AdapterParseError
-
-    signature = dspy.Signature({name: (str, dspy.OutputField()) for name in names})
-    try:
-        fields: dict[str, Any] = dspy.ChatAdapter().parse(signature, text)
-    except AdapterParseError:
-        return None
-    return fields

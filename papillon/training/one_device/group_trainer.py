@@ -148,8 +148,8 @@ class GroupTrainer:
     def _rewarded(self, item: dict[str, Any]) -> Rewarded:
         """The tokens behind one item of a group.
 
-        What was drawn in this round after this prompt, to the letter or to the fields, stands for its own tokens. Another
-        text, as of a field that is no text and is written in another way, is read as it stands.
+        What was drawn in this round after this prompt, to the letter or to the fields, stands for its own tokens.
+        Another text, as of a field that is a number and was written in another way, is read as it stands.
         """
         prompt = self.learner.policy.prompt(item["messages"])
         text, reward = str(item["completion"]["content"]), float(item["reward"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from arbor.server.api.schemas import (
 )
 
 from papillon.errors import EndpointError
-from papillon.training.arbor.listening import Listening
+from papillon.training.arbor.listening import Drawn, Listening
 from papillon.training.arbor.processes import FAILED
 from papillon.training.grpo.rounds import Round
 
@@ -33,6 +34,7 @@ class Manager:
     def __init__(self) -> None:
         self.queued: list[Any] = []
         self.learned: list[Any] = []
+        self.texts: list[str] = []
         self.config: dict[str, Any] = {}
         self.saved_after: list[int] = []
         self.record = {"checkpoint_dir": "/saved"}
@@ -49,6 +51,7 @@ class Manager:
 
     def route_grpo_step(self, request: Any) -> None:
         self.queued.append([item["reward"] for item in request.batch])
+        self.texts += [item["completion"]["content"] for item in request.batch]
 
     def route_grpo_checkpoint(self, request: Any) -> GRPOStatus:
         self.saved_after.append(len(self.learned))
@@ -88,6 +91,26 @@ class Heard:
         yield
 
 
+class Answers:
+    """Arbor's inference manager, which answers ``text``."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    async def route_inference(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"choices": [{"message": {"role": "assistant", "content": self.text}}]}
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def drawn(answers: Answers) -> Drawn:
+    return Drawn(answers)
+
+
 @pytest.fixture
 def heard() -> Heard:
     return Heard()
@@ -99,8 +122,8 @@ def manager() -> Manager:
 
 
 @pytest.fixture
-def listening(manager: Manager, heard: Heard) -> Listening:
-    return Listening(manager, heard, 4, {"epsilon_high": 0.28, "seed": 7, "num_batches_ahead": 0})
+def listening(manager: Manager, drawn: Drawn, heard: Heard) -> Listening:
+    return Listening(manager, drawn, heard, 4, {"epsilon_high": 0.28, "seed": 7, "num_batches_ahead": 0})
 
 
 def open_ids(listening: Listening) -> list[int]:
@@ -178,3 +201,36 @@ def test_the_trainer_is_told_what_a_request_has_no_place_for(listening: Listenin
         "seed": 7,
         "num_batches_ahead": 0,
     }
+
+
+def test_outputs_go_to_the_trainer_as_they_were_drawn_in_their_round(
+    listening: Listening, manager: Manager, drawn: Drawn, answers: Answers
+) -> None:
+    asked = {question: [{"role": "user", "content": question}] for question in ("a", "b")}
+    sent = {name: f"[[ ## letter ## ]]\n{name}\n\n[[ ## completed ## ]]\n" for name in ("Yes.", "No.", "Never.")}
+
+    def draw(question: str, text: str) -> None:
+        answers.text = text
+        assert asyncio.run(drawn.route_inference({"messages": asked[question]}))["choices"]
+
+    def learn(question: str, *outputs: str) -> list[str]:
+        (first, *others) = open_ids(listening)
+        items = [
+            {"messages": asked[question], "completion": {"role": "assistant", "content": text}, "reward": reward}
+            for reward, text in enumerate(outputs)
+        ]
+        manager.texts.clear()
+        for batch_id in (first, *others):
+            listening.route_grpo_step(GRPOStepRequest(job_id="job", model="m", batch_id=batch_id, batch=items))
+        return list(manager.texts)
+
+    draw("a", "[[ ## letter ## ]] Yes.")
+    draw("a", "[[ ## letter ## ]]\nNo.\n[[ ## completed ## ]]")
+    draw("b", "[[ ## letter ## ]]  Never.")
+    assert learn("a", sent["No."], sent["Yes."], "no format", sent["Never."]) == [
+        "[[ ## letter ## ]]\nNo.\n[[ ## completed ## ]]",
+        "[[ ## letter ## ]] Yes.",
+        "no format",
+        sent["Never."],  # which another prompt drew
+    ]
+    assert learn("a", sent["Yes."], sent["No."]) == [sent["Yes."], sent["No."]]  # drawn in the round before

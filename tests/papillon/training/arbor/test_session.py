@@ -37,7 +37,8 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> Ended:
 
     ended = Ended()
     monkeypatch.setattr("arbor.utils.process_runner.ProcessRunner._setup_signal_handlers", lambda runner: None)
-    monkeypatch.setattr(arbor.server.main.app.state, "grpo_manager", None, raising=False)
+    for manager in ("grpo_manager", "inference_manager"):
+        monkeypatch.setattr(arbor.server.main.app.state, manager, None, raising=False)
     monkeypatch.setattr(arbor, "shutdown", lambda: ended.append("server"))
     monkeypatch.setattr(arbor.server.main, "cleanup_managers", lambda app: ended.append("managers"))
     return ended

@@ -47,7 +47,7 @@ CANONICAL = "[[ ## reasoning ## ]]\nIt is\n\nprivate.\n\n[[ ## llm_request ## ]]
     [
         CANONICAL.rstrip(),
         "[[ ## reasoning ## ]]\nIt is\n\nprivate.\n[[ ## llm_request ## ]] Write.",
-        "Sure!\n[[ ## reasoning ## ]]  It is\n\nprivate.  \n\n[[ ## llm_request ## ]]\n\nWrite.\n[[ ## response ## ]]\nNo.",
+        "Sure!\n[[ ## reasoning ## ]]  It is\n\nprivate.\n[[ ## llm_request ## ]]\n\nWrite.\n[[ ## response ## ]]\nNo.",
         f"{CANONICAL}\n[[ ## llm_request ## ]]\nAnother, which is not read.",
     ],
 )
