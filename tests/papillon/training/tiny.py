@@ -21,8 +21,9 @@ TEMPLATE = (
     "{% for m in messages %}{{ '<s>' + m['role'] + '\n' + m['content'] + '</s>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<s>assistant\n' }}{% endif %}"
 )
-_CRAFTED = "[[ ## reasoning ## ]]\n{}\n\n[[ ## llm_request ## ]]\n{}\n\n[[ ## completed ## ]]\n"
-_ANSWERED = "[[ ## response ## ]]\n{}\n\n[[ ## completed ## ]]\n"
+# As models write it: DSPy reads it, and gives it back in a form that differs.
+_CRAFTED = "[[ ## reasoning ## ]] {}\n[[ ## llm_request ## ]] {}"
+_ANSWERED = "[[ ## response ## ]] {}\n\n[[ ## completed ## ]]"
 GOOD, BAD = _ANSWERED.format("Gladly: here is a letter."), _ANSWERED.format("No.")
 OUTPUTS = (
     _CRAFTED.format("Leave the name out.", "Write a letter."),
