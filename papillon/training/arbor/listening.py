@@ -12,6 +12,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -112,14 +113,14 @@ class Listening:
         return self._manager.terminate(request)
 
     def _learn(self, round_: Round, request: Any) -> None:
+        round_ = replace(round_, fresh=[[self._drawn.as_drawn(item) for item in group] for group in round_.fresh])
+        self._drawn.forget()
         telling = [group for group in round_.fresh if _differ(group)]
         told, self._told = self._told, {}
         for group in telling:
-            batch = [self._drawn.as_drawn(item) for item in group]
-            one = request.model_copy(update={"batch": batch, "metrics": told})
+            one = request.model_copy(update={"batch": group, "metrics": told})
             self._training.watched(lambda one=one: self._manager.route_grpo_step(one))  # type: ignore[misc]
             self._sent += 1
-        self._drawn.forget()
         if self._training.learned(round_, len(telling), told):
             self._checkpoint(request.job_id)
 

@@ -117,10 +117,10 @@ class GroupTrainer:
 
     def _learn(self, round_: Round) -> None:
         began = time.perf_counter()
-        groups = [[self._rewarded(item) for item in group] for group in round_.fresh]
+        groups = [[self._drawn(item) for item in group] for group in round_.fresh]
         # Nobody else computes meanwhile.
         with self.sampler.device, cpu_threads(os.cpu_count() or 1):
-            learned = self.learner.learn(groups)
+            learned = self.learner.learn([[rewarded for rewarded, _ in group] for group in groups])
         self.sampler.draws.next_round()
         told, self._told = self._told, {}
         self._learned(
@@ -133,7 +133,7 @@ class GroupTrainer:
                 "sampled_tokens": self.sampler.draws.tokens,
                 "learn_seconds": round(time.perf_counter() - began, 3),
             },
-            round_.fresh,
+            [[item for _, item in group] for group in groups],
         )
 
     @contextmanager
@@ -145,14 +145,15 @@ class GroupTrainer:
             self._failed(error)
             raise
 
-    def _rewarded(self, item: dict[str, Any]) -> Rewarded:
-        """The tokens behind one item of a group.
+    def _drawn(self, item: dict[str, Any]) -> tuple[Rewarded, dict[str, Any]]:
+        """The tokens behind one item of a group, and the item with their text.
 
         What was drawn in this round after this prompt, to the letter or to the fields, stands for its own tokens.
         Another text, as of a field that is a number and was written in another way, is read as it stands.
         """
         prompt = self.learner.policy.prompt(item["messages"])
         text, reward = str(item["completion"]["content"]), float(item["reward"])
-        if (drawn := self.sampler.draws.find(text, prompt)) is not None:
-            return Rewarded(prompt, drawn.tokens, reward, drawn.finished)
-        return Rewarded(prompt, self.learner.policy.tokens(text), reward)
+        if (drawn := self.sampler.draws.find(text, prompt)) is None:
+            return Rewarded(prompt, self.learner.policy.tokens(text), reward), item
+        as_drawn = {**item, "completion": {**item["completion"], "content": drawn.text}}
+        return Rewarded(prompt, drawn.tokens, reward, drawn.finished), as_drawn

@@ -29,7 +29,7 @@ from papillon.training.grpo.policy import Policy  # noqa: E402
 from papillon.training.run import Trained, sampling_model, train  # noqa: E402
 from papillon.training.settings import TrainSettings  # noqa: E402
 from tests.harness.runs import await_rounds  # noqa: E402
-from tests.papillon.training.tiny import preferred, tiny_model, tiny_tokenizer  # noqa: E402
+from tests.papillon.training.tiny import OUTPUTS, preferred, tiny_model, tiny_tokenizer  # noqa: E402
 
 # LiteLLM, arbor and uvicorn are imported and run here, and warn of their own old habits.
 pytestmark = [
@@ -109,6 +109,14 @@ def run(
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_completions_stand_in_the_record_as_they_were_drawn(tmp_path: Path) -> None:
+    groups = [json.loads(line)["group"] for line in (run(tmp_path / "run").folder / "completions.jsonl").open()]
+    texts = {item["text"] for group in groups for item in group}
+    written = {text for text in OUTPUTS if "[[ ##" in text}
+    assert len(texts & written) >= 2
+    assert not [text for text in texts - written if "completed ## ]]\n" in text]  # DSPy's form of one
 
 
 def adapter(folder: Path) -> dict[str, Any]:

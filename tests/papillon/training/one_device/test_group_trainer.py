@@ -157,16 +157,16 @@ def test_what_was_drawn_is_learned_to_the_token(server: Server) -> None:
     drawn = server.sampler.draws.find(text, server.policy.prompt(MESSAGES))
     assert drawn is not None
     item = {"messages": MESSAGES, "completion": {"content": text}, "reward": 1.0}
-    learned = server.trainer._rewarded(item)
+    learned, _ = server.trainer._drawn(item)
     assert (learned.prompt, learned.tokens) == (drawn.prompt, drawn.tokens)
-    never = server.trainer._rewarded({**item, "completion": {"content": "never drawn"}})
+    never, _ = server.trainer._drawn({**item, "completion": {"content": "never drawn"}})
     assert never.tokens == server.policy.tokens("never drawn")
 
 
 def test_a_text_that_another_prompt_drew_is_learned_after_its_own_prompt(server: Server) -> None:
     text = server.complete(max_tokens=1).json()["choices"][0]["message"]["content"]
     other = [{"role": "user", "content": "other"}]
-    learned = server.trainer._rewarded({"messages": other, "completion": {"content": text}, "reward": 1.0})
+    learned, _ = server.trainer._drawn({"messages": other, "completion": {"content": text}, "reward": 1.0})
     assert learned.prompt == server.policy.prompt(other)
     assert learned.tokens == server.policy.tokens(text)  # the other's was cut off before its end
     assert learned.finished
