@@ -45,9 +45,9 @@ class Drawn:
         return getattr(self._manager, name)
 
     async def route_inference(self, request: dict[str, Any]) -> Any:
-        asked = _asked(request.get("messages"))
         answer = await self._manager.route_inference(request)
-        self._texts[asked] += [str(choice["message"]["content"]) for choice in answer["choices"]]
+        texts = [str(choice["message"]["content"]) for choice in answer.get("choices", ())]  # an error has none
+        self._texts[_asked(request["messages"])] += texts
         return answer
 
     def as_drawn(self, item: dict[str, Any]) -> dict[str, Any]:

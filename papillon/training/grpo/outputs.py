@@ -13,8 +13,8 @@ from typing import Any
 
 __all__ = ["drawn_output"]
 
-#: A field's line in the chat adapter's form.
-_HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\]$", re.MULTILINE)
+#: A field's line in the chat adapter's form; no field's name begins with an underscore, whatever a model writes.
+_HEADER = re.compile(r"^\[\[ ## ([^\W_]\w*) ## \]\]$", re.MULTILINE)
 
 
 def drawn_output(sent: str, drawn: Collection[str]) -> str | None:

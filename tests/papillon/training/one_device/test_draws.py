@@ -58,7 +58,7 @@ def test_an_output_in_the_chat_adapters_form_is_found_by_what_the_adapter_reads_
     assert draws.find(CANONICAL.replace("Write.", "Sing."), (1,)) is None
 
 
-@pytest.mark.parametrize("drawn", ["[[ ## llm_request ## ]]\nWrite.", "Write.", ""])
+@pytest.mark.parametrize("drawn", ["[[ ## llm_request ## ]]\nWrite.", "[[ ## _ ## ]]\n[[ ## 9 ## ]]\n", "Write.", ""])
 def test_a_draw_that_holds_other_fields_is_not_what_was_read(drawn: str) -> None:
     assert kept(Drawn((1,), (7,), drawn)).find(CANONICAL, (1,)) is None
     assert kept(Drawn((1,), (7,), CANONICAL)).find(drawn + "!", (1,)) is None
