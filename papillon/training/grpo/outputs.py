@@ -8,7 +8,7 @@ that were never drawn, and whose chance is one in a hundred thousand, would weig
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 __all__ = ["drawn_output"]
@@ -21,19 +21,21 @@ def drawn_output(sent: str, drawn: Collection[str]) -> str | None:
     """The text among those ``drawn`` that is ``sent``, to the letter or else to the fields; None where none is."""
     if sent in drawn:
         return sent
-    names = _HEADER.findall(sent)[:-1]  # the last is no field
-    fields = _read(sent, names)
-    return next((text for text in drawn if fields == _read(text, names)), None) if fields else None
-
-
-def _read(text: str, names: Sequence[str]) -> dict[str, Any] | None:
-    """The fields of these names as DSPy's chat adapter reads them, None where it finds others."""
     import dspy  # not at the top: to sample needs none
+
+    names = _HEADER.findall(sent)[:-1]  # the last is no field
+    signature = dspy.Signature({name: (str, dspy.OutputField()) for name in names})
+    fields = _read(sent, signature)
+    return next((text for text in drawn if fields == _read(text, signature)), None) if fields else None
+
+
+def _read(text: str, signature: Any) -> dict[str, Any] | None:
+    """The signature's fields as DSPy's chat adapter reads them, None where it finds others."""
+    from dspy import ChatAdapter
     from dspy.utils.exceptions import AdapterParseError
 
-    signature = dspy.Signature({name: (str, dspy.OutputField()) for name in names})
     try:
-        fields: dict[str, Any] = dspy.ChatAdapter().parse(signature, text)
+        fields: dict[str, Any] = ChatAdapter().parse(signature, text)
     except AdapterParseError:
         return None
     return fields
