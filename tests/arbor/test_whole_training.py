@@ -59,7 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, train: Train) -> Run:
         num_train_steps=7,
         num_samples_per_input=16,
         per_device_train_batch_size=16,
-        learning_rate=0.012,
+        learning_rate=0.006,
         num_steps_for_val=7,
     )
     assert run.wait() == 0, run.said

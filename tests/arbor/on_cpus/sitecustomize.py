@@ -66,7 +66,30 @@ def bf16_taken(module: Any) -> None:
     module.is_torch_bf16_gpu_available = lambda: True
 
 
+def learned_columns_watched(module: Any) -> None:
+    """A training fails where a gradient does not begin with the completion, behind a prompt's third message."""
+    chances = module.ArborGRPOTrainer._get_per_token_logps
+
+    def watched(trainer: Any, model: Any, input_ids: Any, *arguments: Any, **more: Any) -> Any:
+        found = chances(trainer, model, input_ids, *arguments, **more)
+        if found.requires_grad:
+            # The tiny model's tokenizer has a token for each letter; a column is of the token behind it.
+            begins, named = trainer.processing_class.convert_tokens_to_ids("<s>"), len("assistant\n")
+            expected = [int((row == begins).nonzero()[2]) + named for row in input_ids]
+
+            def check(gradient: Any) -> None:
+                for row, column in zip(gradient, expected, strict=True):
+                    learned = row.nonzero().flatten().tolist()
+                    assert not learned or learned[0] == column, f"learned from column {learned[0]}, not {column}"
+
+            found.register_hook(check)
+        return found
+
+    module.ArborGRPOTrainer._get_per_token_logps = watched
+
+
 CHANGED: dict[str, Callable[[Any], None]] = {
+    "arbor.training.grpo.trainer": learned_columns_watched,
     "vllm.distributed.device_communicators.pynccl": weights_over_gloo,
     "accelerate.state": processes_over_gloo,
     "deepspeed.comm.torch": nothing_compiled,
