@@ -110,12 +110,6 @@ class Given:
             raise unexpected(flag, "a folder, or a name for a new one", str(path))
         return path
 
-    def writable(self, flag: str) -> Path | None:
-        """A file to write."""
-        if (path := self.path(flag)) is not None and path.is_dir():
-            raise unexpected(flag, "a file to write", str(path))
-        return path
-
     def dataset(self, flag: str, names: tuple[str, ...]) -> str | None:
         """One of the data sets' ``names``, or the absolute path of a file."""
         if (text := self.text(flag)) is None or text in names:

@@ -26,7 +26,7 @@ def refused(read: Any) -> str:
 
 def test_what_was_not_typed_has_no_value() -> None:
     none = value(None)
-    kinds = (none.count, none.amount, none.shard, none.path, none.folder_of, none.writable, none.profile)
+    kinds = (none.count, none.amount, none.shard, none.path, none.folder_of, none.profile)
     assert {read("--eval-it") for read in kinds} == {None}
     assert none.choice("--eval-it", ("a",)) is none.dataset("--eval-it", ("a",)) is None
     assert none.existing("--eval-it", "a file") is None
@@ -61,7 +61,7 @@ def test_paths_count_from_the_folder(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert value("file", tmp_path).path("--eval-it") == value(str(tmp_path / "file")).path("--eval-it")
     assert value("folder/../file", tmp_path).existing("--eval-it", "x") == tmp_path / "file"
-    assert value("new", tmp_path).folder_of("--eval-it") == value("new", tmp_path).writable("--eval-it")
+    assert value("new", tmp_path).folder_of("--eval-it") == value("new", tmp_path).path("--eval-it")
     assert value(["file", "file"], tmp_path).files("--eval-it", "x") == (tmp_path / "file",) * 2
     assert value("file", tmp_path).dataset("--eval-it", ("mini",)) == str(tmp_path / "file")
     assert value("mini", tmp_path).dataset("--eval-it", ("mini",)) == "mini"
@@ -78,7 +78,7 @@ def test_paths_count_from_the_folder(tmp_path: Path) -> None:
     ],
 )
 def test_what_can_be_no_path_is_one_sentence(tmp_path: Path, text: str, why: str) -> None:
-    for read in ("path", "folder_of", "writable"):
+    for read in ("path", "folder_of"):
         said = refused(lambda read=read: getattr(value(text, tmp_path), read)("--eval-it"))
         assert said == f"--eval-it: expected a path that can be looked up ({why}), got {text!r}."
     assert why in refused(lambda: value([text], tmp_path).files("--eval-it", "a file"))
@@ -88,9 +88,6 @@ def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refused(lambda: value("file", tmp_path).folder_of("--eval-it")) == (
         f"--eval-it: expected a folder, or a name for a new one, got '{tmp_path}/file'."
-    )
-    assert refused(lambda: value(".", tmp_path).writable("--eval-it")) == (
-        f"--eval-it: expected a file to write, got '{tmp_path}'."
     )
     assert refused(lambda: value(["."], tmp_path).files("--eval-it", "a file of calls")) == (
         f"--eval-it: expected a file of calls, got '{tmp_path}'."

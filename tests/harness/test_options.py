@@ -167,10 +167,6 @@ class TestPaths:
             f"--eval-dataset: expected mini, pupa_new, pupa_tnb or a .csv, .jsonl or .parquet file, got {value!r}."
         )
 
-    @pytest.mark.parametrize("option", ["results", "export"])
-    def test_a_folder_is_no_file_to_write(self, tmp_path: Path, option: str) -> None:
-        assert refused(tmp_path, **{option: "."}) == f"--eval-{option}: expected a file to write, got '{tmp_path}'."
-
     def test_a_file_is_no_cache(self, tmp_path: Path) -> None:
         (tmp_path / "cache").touch()
         assert "--eval-cache: expected a folder, or a name for a new one, got" in refused(tmp_path, cache="cache")

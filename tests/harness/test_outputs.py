@@ -54,8 +54,10 @@ class TestRefuseUnwritable:
             assert said.endswith(f"got {tmp_path}/file/below: {tmp_path}/file is no folder; name another.")
 
     def test_a_folder_and_a_device_are_no_files(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match=r"got /.*: that is a folder; name another\.$"):
-            refuse_unwritable(replace(settings(tmp_path), results_file=tmp_path))
+        for option in ("results", "summary", "report", "export"):
+            assert self.refused(tmp_path, **{f"eval_{option}": "."}) == (
+                f"--eval-{option}: expected a file that can be written, got {tmp_path}: that is a folder; name another."
+            )
         assert self.refused(tmp_path, eval_export="/dev/null").endswith("that is no regular file; name another.")
 
     def test_a_summary_where_no_file_can_be(self, tmp_path: Path) -> None:
