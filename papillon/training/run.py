@@ -96,7 +96,7 @@ def train(
     compiler = final = trained = None
     try:
         with in_memory():
-            session = _session(settings, device, record, watch, len(predictors), policy)
+            session = _session(settings, device, record, watch, predictors, policy)
         record.open()  # not before, or a model that cannot be had would leave a training behind
         if resume:
             session.resume()
@@ -158,11 +158,17 @@ def sampling_model(settings: TrainSettings, model: str, address: str, provider: 
 
 
 def _session(
-    settings: TrainSettings, device: Device, record: RunRecord, watch: RolloutWatch, predictors: int, policy: Any
+    settings: TrainSettings,
+    device: Device,
+    record: RunRecord,
+    watch: RolloutWatch,
+    predictors: Sequence[dspy.Predict],
+    policy: Any,
 ) -> Session:
     with unannounced():
         from papillon.training.arbor.session import ArborServer
         from papillon.training.one_device.session import OneDevice
+    signatures = [predictor.signature for predictor in predictors]
     if device == "arbor":
-        return ArborServer(settings, record, watch, predictors=predictors)
-    return OneDevice(settings, device, record, watch, predictors=predictors, policy=policy)
+        return ArborServer(settings, record, watch, signatures=signatures)
+    return OneDevice(settings, device, record, watch, signatures=signatures, policy=policy)

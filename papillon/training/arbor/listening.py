@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from papillon.errors import EndpointError
 from papillon.training.arbor.processes import FAILED
-from papillon.training.grpo.outputs import drawn_output
+from papillon.training.grpo.outputs import Outputs
 from papillon.training.grpo.rounds import Group, Round, Rounds
+
+if TYPE_CHECKING:
+    import dspy
 
 __all__ = ["Drawn", "Listening", "Training"]
 
@@ -35,30 +37,31 @@ class Training(Protocol):
 
 
 class Drawn:
-    """Arbor's inference manager; what it answered since :meth:`forget` is kept by what was asked."""
+    """Arbor's inference manager, asked by predictors of these ``signatures``; what it answered since :meth:`forget`."""
 
-    def __init__(self, manager: Any) -> None:
+    def __init__(self, manager: Any, signatures: Sequence[type[dspy.Signature]]) -> None:
         self._manager = manager
-        self._texts: defaultdict[str, list[str]] = defaultdict(list)
+        self._outputs: Outputs[str] = Outputs(signatures)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._manager, name)
 
     async def route_inference(self, request: dict[str, Any]) -> Any:
         answer = await self._manager.route_inference(request)
-        texts = [str(choice["message"]["content"]) for choice in answer.get("choices", ())]  # an error has none
-        self._texts[_asked(request["messages"])] += texts
+        for choice in answer.get("choices", ()):  # an error has none
+            text = str(choice["message"]["content"])
+            self._outputs.keep(_asked(request["messages"]), text, text)
         return answer
 
     def as_drawn(self, item: dict[str, Any]) -> dict[str, Any]:
         """What ArborGRPO sends of a run, with the text that the model drew."""
         completion = item["completion"]
-        text = drawn_output(completion["content"], self._texts.get(_asked(item["messages"]), ()))
+        text = self._outputs.find(_asked(item["messages"]), completion["content"])
         return item if text is None else {**item, "completion": {**completion, "content": text}}
 
     def forget(self) -> None:
         """A round has ended."""
-        self._texts.clear()
+        self._outputs.clear()
 
 
 class Listening:

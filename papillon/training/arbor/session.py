@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+
+import dspy
 
 from papillon.errors import EndpointError, InfrastructureError, PapillonError, UsageError, one_line
 from papillon.models.local import hub
@@ -34,14 +36,21 @@ __all__ = ["ArborServer"]
 
 
 class ArborServer(Session):
-    """One training through ``arbor.init()``; ``predictors`` is how many modules of the program are trained."""
+    """One training through ``arbor.init()``; all of the program's predictors, of these ``signatures``, are trained."""
 
-    def __init__(self, settings: TrainSettings, record: RunRecord, watch: RolloutWatch, *, predictors: int) -> None:
-        settings, notes = for_arbor_server(settings, predictors)
+    def __init__(
+        self,
+        settings: TrainSettings,
+        record: RunRecord,
+        watch: RolloutWatch,
+        *,
+        signatures: Sequence[type[dspy.Signature]],
+    ) -> None:
+        settings, notes = for_arbor_server(settings, len(signatures))
         super().__init__(settings, record, watch)
         for note in notes:
             record.say(note)
-        self.predictors = predictors
+        self.signatures = signatures
         self.storage = record.folder / "arbor"
         self.processes = ArborProcesses(self.storage)
         _find(self.model)
@@ -77,14 +86,14 @@ class ArborServer(Session):
         # It writes one only where there is none, and the folder may have been moved.
         (self.storage / "config.yaml").unlink(missing_ok=True)
         printed = self.storage / "console.log"
-        most = self.settings.num_dspy_examples_per_grpo_step * self.predictors
+        most = self.settings.num_dspy_examples_per_grpo_step * len(self.signatures)
         try:
             # Arbor sets the levels of a dozen libraries' loggers.
             with levels_kept(), loopback_without_proxy(), self.processes.watched():
                 try:
                     with own_handlers_kept(), printed_to(printed):
                         server = arbor.init(port=_free_port(), storage_path=str(self.storage), silent=True)
-                    drawn = app.state.inference_manager = Drawn(app.state.inference_manager)
+                    drawn = app.state.inference_manager = Drawn(app.state.inference_manager, self.signatures)
                     manager = app.state.grpo_manager
                     app.state.grpo_manager = Listening(manager, drawn, self, most, unlisted(self.settings))
                     yield server["base_url"]

@@ -1,9 +1,9 @@
 """Arbor's trainer as its training processes run it here, in the place of ``arbor.training.grpo.trainer``.
 
-It is Arbor's, changed in four points. What a prompt's tokens add to the loss has no gradient: Arbor 0.2.17 counts them
-in. A training that goes on begins with its adapter, in the trainer and in vLLM. A checkpoint that cannot be saved is an
-error, where Arbor's trainer would hang. And the port over which the weights go to vLLM is a free one, not the same for
-every training of a machine.
+It is Arbor's, changed in four points. What a prompt's tokens add to the loss has no gradient, nor what the chat
+template writes behind a completion's end: Arbor 0.2.17 counts both in. A training that goes on begins with its adapter,
+in the trainer and in vLLM. A checkpoint that cannot be saved is an error, where Arbor's trainer would hang. And the
+port over which the weights go to vLLM is a free one, not the same for every training of a machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from arbor.training.grpo import trainer as arbor
 
 from papillon.training.arbor.processes import ADAPTER, FAILED
 
-__all__ = ["Trainer", "main", "set_adapter", "without_prompt"]
+__all__ = ["Trainer", "learned_alone", "main", "set_adapter"]
 
 
 class Trainer(arbor.ArborGRPOTrainer):  # type: ignore[misc]
@@ -60,14 +60,23 @@ class Trainer(arbor.ArborGRPOTrainer):  # type: ignore[misc]
         self._completion = len(all_completion_ids[0])
         super()._log_completion_metrics_primary(mode, all_completion_mask, all_completion_ids, all_prompt_mask)
 
-    def _get_per_token_logps(self, *arguments: Any, **more: Any) -> Any:
-        return without_prompt(super()._get_per_token_logps(*arguments, **more), self._completion)
+    def _get_per_token_logps(
+        self, model: Any, input_ids: Any, attention_mask: Any, *arguments: Any, **more: Any
+    ) -> Any:
+        chances = super()._get_per_token_logps(model, input_ids, attention_mask, *arguments, **more)
+        # A first token has no chance. Padding may be made of ends.
+        ends = ((input_ids == self.processing_class.eos_token_id) & attention_mask.bool())[:, 1:]
+        return learned_alone(chances, ends, self._completion)
 
 
-def without_prompt(chances: torch.Tensor, completion: int) -> torch.Tensor:
-    """Log-probabilities [rows, columns] of which only the last ``completion`` columns have a gradient."""
-    prompt = max(0, chances.size(1) - completion)
-    return torch.cat([chances[:, :prompt].detach(), chances[:, prompt:]], dim=1)
+def learned_alone(chances: torch.Tensor, ends: torch.Tensor, completion: int) -> torch.Tensor:
+    """Log-probabilities [rows, columns], with a gradient in the last ``completion`` columns alone, and in these up to
+    the last that ``ends`` [rows, columns, of truths] marks, where there is one."""
+    columns = torch.arange(chances.size(1), device=chances.device)
+    first = chances.size(1) - completion
+    last = torch.where(ends & (columns >= first), columns, -1).amax(1, keepdim=True)
+    learned = (columns >= first) & ((columns <= last) | (last < 0))
+    return torch.where(learned, chances, chances.detach())
 
 
 def set_adapter(model: Any, folder: Path) -> None:

@@ -54,7 +54,8 @@ class RunRecord:
         return self.folder / "completions.jsonl"
 
     def check(self, *, resume: bool) -> None:
-        """Raise UsageError where a training lies in the folder that is not to be resumed, or one of other settings."""
+        """Raise UsageError where a training lies in the folder that is not to be resumed, or one of other settings, and
+        where what is told of rounds could not be written."""
         file = self.folder / "settings.json"
         if not resume and self.metrics.exists():
             raise UsageError(
@@ -66,11 +67,10 @@ class RunRecord:
             self._same(file, {name: now[name] for name in _FIXED}, "train.", default)
             if (surroundings := self.folder / TASK).exists():
                 self._same(surroundings, self.told, "")
+        refuse_outputs(OutputFile("--out", file) for file in (self.metrics, self.completions))
 
     def open(self) -> None:
-        """Write down what is known before the first round; raises UsageError where wandb was asked for and fails, and
-        where what is told of rounds could not be written."""
-        refuse_outputs(OutputFile("--out", file) for file in (self.metrics, self.completions))
+        """Write down what is known before the first round; raises UsageError where wandb was asked for and fails."""
         write_whole(self.folder / TASK, json.dumps(self.told, indent=2) + "\n")
         write_whole(self.folder / "settings.json", json.dumps(self.settings.to_json(), indent=2) + "\n")
         write_whole(self.folder / "versions.json", json.dumps(_versions(), indent=2) + "\n")

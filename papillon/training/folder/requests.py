@@ -16,9 +16,9 @@ __all__ = ["Requests", "first_and_last"]
 
 @dataclass(frozen=True)
 class Requests:
-    """The requests of some runs: how many were ``seen``, and of these the ones without a word
-    (``empty``), those that stand word for
-    word in the ``prompt`` that asks for them, and those that hold the whole ``query``; ``words`` of all together."""
+    """The requests of some runs: how many were ``seen``, and of these the ones without a word (``empty``), those that
+    stand word for word in the ``prompt`` that asks for them, and those that hold the whole ``query``; ``words`` of all
+    together."""
 
     seen: int = 0
     empty: int = 0

@@ -6,7 +6,8 @@ import asyncio
 import threading
 import time
 import uuid
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from papillon.errors import InfrastructureError
 from papillon.models.local.batching import BatchingSampler, Draw
@@ -15,6 +16,9 @@ from papillon.training.grpo.policy import Policy
 from papillon.training.one_device.draws import Draws
 from papillon.training.one_device.guide import Guides
 from papillon.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    import dspy
 
 __all__ = ["Sampler"]
 
@@ -25,15 +29,21 @@ _BATCH = 64
 class Sampler:
     """The inference manager of Arbor's application; ``device`` is held while the policy computes.
 
-    ``draws`` are those of the round, ``guides`` say which of them are guided, none unless told otherwise.
+    ``draws`` are those of the round, ``guides`` say which of them are guided, none unless told otherwise; predictors of
+    these ``signatures`` read them.
     """
 
     def __init__(
-        self, policy: Policy, settings: TrainSettings, device: threading.Lock, guides: Guides | None = None
+        self,
+        policy: Policy,
+        settings: TrainSettings,
+        device: threading.Lock,
+        guides: Guides | None = None,
+        signatures: Sequence[type[dspy.Signature]] = (),
     ) -> None:
         self.policy, self.settings, self.device = policy, settings, device
         self.guides = guides or Guides(policy, settings.guided)
-        self.draws = Draws()
+        self.draws = Draws(signatures)
         self.batches = BatchingSampler(policy, most=_BATCH, device=device, drawn=self.draws.keep)
 
     async def route_inference(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dspy
 import torch
 
 from papillon.models.local.batching import turn_on
@@ -34,8 +35,8 @@ _WITHOUT_EFFECT = ("max_steps", "max_prompt_length")
 class OneDevice(Session):
     """One training in this process, in the place of Arbor's server.
 
-    ``predictors`` is how many modules of the program are trained; ``policy`` stands in for the one that the
-    settings name.
+    ``signatures`` are those of the program's predictors, all of which are trained; ``policy`` stands in for the one
+    that the settings name.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class OneDevice(Session):
         record: RunRecord,
         watch: RolloutWatch,
         *,
-        predictors: int,
+        signatures: Sequence[type[dspy.Signature]],
         policy: Policy | None = None,
     ) -> None:
         super().__init__(settings, record, watch)
@@ -54,12 +55,12 @@ class OneDevice(Session):
                 record.say(f"train.{name} = {value!r} has no effect on one device.")
         self.policy = policy or Policy.load(settings, device)
         self.learner = Learner(self.policy, settings)
-        guides = Guides(self.policy, settings.guided, gathering=lambda: watch.gathering, modules=predictors)
-        self.sampler = Sampler(self.policy, settings, turn_on(self.policy.device), guides)
+        guides = Guides(self.policy, settings.guided, gathering=lambda: watch.gathering, modules=len(signatures))
+        self.sampler = Sampler(self.policy, settings, turn_on(self.policy.device), guides, signatures)
         self.trainer = GroupTrainer(
             self.learner,
             self.sampler,
-            Rounds(settings.num_dspy_examples_per_grpo_step * predictors),
+            Rounds(settings.num_dspy_examples_per_grpo_step * len(signatures)),
             asked=self._asked,
             learned=self._learned,
             checkpoint=self._checkpoint,

@@ -67,20 +67,24 @@ def bf16_taken(module: Any) -> None:
 
 
 def learned_columns_watched(module: Any) -> None:
-    """A training fails where a gradient does not begin with the completion, behind a prompt's third message."""
+    """Fails where a gradient is not of a completion alone, from behind a prompt's third header to its end."""
     chances = module.ArborGRPOTrainer._get_per_token_logps
 
     def watched(trainer: Any, model: Any, input_ids: Any, *arguments: Any, **more: Any) -> Any:
         found = chances(trainer, model, input_ids, *arguments, **more)
         if found.requires_grad:
             # The tiny model's tokenizer has a token for each letter; a column is of the token behind it.
-            begins, named = trainer.processing_class.convert_tokens_to_ids("<s>"), len("assistant\n")
-            expected = [int((row == begins).nonzero()[2]) + named for row in input_ids]
+            begins, ends = trainer.processing_class.convert_tokens_to_ids(["<s>", "</s>"])
+            expected = [
+                (int((row == begins).nonzero()[2]) + len("assistant\n"), int((row == ends).nonzero()[-1]) - 1)
+                for row in input_ids
+            ]
 
             def check(gradient: Any) -> None:
-                for row, column in zip(gradient, expected, strict=True):
+                for row, columns in zip(gradient, expected, strict=True):
                     learned = row.nonzero().flatten().tolist()
-                    assert not learned or learned[0] == column, f"learned from column {learned[0]}, not {column}"
+                    found = (learned[0], learned[-1]) if learned else columns
+                    assert found == columns, f"learned are columns {found}, and {columns} hold the completion"
 
             found.register_hook(check)
         return found

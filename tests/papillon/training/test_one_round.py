@@ -16,6 +16,7 @@ pytest.importorskip("arbor", reason="the gpu extra (arbor-ai, torch, peft) is no
 import dspy  # noqa: E402
 from dspy.utils.exceptions import AdapterParseError  # noqa: E402
 
+from papillon.models.adapters import adapter_for  # noqa: E402
 from papillon.models.local.causal_model import Completion  # noqa: E402
 from papillon.models.local.sampling import Sampling, uniforms  # noqa: E402
 from papillon.program import PAPILLON  # noqa: E402
@@ -55,7 +56,8 @@ def reward(response: str) -> float:
 
 def one_round(policy: Policy, settings: TrainSettings = SETTINGS) -> tuple[float, ...]:
     """Sample, compare, step: one round of GRPO on one example; gives what the runs earned."""
-    program, chat, asked = PAPILLON(lambda request: FROM_OUTSIDE), dspy.ChatAdapter(), Counter[Any]()
+    program, chat = PAPILLON(lambda request: FROM_OUTSIDE), adapter_for("chat", json_fallback=False)
+    asked = Counter[Any]()
     groups: list[list[tuple[Completion, float]]] = [[], []]  # a module's completions, each with what its run earned
 
     craft, respond = (predictor.signature for predictor in program.predictors())

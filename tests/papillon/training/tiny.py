@@ -21,13 +21,15 @@ TEMPLATE = (
     "{% for m in messages %}{{ '<s>' + m['role'] + '\n' + m['content'] + '</s>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<s>assistant\n' }}{% endif %}"
 )
-# As models write it: DSPy reads it, and gives it back in a form that differs.
-_CRAFTED = "[[ ## reasoning ## ]] {}\n[[ ## llm_request ## ]] {}"
+# As models write it: the training's adapter reads it, DSPy's own only the first, and both give it back in another form.
+_CRAFTED = (
+    "[[ ## reasoning ## ]] Leave the name out.\n[[ ## llm_request ## ]] Write a letter.",
+    "### [[ ## reasoning ## ]]\nShort is enough.\n### [[ ## llm_request ## ]]\nA letter, please.",
+)
 _ANSWERED = "[[ ## response ## ]] {}\n\n[[ ## completed ## ]]"
 GOOD, BAD = _ANSWERED.format("Gladly: here is a letter."), _ANSWERED.format("No.")
 OUTPUTS = (
-    _CRAFTED.format("Leave the name out.", "Write a letter."),
-    _CRAFTED.format("Short is enough.", "A letter, please."),
+    *_CRAFTED,
     GOOD,
     BAD,
     "I do not know any format.",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dspy
 import pytest
 
 pytest.importorskip("arbor", reason="the gpu extra (arbor-ai) is not installed", exc_type=ImportError)
@@ -108,7 +109,7 @@ def answers() -> Answers:
 
 @pytest.fixture
 def drawn(answers: Answers) -> Drawn:
-    return Drawn(answers)
+    return Drawn(answers, [dspy.Signature("name -> letter")])
 
 
 @pytest.fixture
@@ -224,12 +225,12 @@ def test_outputs_go_to_the_trainer_as_they_were_drawn_in_their_round(
             listening.route_grpo_step(GRPOStepRequest(job_id="job", model="m", batch_id=batch_id, batch=items))
         return list(manager.texts)
 
-    draw("a", "[[ ## letter ## ]] Yes.")
+    draw("a", "**[[ ## letter ## ]]** Yes.")
     draw("a", "[[ ## letter ## ]]\nNo.\n[[ ## completed ## ]]")
     draw("b", "[[ ## letter ## ]]  Never.")
     assert learn("a", sent["No."], sent["Yes."], "no format", sent["Never."]) == [
         "[[ ## letter ## ]]\nNo.\n[[ ## completed ## ]]",
-        "[[ ## letter ## ]] Yes.",
+        "**[[ ## letter ## ]]** Yes.",
         "no format",
         sent["Never."],  # which another prompt drew
     ]

@@ -64,7 +64,8 @@ def session(model: str) -> Session:
         record = RunRecord(folder, settings, (said if said is not None else []).append)
         record.check(resume=resume)
         record.open()
-        return ArborServer(settings, record, RolloutWatch(dspy.Module(), lambda example, prediction: 1.0), predictors=2)
+        watch = RolloutWatch(dspy.Module(), lambda example, prediction: 1.0)
+        return ArborServer(settings, record, watch, signatures=[dspy.Signature("query -> letter")] * 2)
 
     return make
 

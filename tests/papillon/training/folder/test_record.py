@@ -59,7 +59,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_before_the_first_round(tmp_pat
     record = RunRecord(tmp_path, TrainSettings(), say=lambda line: None)
     os.mkfifo(record.completions)
     with pytest.raises(UsageError, match=r"^--out: expected a file that can be written, got .*: that is no regular"):
-        record.open()
+        record.check(resume=False)
     assert list(tmp_path.iterdir()) == [record.completions]
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import dspy
 import pytest
+from dspy.utils.exceptions import AdapterParseError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from papillon.models.adapters import adapter_for
 from papillon.training.one_device.draws import Draws
 
 
@@ -18,7 +21,7 @@ class Drawn(NamedTuple):
 
 
 def kept(*completions: Any) -> Draws:
-    draws = Draws()
+    draws = Draws([SIGNATURE])
     draws.keep(completions)
     return draws
 
@@ -39,6 +42,7 @@ def test_a_text_is_found_under_the_prompt_that_drew_it_and_under_no_other() -> N
     assert draws.find("no", (1,)) is None
 
 
+SIGNATURE = dspy.Signature("query -> reasoning, llm_request")
 CANONICAL = "[[ ## reasoning ## ]]\nIt is\n\nprivate.\n\n[[ ## llm_request ## ]]\nWrite.\n\n[[ ## completed ## ]]\n"
 
 
@@ -46,12 +50,14 @@ CANONICAL = "[[ ## reasoning ## ]]\nIt is\n\nprivate.\n\n[[ ## llm_request ## ]]
     "drawn",
     [
         CANONICAL.rstrip(),
-        "[[ ## reasoning ## ]]\nIt is\n\nprivate.\n[[ ## llm_request ## ]] Write.",
+        "[[ ## reasoning ## ]] It is\n\nprivate.\n[[ ## llm_request ## ]] Write.",
+        "### [[ ## reasoning ## ]]:\nIt is\n\nprivate.\n**[[## llm_request ##]]** Write. [[ ## completed ## ]]",
+        "<think>[[ ## llm_request ## ]]\nSing.</think>\n" + CANONICAL,
         "Sure!\n[[ ## reasoning ## ]]  It is\n\nprivate.\n[[ ## llm_request ## ]]\n\nWrite.\n[[ ## response ## ]]\nNo.",
         f"{CANONICAL}\n[[ ## llm_request ## ]]\nAnother, which is not read.",
     ],
 )
-def test_an_output_in_the_chat_adapters_form_is_found_by_what_the_adapter_reads_of_a_draw(drawn: str) -> None:
+def test_an_output_in_dspys_form_is_found_by_what_a_training_reads_of_a_draw(drawn: str) -> None:
     mine, other = Drawn((1,), (7, 8), drawn), Drawn((1,), (9,), drawn.replace("Write.", "Read."))
     draws = kept(other, mine, Drawn((2,), (5,), CANONICAL))
     assert draws.find(CANONICAL, (1,)) is mine
@@ -64,21 +70,49 @@ def test_a_draw_that_holds_other_fields_is_not_what_was_read(drawn: str) -> None
     assert kept(Drawn((1,), (7,), CANONICAL)).find(drawn + "!", (1,)) is None
 
 
-@given(st.lists(st.tuples(st.sampled_from(["reasoning", "llm_request", "other"]), st.text()), max_size=4), st.text())
-def test_what_dspys_adapter_reads_of_a_draw_is_found_in_the_form_that_it_gives_it(
-    sections: list[tuple[str, str]], before: str
+def test_draws_that_are_sent_alike_are_learned_in_turn() -> None:
+    first, second = (
+        Drawn((1,), (7,), CANONICAL.rstrip()),
+        Drawn((1,), (8,), CANONICAL.replace("private.", "private.\n")),
+    )
+    draws = kept(first, second, first)
+    assert [draws.find(CANONICAL, (1,)) for _ in range(4)] == [first, second, first, first]
+
+
+@given(
+    st.sampled_from(["bool", "int", "float", "list[str]", "dict[str, int]", "Literal['yes', 'no']", "str"]),
+    st.sampled_from(["true", " 3", "0.50", '["a","b"]', "{'a': 1}", "'yes'", "no", "None"]) | st.text(),
+)
+def test_a_field_of_another_type_is_found_however_it_was_written(kind: str, written: str) -> None:
+    signature = dspy.Signature(f"query -> answer: {kind}, reasoning")
+    drawn = Drawn((1,), (7,), f"[[ ## answer ## ]]{written}\n[[ ## reasoning ## ]] So.")
+    assert_found(signature, drawn)
+
+
+MARKERS = st.sampled_from(["[[ ## {} ## ]]", "**[[ ## {} ## ]]**", "[[## {} ##]]", "### [[ ## {} ## ]]:"])
+OTHERS = st.tuples(MARKERS, st.sampled_from(["completed", "other", "instructions", "reasoning"]), st.text())
+
+
+@given(MARKERS, st.text(), st.text(), st.lists(OTHERS, max_size=3), st.text())
+def test_what_a_training_reads_of_a_draw_is_found_in_the_form_that_is_sent(
+    marker: str, thought: str, request: str, others: list[tuple[str, str, str]], before: str
 ) -> None:
-    dspy = pytest.importorskip("dspy")
-    signature = dspy.Signature("query -> reasoning, llm_request")
-    drawn = "\n".join([before, *(f"[[ ## {name} ## ]]{text}" for name, text in sections)])
-    adapter = dspy.ChatAdapter()
+    sections = [(marker, "reasoning", thought), (marker, "llm_request", request), *others]
+    drawn = "\n".join([before, *(each.format(name) + text for each, name, text in sections)])
+    assert_found(SIGNATURE, Drawn((1,), (7,), drawn))
+
+
+def assert_found(signature: Any, drawn: Drawn) -> None:
+    """A draw that is in the format is found as ArborGRPO sends it, also where another predictor could have drawn it."""
+    adapter = adapter_for("chat", json_fallback=False)
     try:
-        fields = adapter.parse(signature, drawn)
-    except dspy.utils.exceptions.AdapterParseError:
+        fields = adapter.parse(signature, drawn.text)
+    except AdapterParseError:
         return
-    canonical = adapter.format_assistant_message_content(signature, fields)
-    completion = Drawn((1,), (7,), drawn)
-    assert kept(completion).find(canonical, (1,)) is completion
+    sent = adapter.format_finetune_data(signature, [], {"query": "?"}, fields)["messages"][-1]["content"]
+    draws = Draws([dspy.Signature("query -> other"), signature])
+    draws.keep([drawn])
+    assert draws.find(sent, (1,)) is drawn
 
 
 def test_the_next_round_knows_none_of_them_and_counts_the_tokens_of_all() -> None:
