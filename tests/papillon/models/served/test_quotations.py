@@ -72,6 +72,11 @@ def test_a_servers_own_sentence_stays_whatever_the_template_says(words: str) -> 
     assert shown(words) == words
 
 
+def test_a_servers_word_that_ends_one_of_the_rows_is_hidden_with_what_follows_it() -> None:
+    kept = shown("No `AAAA AAAA AAAA AAAA`", "AANO AAAA AAAA AAAA AAAA")
+    assert not re.search("no|aaaa", kept.casefold())
+
+
 LETTERS = st.characters(categories=("Ll", "Lu"), include_characters="ßéñäøжλ")
 WORDS = st.text(LETTERS, min_size=4, max_size=12).filter(lambda word: word.isalpha())
 
@@ -96,7 +101,10 @@ def test_no_word_of_a_row_survives_in_quotes_brackets_or_behind_a_colon(
     kept = shown(template.format(spelling(" ".join(piece))), " ".join(words))
     own = template.casefold()
     assert not [word for word in known if word in kept.casefold() and word not in own], kept
-    assert kept[0] == template[0]
+    # The server's word may end one of the row's, and is a piece of it then.
+    before = re.findall(r"\w+", template.partition("{}")[0])[-1:]
+    if " ".join([*before, *piece]).casefold() not in " ".join(words).casefold():
+        assert kept[0] == template[0]
 
 
 @pytest.mark.parametrize("text", ["the patient told us on Monday that Jane said {} ", "名前は{}です。", "é{} à ü "])
