@@ -19,13 +19,13 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # or DSPy asks th
 import dspy
 
 from papillon.errors import PapillonError
-from papillon.models.adapters import adapter_for
 from papillon.program import save_program
 from papillon.quiet import unannounced
 from papillon.training.arbor.arguments import check_arbor_version
 from papillon.training.devices import Device, in_memory
 from papillon.training.folder.adapter import keep_adapter
 from papillon.training.folder.record import RunRecord
+from papillon.training.grpo.outputs import training_adapter
 from papillon.training.grpo.rollouts import RolloutWatch
 from papillon.training.settings import TrainSettings
 from papillon.training.surroundings import each_run_once, kept_quiet, let_go
@@ -87,8 +87,7 @@ def train(
     watch = RolloutWatch(program, metric, settings.failure_score, settings.format_failure_score, reach_again)
     predictors = program.predictors()
     before = [predictor.lm for predictor in predictors]
-    # A chat prompt without the JSON fallback: a second try in another format would hide the first one's failure.
-    adapter = adapter_for("chat", json_fallback=False)
+    adapter = training_adapter()
     # What arbor-ai validates on: the examples given, or where it is told so those that it trains on.
     val = list(valset) if valset and not settings.use_train_as_val else None
     checked = list(trainset) if settings.use_train_as_val else val

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     import dspy
 
-__all__ = ["Outputs"]
+__all__ = ["Outputs", "training_adapter"]
 
 Draw = TypeVar("Draw")
 
@@ -58,15 +58,21 @@ class Outputs(Generic[Draw]):
         return self._sent[text]
 
 
+def training_adapter() -> dspy.Adapter:
+    """What a training writes prompts and reads outputs with: chat without the JSON fallback, since a second try in
+    another format would hide the first one's failure."""
+    from papillon.models.adapters import adapter_for
+
+    return adapter_for("chat", json_fallback=False)
+
+
 def _as_sent(text: str, signatures: Sequence[type[dspy.Signature]]) -> Iterator[str]:
     """What a run sends that read ``text`` by one of the signatures."""
     if not signatures:
         return  # to sample needs no DSPy
     from dspy.utils.exceptions import AdapterParseError
 
-    from papillon.models.adapters import adapter_for
-
-    adapter = adapter_for("chat", json_fallback=False)  # a training's own
+    adapter = training_adapter()
     for signature in signatures:
         with suppress(AdapterParseError):
             yield adapter.format_assistant_message_content(signature, adapter.parse(signature, text))

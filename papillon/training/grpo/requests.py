@@ -8,8 +8,8 @@ from functools import cached_property
 import dspy
 
 from papillon.leaks import fold, words
-from papillon.models.adapters import adapter_for
 from papillon.training.folder.requests import Requests
+from papillon.training.grpo.outputs import training_adapter
 
 __all__ = ["RequestWatch"]
 
@@ -44,7 +44,7 @@ class RequestWatch:
     @cached_property
     def _prompts(self) -> str:
         """What the program's prompts say whatever the query: instructions, fields and their format."""
-        adapter = adapter_for("chat", json_fallback=False)
+        adapter = training_adapter()
         return "".join(_in_words(adapter.format_system_message(each.signature)) for each in self._program.predictors())
 
 
